@@ -1,0 +1,1 @@
+"""Documents, their versions, uploads and downloads."""

@@ -1,0 +1,1 @@
+"""Organisations, users, sessions: who is asking."""

@@ -1,0 +1,1 @@
+"""The processes of a one-machine installation: embedded servers and the supervisor."""

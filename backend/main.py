@@ -1,0 +1,1 @@
+"""create_app(): mounts routers, error handlers and the lifespan; nothing else."""

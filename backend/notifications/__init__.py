@@ -1,0 +1,1 @@
+"""Telling people at once: events over WebSocket."""

@@ -1,0 +1,1 @@
+"""Finding documents by name and text, under permissions."""

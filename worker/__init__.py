@@ -1,0 +1,1 @@
+"""Celery workers: the jobs that need not happen before the answer."""

@@ -1,0 +1,1 @@
+"""Text out of files: a plain library, run in bounded child processes."""

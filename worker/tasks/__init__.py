@@ -1,0 +1,1 @@
+"""One thin task module per domain."""
