@@ -1,0 +1,26 @@
+"""Who is asking: the value every service takes beside the session."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a user is in an organisation."""
+
+    ADMINISTRATOR = "administrator"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A signed-in user acting within one organisation."""
+
+    user_id: int
+    org_id: int
+    role: Role
+    name: str
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether the actor administers the organisation."""
+        return self.role is Role.ADMINISTRATOR

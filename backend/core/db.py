@@ -1,0 +1,102 @@
+"""The database: engine, transactions and the tenant of a transaction. Tables live with their domains."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, ForeignKey, MetaData, text
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql.functions import now as sql_now
+
+from backend.core.settings import Settings
+
+
+class Base(DeclarativeBase):
+    """The declarative base of every table."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {int: BigInteger}  # noqa: RUF012  # SQLAlchemy's own protocol
+
+
+def created_at_column() -> Mapped[Any]:
+    """Return a column that holds when the row was written, by the database's clock."""
+    return mapped_column(DateTime(timezone=True), server_default=sql_now())
+
+
+def org_id_column() -> Mapped[int]:
+    """Return the column that row-level security compares with the transaction's organisation."""
+    return mapped_column(ForeignKey("organisations.id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Whose rows a transaction sees: one organisation's, and what belongs to one user in any."""
+
+    org_id: int
+    user_id: int | None = None
+
+
+class Database:
+    """An engine and its transactions. One per process and event loop."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self._sessions = async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
+
+    @classmethod
+    def connect(cls, settings: Settings) -> "Database":
+        """Return a database whose pool opens connections as they are needed.
+
+        Without prepared statements (PgBouncer before 1.21) only unnamed ones are used.
+        """
+        arguments: dict[str, Any] = {"server_settings": {"application_name": "dms"}, "timeout": 10}
+        if not settings.database_prepared_statements:
+            arguments |= {
+                "statement_cache_size": 0,
+                "prepared_statement_cache_size": 0,
+                "prepared_statement_name_func": lambda: "",
+            }
+        engine = create_async_engine(
+            str(settings.database_url),
+            pool_size=settings.database_pool_size,
+            max_overflow=settings.database_pool_size,
+            pool_timeout=15,
+            pool_pre_ping=True,
+            connect_args=arguments,
+        )
+        return cls(engine)
+
+    @asynccontextmanager
+    async def transaction(self, tenant: Tenant | None = None) -> AsyncIterator[AsyncSession]:
+        """Open a session, commit when the block ends, roll back when it raises."""
+        async with self._sessions() as session, session.begin():
+            if tenant is not None:
+                await set_tenant(session, tenant)
+            yield session
+
+    async def close(self) -> None:
+        """Close every connection of the pool."""
+        await self.engine.dispose()
+
+
+async def set_tenant(session: AsyncSession, tenant: Tenant) -> None:
+    """Bind the rest of the transaction to a tenant; row-level security admits no other's rows."""
+    await session.execute(
+        text("SELECT set_config('dms.org_id', :org, true), set_config('dms.user_id', :user, true)"),
+        {"org": str(tenant.org_id), "user": "" if tenant.user_id is None else str(tenant.user_id)},
+    )

@@ -1,0 +1,63 @@
+"""Structured logs that carry the id of the request, from the first middleware through to the tasks it caused."""
+
+import logging
+import secrets
+import sys
+from contextvars import ContextVar
+
+import structlog
+
+from backend.core.settings import LogFormat, Settings
+
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+def current_request_id() -> str | None:
+    """Return the id of the request being served, or that caused the task being run."""
+    return _request_id.get()
+
+
+def bind_request_id(request_id: str | None) -> str:
+    """Make `request_id`, or a new one, the current one, and return it."""
+    bound = request_id or secrets.token_hex(8)
+    _request_id.set(bound)
+    structlog.contextvars.bind_contextvars(request_id=bound)
+    return bound
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send structlog and the standard library's loggers through one formatter to standard error."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        if settings.log_format is LogFormat.JSON
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    # One line per request comes from our own middleware, with the request id.
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)

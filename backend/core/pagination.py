@@ -1,0 +1,62 @@
+"""Keyset pagination: an opaque cursor holds the sort key of the last row shown."""
+
+import base64
+import binascii
+import json
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel
+
+from backend.core.errors import InvalidError
+
+T = TypeVar("T")
+MAX_LIMIT = 200
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items at most.")]
+Cursor = Annotated[
+    str | None, Query(max_length=2_000, description="`next_cursor` of the page before.")
+]
+
+
+class InvalidCursorError(InvalidError):
+    """The cursor is not one this list gave out."""
+
+    code = "invalid_cursor"
+    title = "Invalid cursor"
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+def encode_cursor(*key: Any) -> str:
+    """Return the cursor that stands for a sort key of JSON values."""
+    return (
+        base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":"), default=str).encode())
+        .decode()
+        .rstrip("=")
+    )
+
+
+def decode_cursor(cursor: str, *types: type) -> tuple[Any, ...]:
+    """Return the sort key a cursor stands for.
+
+    Raises:
+        InvalidCursorError: it was not made by `encode_cursor` for values of these types.
+    """
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error) as error:
+        raise InvalidCursorError(
+            "This cursor was not given out by this list; start without one."
+        ) from error
+    valid = isinstance(key, list) and len(key) == len(types)
+    if not valid or not all(
+        isinstance(value, kind) for value, kind in zip(key, types, strict=True)
+    ):
+        raise InvalidCursorError("This cursor was not given out by this list; start without one.")
+    return tuple(key)

@@ -1,0 +1,130 @@
+"""Every setting the service honours, read once from the environment. No other module reads the environment."""
+
+import base64
+import binascii
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, PostgresDsn, SecretStr, UrlConstraints, model_validator
+from pydantic_core import Url
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MASTER_KEY_BYTES = 32
+ValkeyDsn = Annotated[Url, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])]
+
+
+class ScanMode(StrEnum):
+    """What happens to an upload when no virus scanner answers."""
+
+    AUTO = "auto"
+    """Store it, marked unscanned."""
+    REQUIRED = "required"
+    """Refuse it (503)."""
+    OFF = "off"
+    """Never scan."""
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """The settings, each named `DMS_<FIELD>` in the environment; `.env.example` explains them all."""
+
+    model_config = SettingsConfigDict(env_prefix="DMS_", extra="ignore", populate_by_name=True)
+
+    data_dir: Path = Path("data")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    public_url: str | None = None
+
+    database_url: PostgresDsn = PostgresDsn("postgresql+asyncpg://dms_app@127.0.0.1:5432/dms")
+    database_owner_url: PostgresDsn | None = None
+    database_pool_size: int = Field(default=10, ge=1)
+    database_prepared_statements: bool = True
+    redis_url: ValkeyDsn = Url("redis://127.0.0.1:6379/0")
+
+    encryption_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("ENCRYPTION_KEY", "encryption_key")
+    )
+    encryption_key_file: Path | None = Field(
+        default=None, validation_alias=AliasChoices("ENCRYPTION_KEY_FILE", "encryption_key_file")
+    )
+
+    scan: ScanMode = ScanMode.AUTO
+    clamd_socket: Path = Path("/run/clamav/clamd.ctl")
+    clamd_address: str | None = None
+    scan_timeout: float = Field(default=600.0, gt=0)
+
+    max_upload_size: int = Field(default=64 * 2**30, gt=0)
+    compression_level: int = Field(default=3, ge=1, le=19)
+    trash_days: int = Field(default=30, ge=0)
+
+    access_token_seconds: int = Field(default=900, gt=0)
+    refresh_token_seconds: int = Field(default=30 * 86_400, gt=0)
+
+    admin_email: str = "admin@example.org"
+    admin_password: SecretStr | None = None
+    organisation: str = "My organisation"
+
+    log_format: LogFormat = LogFormat.CONSOLE
+    log_level: str = "INFO"
+    web_dir: Path = Path("frontend/dist")
+
+    @model_validator(mode="after")
+    def _paths_are_absolute(self) -> "Settings":
+        """Children are started elsewhere; a path must mean the same to all of them."""
+        self.data_dir = self.data_dir.absolute()
+        self.web_dir = self.web_dir.absolute()
+        return self
+
+    @property
+    def store_dir(self) -> Path:
+        """Where the content-addressed store keeps its blobs."""
+        return self.data_dir / "store"
+
+    @property
+    def keyring_path(self) -> Path:
+        """The file of storage keys, each wrapped by the master key."""
+        return self.data_dir / "keys" / "keyring"
+
+    @property
+    def work_dir(self) -> Path:
+        """Where workers put the plaintext they are reading, one private directory per job."""
+        return self.data_dir / "work"
+
+    def master_key(self) -> bytes:
+        """Return the 32-byte master key.
+
+        Raises:
+            ValueError: neither `ENCRYPTION_KEY` nor `ENCRYPTION_KEY_FILE` is given, or the key is not the base64
+                form of 32 bytes.
+        """
+        if self.encryption_key is not None:
+            text = self.encryption_key.get_secret_value()
+        elif self.encryption_key_file is not None:
+            text = self.encryption_key_file.read_text()
+        else:
+            raise ValueError(
+                "set ENCRYPTION_KEY or ENCRYPTION_KEY_FILE: the store cannot be opened without its key"
+            )
+        try:
+            key = base64.b64decode(text.strip(), validate=True)
+        except binascii.Error as error:
+            raise ValueError("the encryption key is not base64") from error
+        if len(key) != MASTER_KEY_BYTES:
+            raise ValueError(
+                f"the encryption key has {len(key)} bytes; it must have {MASTER_KEY_BYTES}"
+            )
+        return key
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """Return the process's settings, read at the first call."""
+    return Settings()

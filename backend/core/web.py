@@ -1,0 +1,110 @@
+"""The edge of a request: its transaction, and the actor who is behind it.
+
+Most routes take `SessionDep` and `ActorDep`: one request, one transaction, committed before the response is sent.
+Routes that stream content take `UnitsDep` instead, so that no transaction stays open for as long as a transfer lasts.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.actor import Actor
+from backend.core.db import Database
+from backend.core.errors import ForbiddenError
+from backend.core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the caller presented, unverified."""
+
+    bearer: str | None = None
+    api_key: str | None = None
+
+
+Authenticate = Callable[[AsyncSession, Credentials], Awaitable[Actor]]
+"""Verifies credentials, binds the transaction to the tenant, returns the actor; raises `UnauthenticatedError`.
+
+`identity` provides it and `main` puts it in place: the edge knows that callers are verified, not how.
+"""
+
+_bearer = HTTPBearer(auto_error=False, description="An access token of `POST /auth/login`.")
+_api_key = APIKeyHeader(name="X-API-Key", auto_error=False)
+
+
+def get_database(request: Request) -> Database:
+    """Return the application's database."""
+    database: Database = request.app.state.database
+    return database
+
+
+def get_app_settings(request: Request) -> Settings:
+    """Return the application's settings."""
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _credentials(
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    api_key: Annotated[str | None, Depends(_api_key)],
+) -> Credentials:
+    return Credentials(bearer=bearer.credentials if bearer else None, api_key=api_key)
+
+
+async def _session(database: "DatabaseDep") -> AsyncIterator[AsyncSession]:
+    async with database.transaction() as session:
+        yield session
+
+
+async def _actor(
+    request: Request,
+    session: "SessionDep",
+    credentials: Annotated[Credentials, Depends(_credentials)],
+) -> Actor:
+    authenticate: Authenticate = request.app.state.authenticate
+    return await authenticate(session, credentials)
+
+
+async def _administrator(actor: "ActorDep") -> Actor:
+    if not actor.is_administrator:
+        raise ForbiddenError("Only an administrator of the organisation may do this.")
+    return actor
+
+
+class Units:
+    """Short transactions within one long request, each authenticated anew."""
+
+    def __init__(
+        self, database: Database, authenticate: Authenticate, credentials: Credentials
+    ) -> None:
+        self._database = database
+        self._authenticate = authenticate
+        self._credentials = credentials
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[tuple[AsyncSession, Actor]]:
+        """Open one transaction and return it with the actor; commit at the end of the block."""
+        async with self._database.transaction() as session:
+            yield session, await self._authenticate(session, self._credentials)
+
+
+def _units(
+    request: Request,
+    database: "DatabaseDep",
+    credentials: Annotated[Credentials, Depends(_credentials)],
+) -> Units:
+    return Units(database, request.app.state.authenticate, credentials)
+
+
+SettingsDep = Annotated[Settings, Depends(get_app_settings)]
+DatabaseDep = Annotated[Database, Depends(get_database)]
+# The function scope ends before the response is sent: what was answered was committed.
+SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
+ActorDep = Annotated[Actor, Depends(_actor)]
+AdministratorDep = Annotated[Actor, Depends(_administrator)]
+UnitsDep = Annotated[Units, Depends(_units)]

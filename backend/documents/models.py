@@ -1,0 +1,132 @@
+"""Tables of documents, their versions and the blobs these refer to."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from backend.core.db import Base, created_at_column, org_id_column
+from backend.identity.models import User
+
+
+class ScanStatus(StrEnum):
+    """What the virus scanner said of a version."""
+
+    CLEAN = "clean"
+    UNSCANNED = "unscanned"
+
+
+class IndexStatus(StrEnum):
+    """How far the text of a version is on its way to the search."""
+
+    PENDING = "pending"
+    EXTRACTING = "extracting"
+    INDEXED = "indexed"
+    NO_TEXT = "no_text"
+    ENCRYPTED = "encrypted"
+    DAMAGED = "damaged"
+    UNSUPPORTED = "unsupported"
+    FAILED = "failed"
+
+
+class Blob(Base):
+    """Bytes in the store that a version may refer to. A row exists only for bytes that are durable."""
+
+    __tablename__ = "blobs"
+    __table_args__ = (
+        UniqueConstraint("org_id", "digest"),
+        CheckConstraint("octet_length(digest) = 32", name="digest_is_sha256"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    org_id: Mapped[int] = org_id_column()
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    size: Mapped[int]
+    stored_size: Mapped[int]
+    created_at: Mapped[datetime] = created_at_column()
+
+
+class Document(Base):
+    """A name in a folder, its properties, its current version."""
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        Index(
+            "uq_documents_live_name",
+            "folder_id",
+            text("lower(name)"),
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index("ix_documents_org_newest", "org_id", text("created_at DESC"), text("id DESC")),
+        Index("ix_documents_folder_newest", "folder_id", text("created_at DESC"), text("id DESC")),
+        Index(
+            "ix_documents_trashed",
+            "org_id",
+            "deleted_at",
+            postgresql_where=text("deleted_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    org_id: Mapped[int] = org_id_column()
+    folder_id: Mapped[int] = mapped_column(ForeignKey("folders.id"))
+    name: Mapped[str] = mapped_column(Text)
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    properties: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    # Null only between the two inserts of the transaction that creates the document.
+    current_version_id: Mapped[int | None] = mapped_column(
+        ForeignKey("versions.id", use_alter=True, deferrable=True, initially="DEFERRED")
+    )
+    revision: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    created_at: Mapped[datetime] = created_at_column()
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    deleted_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+    owner: Mapped[User] = relationship(foreign_keys=owner_id, lazy="raise")
+    current_version: Mapped["Version"] = relationship(
+        foreign_keys=current_version_id, lazy="raise", post_update=True
+    )
+
+
+class Version(Base):
+    """One immutable content of a document."""
+
+    __tablename__ = "versions"
+    __table_args__ = (UniqueConstraint("document_id", "number"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    org_id: Mapped[int] = org_id_column()
+    document_id: Mapped[int] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)
+    blob_id: Mapped[int] = mapped_column(ForeignKey("blobs.id"), index=True)
+    media_type: Mapped[str] = mapped_column(Text)
+    scan_status: Mapped[ScanStatus] = mapped_column(Text)
+    index_status: Mapped[IndexStatus] = mapped_column(Text, server_default=text("'pending'"))
+    index_detail: Mapped[str | None] = mapped_column(Text)
+    page_count: Mapped[int | None] = mapped_column(Integer)
+    comment: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = created_at_column()
+
+    blob: Mapped[Blob] = relationship(lazy="raise")
+    creator: Mapped[User] = relationship(foreign_keys=created_by, lazy="raise")

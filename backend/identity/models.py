@@ -1,0 +1,91 @@
+"""Tables of identity."""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    Text,
+    text,
+    true,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.core.actor import Role
+from backend.core.db import Base, created_at_column, org_id_column
+
+
+class Organisation(Base):
+    """A tenant. Global."""
+
+    __tablename__ = "organisations"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = created_at_column()
+
+    @property
+    def namespace(self) -> str:
+        """The organisation's namespace in the store: deduplication and storage keys end at it."""
+        return store_namespace(self.id)
+
+
+def store_namespace(org_id: int) -> str:
+    """Return the store namespace of an organisation."""
+    return f"org-{org_id}"
+
+
+class User(Base):
+    """A person, known by e-mail address. Global: one person may belong to several organisations."""
+
+    __tablename__ = "users"
+    __table_args__ = (Index("uq_users_lower_email", text("lower(email)"), unique=True),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    email: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    password_hash: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = created_at_column()
+
+
+class Membership(Base):
+    """A user in an organisation, with the role held there."""
+
+    __tablename__ = "memberships"
+
+    org_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    role: Mapped[Role] = mapped_column(Text)
+    is_active: Mapped[bool] = mapped_column(Boolean, server_default=true())
+    created_at: Mapped[datetime] = created_at_column()
+
+
+class RefreshToken(Base):
+    """One refresh token of a session. Rotation replaces it; a second use of a replaced one ends the session."""
+
+    __tablename__ = "refresh_tokens"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    org_id: Mapped[int] = org_id_column()
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    session_id: Mapped[str] = mapped_column(Text, index=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[datetime] = created_at_column()
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    replaced_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class LoginThrottle(Base):
+    """Failed sign-ins counted per address and per account. Global: asked before anyone is known."""
+
+    __tablename__ = "login_throttles"
+
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    failures: Mapped[int]
+    window_started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -1,0 +1,9 @@
+"""Every module that defines tables, so that the metadata is whole."""
+
+from backend.access import models as access
+from backend.core import outbox
+from backend.documents import models as documents
+from backend.folders import models as folders
+from backend.identity import models as identity
+
+MODELS = (outbox, identity, folders, access, documents)
