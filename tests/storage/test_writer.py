@@ -1,0 +1,153 @@
+"""Writers: taps, errors, aborts, pending blobs; nothing may be left behind."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from storage import FRAME_SIZE, BlobStore
+from tests.storage.helpers import NAMESPACE, files_below, get, noise, put, sha256, text
+
+LARGE = 12 * FRAME_SIZE + 5
+
+
+def store_threads() -> set[threading.Thread]:
+    return {t for t in threading.enumerate() if t.name in {"store-digest", "store-seal"}}
+
+
+@pytest.mark.parametrize("size", [0, 10, FRAME_SIZE, FRAME_SIZE + 1, LARGE])
+def test_the_tap_sees_the_content_in_order(store: BlobStore, size: int) -> None:
+    content, seen = noise(size), bytearray()
+    with store.writer(NAMESPACE, tap=seen.extend) as writer:
+        writer.write(content)
+        digest = writer.finish().publish().digest
+    assert content == seen
+    assert sha256(content) == digest
+
+
+def test_the_tap_gets_read_only_views(store: BlobStore) -> None:
+    readonly: list[bool] = []
+    with store.writer(NAMESPACE, tap=lambda view: readonly.append(view.readonly)) as writer:
+        writer.write(noise(FRAME_SIZE + 1))
+        writer.finish().discard()
+    assert readonly == [True, True]
+
+
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_an_error_of_the_tap_is_the_error_of_the_write(
+    store: BlobStore, root: Path, size: int
+) -> None:
+    def refuse(view: memoryview) -> None:
+        raise ConnectionResetError("the scanner hung up")
+
+    def upload() -> None:
+        with store.writer(NAMESPACE, tap=refuse) as writer:
+            writer.write(noise(size))
+            writer.finish()
+
+    with pytest.raises(ConnectionResetError, match="hung up"):
+        upload()
+    assert files_below(root) == []
+    assert set() == store_threads()
+
+
+def test_a_failed_tap_does_not_block_a_writer_that_goes_on(store: BlobStore) -> None:
+    def refuse(view: memoryview) -> None:
+        raise ConnectionResetError("the scanner hung up")
+
+    writer = store.writer(NAMESPACE, tap=refuse)
+    errors = 0
+    for _ in range(40):
+        try:
+            writer.write(noise(FRAME_SIZE))
+        except ConnectionResetError:
+            errors += 1
+    assert errors > 0
+    writer.abort()
+    assert set() == store_threads()
+
+
+@pytest.mark.parametrize("size", [0, 10, FRAME_SIZE + 1, LARGE])
+def test_abort_leaves_nothing(store: BlobStore, root: Path, size: int) -> None:
+    writer = store.writer(NAMESPACE)
+    writer.write(noise(size))
+    writer.abort()
+    writer.abort()
+    assert files_below(root) == []
+    assert set() == store_threads()
+    with pytest.raises(ValueError, match="finished or aborted"):
+        writer.write(b"more")
+    with pytest.raises(ValueError, match="finished or aborted"):
+        writer.finish()
+
+
+def test_leaving_the_context_without_finish_aborts(store: BlobStore, root: Path) -> None:
+    with store.writer(NAMESPACE) as writer:
+        writer.write(noise(LARGE))
+    assert files_below(root) == []
+    assert set() == store_threads()
+
+
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_a_pending_blob_is_not_there_until_published(
+    store: BlobStore, root: Path, size: int
+) -> None:
+    content = noise(size)
+    with store.writer(NAMESPACE) as writer:
+        writer.write(content)
+        pending = writer.finish()
+    assert (sha256(content), size) == (pending.digest, pending.size)
+    assert [pending.stored_size] == [path.stat().st_size for path in files_below(root)]
+    assert not store.exists(NAMESPACE, pending.digest)
+    assert pending.publish().created
+    assert content == get(store, pending.digest)
+    pending.discard()
+    assert store.exists(NAMESPACE, pending.digest)
+    with pytest.raises(ValueError, match="published or discarded"):
+        pending.publish()
+
+
+def test_a_discarded_blob_leaves_nothing(store: BlobStore, root: Path) -> None:
+    with store.writer(NAMESPACE) as writer, writer.finish() as pending:
+        pass
+    assert files_below(root) == []
+    with pytest.raises(ValueError, match="published or discarded"):
+        pending.publish()
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_any_bytes_like_is_taken_and_not_kept(store: BlobStore, kind: type) -> None:
+    content = bytearray(noise(3 * FRAME_SIZE))
+    expected = sha256(content)
+    with store.writer(NAMESPACE) as writer:
+        writer.write(kind(content))
+        content[:] = bytes(len(content))
+        assert expected == writer.finish().publish().digest
+
+
+def test_small_pieces_make_the_same_blob(store: BlobStore) -> None:
+    content = text(FRAME_SIZE + 1000)
+    with store.writer(NAMESPACE) as writer:
+        for start in range(0, len(content), 999):
+            writer.write(content[start : start + 999])
+        digest = writer.finish().publish().digest
+    assert sha256(content) == digest
+    assert not put(store, content).created
+
+
+def test_threads_may_take_turns(store: BlobStore) -> None:
+    content = noise(LARGE)
+    half = len(content) // 2
+    with store.writer(NAMESPACE) as writer:
+        for part in (content[:half], content[half:]):
+            thread = threading.Thread(target=writer.write, args=(part,))
+            thread.start()
+            thread.join()
+        assert sha256(content) == writer.finish().publish().digest
+
+
+def test_a_frame_that_hardly_compresses_is_stored_raw(store: BlobStore) -> None:
+    raw = put(store, noise(FRAME_SIZE))
+    assert raw.stored_size - raw.size < 400
+    squeezed = put(store, noise(FRAME_SIZE - 20_000) + bytes(20_000))
+    assert squeezed.stored_size < squeezed.size - 19_000
