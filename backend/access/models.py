@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Text
+from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.core.db import Base, created_at_column, org_id_column
+from backend.core.db import Base, EnumText, created_at_column, org_id_column
 
 
 class ShareRole(StrEnum):
@@ -27,5 +27,5 @@ class CabinetMember(Base):
     )
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
     org_id: Mapped[int] = org_id_column()
-    role: Mapped[ShareRole] = mapped_column(Text)
+    role: Mapped[ShareRole] = mapped_column(EnumText(ShareRole))
     created_at: Mapped[datetime] = created_at_column()

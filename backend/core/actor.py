@@ -19,6 +19,8 @@ class Actor:
     org_id: int
     role: Role
     name: str
+    session_id: str | None = None
+    """The session the actor signed in with; none where no session is behind the request."""
 
     @property
     def is_administrator(self) -> bool:

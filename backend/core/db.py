@@ -3,9 +3,19 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, MetaData, text
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    MetaData,
+    Text,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -31,6 +41,27 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {int: BigInteger}  # noqa: RUF012  # SQLAlchemy's own protocol
+
+
+class EnumText(TypeDecorator[StrEnum]):
+    """A `StrEnum` kept as text: a new member needs no migration of a type."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, enum: type[StrEnum]) -> None:
+        super().__init__()
+        self.enum = enum
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text of a member."""
+        del dialect
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        """Return the member of a text."""
+        del dialect
+        return None if value is None else self.enum(value)
 
 
 def created_at_column() -> Mapped[Any]:

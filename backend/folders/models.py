@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from backend.core.db import Base, created_at_column, org_id_column
+from backend.core.db import Base, EnumText, created_at_column, org_id_column
 
 
 class FolderKind(StrEnum):
@@ -65,8 +65,8 @@ class Folder(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     org_id: Mapped[int] = org_id_column()
-    parent_id: Mapped[int | None] = mapped_column(ForeignKey("folders.id"))
-    kind: Mapped[FolderKind] = mapped_column(Text)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("folders.id"), index=True)
+    kind: Mapped[FolderKind] = mapped_column(EnumText(FolderKind))
     name: Mapped[str] = mapped_column(Text)
     path: Mapped[str] = mapped_column(Ltree)
     revision: Mapped[int] = mapped_column(Integer, server_default=text("1"))

@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.actor import Role
-from backend.core.db import Base, created_at_column, org_id_column
+from backend.core.db import Base, EnumText, created_at_column, org_id_column
 
 
 class Organisation(Base):
@@ -60,7 +60,7 @@ class Membership(Base):
 
     org_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
-    role: Mapped[Role] = mapped_column(Text)
+    role: Mapped[Role] = mapped_column(EnumText(Role))
     is_active: Mapped[bool] = mapped_column(Boolean, server_default=true())
     created_at: Mapped[datetime] = created_at_column()
 
@@ -82,10 +82,13 @@ class RefreshToken(Base):
 
 
 class LoginThrottle(Base):
-    """Failed sign-ins counted per address and per account. Global: asked before anyone is known."""
+    """Failed sign-ins in a row, per account and address and per address. Global: asked before anyone is known.
+
+    The key is a keyed hash (`tokens.TokenSigner.fingerprint`): the table names neither addresses nor accounts.
+    """
 
     __tablename__ = "login_throttles"
 
     key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     failures: Mapped[int]
-    window_started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    last_failed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)

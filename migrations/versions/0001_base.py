@@ -16,8 +16,14 @@ def upgrade() -> None:
         "login_throttles",
         sa.Column("key", sa.LargeBinary(), nullable=False),
         sa.Column("failures", sa.BigInteger(), nullable=False),
-        sa.Column("window_started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_failed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_login_throttles")),
+    )
+    op.create_index(
+        op.f("ix_login_throttles_last_failed_at"),
+        "login_throttles",
+        ["last_failed_at"],
+        unique=False,
     )
     op.create_table(
         "organisations",
@@ -123,6 +129,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["parent_id"], ["folders.id"], name=op.f("fk_folders_parent_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_folders")),
     )
+    op.create_index(op.f("ix_folders_parent_id"), "folders", ["parent_id"], unique=False)
     op.create_index("ix_folders_path", "folders", ["path"], unique=False, postgresql_using="gist")
     op.create_index(
         "ix_folders_trashed",
@@ -374,6 +381,7 @@ def downgrade() -> None:
         table_name="folders",
         postgresql_where=sa.text("deleted_at IS NOT NULL"),
     )
+    op.drop_index(op.f("ix_folders_parent_id"), table_name="folders")
     op.drop_index("ix_folders_path", table_name="folders", postgresql_using="gist")
     op.drop_table("folders")
     op.drop_table("blobs")
@@ -384,6 +392,7 @@ def downgrade() -> None:
     )
     op.drop_table("outbox")
     op.drop_table("organisations")
+    op.drop_index(op.f("ix_login_throttles_last_failed_at"), table_name="login_throttles")
     op.drop_table("login_throttles")
     op.execute("DROP FUNCTION dms_user_id()")
     op.execute("DROP FUNCTION dms_org_id()")

@@ -1,0 +1,243 @@
+"""SQL of identity. Used by `service` and `sessions` alone."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import case, delete, exists, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.actor import Role
+from backend.core.db import Tenant, set_tenant
+from backend.identity.models import LoginThrottle, Membership, Organisation, RefreshToken, User
+from backend.identity.throttle import FORGOTTEN_AFTER, Counter
+
+_NO_ORGANISATION = 0
+_SWEEP = 100
+
+
+class Bearer(NamedTuple):
+    """What `authenticate` asks about the bearer of an access token."""
+
+    name: str
+    role: Role
+
+
+async def bearer(
+    session: AsyncSession, *, org_id: int, user_id: int, session_id: str
+) -> Bearer | None:
+    """Return who the user is, if active in the organisation and the session not ended."""
+    stands = exists().where(
+        RefreshToken.session_id == session_id,
+        RefreshToken.org_id == org_id,
+        RefreshToken.user_id == user_id,
+        RefreshToken.revoked_at.is_(None),
+    )
+    row = (
+        await session.execute(
+            select(User.name, Membership.role)
+            .join(Membership, Membership.user_id == User.id)
+            .where(User.id == user_id, Membership.org_id == org_id, Membership.is_active, stands)
+        )
+    ).one_or_none()
+    return None if row is None else Bearer(*row)
+
+
+async def user_by_email(session: AsyncSession, email: str) -> User | None:
+    """Return the user with an e-mail address, whatever its case."""
+    return await session.scalar(
+        select(User).where(func.lower(User.email) == func.lower(email.strip()))
+    )
+
+
+async def organisation(session: AsyncSession, org_id: int) -> Organisation:
+    """Return an organisation."""
+    return await session.get_one(Organisation, org_id)
+
+
+async def any_organisation(session: AsyncSession) -> Organisation | None:
+    """Return the first organisation there is."""
+    return await session.scalar(select(Organisation).order_by(Organisation.id).limit(1))
+
+
+async def lock_first_start(session: AsyncSession) -> None:
+    """Let one transaction at a time ask whether this is the first start."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(7312027)"))
+
+
+async def organisations_of(session: AsyncSession, user_id: int) -> Sequence[int]:
+    """Return the organisations a user is active in, oldest first; leaves the transaction bound to none of them."""
+    await set_tenant(session, Tenant(_NO_ORGANISATION, user_id))
+    return (
+        await session.scalars(
+            select(Membership.org_id)
+            .where(Membership.user_id == user_id, Membership.is_active)
+            .order_by(Membership.created_at, Membership.org_id)
+        )
+    ).all()
+
+
+async def belongs_elsewhere(session: AsyncSession, tenant: Tenant, user_id: int) -> bool:
+    """Tell whether a user belongs to an organisation other than the tenant's."""
+    await set_tenant(session, Tenant(tenant.org_id, user_id))
+    elsewhere = await session.scalar(
+        select(exists().where(Membership.user_id == user_id, Membership.org_id != tenant.org_id))
+    )
+    await set_tenant(session, tenant)
+    return bool(elsewhere)
+
+
+async def users(
+    session: AsyncSession, org_id: int, *, after: tuple[str, int] | None, limit: int
+) -> Sequence[tuple[User, Membership]]:
+    """Return users of an organisation by name, from `after` (lower name, id) on."""
+    key = func.lower(User.name)
+    statement = (
+        select(User, Membership)
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.org_id == org_id)
+        .order_by(key, User.id)
+        .limit(limit)
+    )
+    if after is not None:
+        statement = statement.where((key > after[0]) | ((key == after[0]) & (User.id > after[1])))
+    return [(user, membership) for user, membership in await session.execute(statement)]
+
+
+async def user(
+    session: AsyncSession, org_id: int, user_id: int, *, lock: bool = False
+) -> tuple[User, Membership] | None:
+    """Return a user of an organisation."""
+    statement = (
+        select(User, Membership)
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.org_id == org_id, User.id == user_id)
+    )
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    row = (await session.execute(statement)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+async def lock_administrators(session: AsyncSession, org_id: int) -> Sequence[int]:
+    """Return the active administrators, locked: two of them cannot take each other's role at once."""
+    return (
+        await session.scalars(
+            select(Membership.user_id)
+            .where(
+                Membership.org_id == org_id,
+                Membership.role == Role.ADMINISTRATOR,
+                Membership.is_active,
+            )
+            .order_by(Membership.user_id)
+            .with_for_update()
+        )
+    ).all()
+
+
+async def replace_hash(session: AsyncSession, user_id: int, *, old: str, new: str) -> None:
+    """Keep a stronger hash of the same password, unless the password was changed meanwhile."""
+    await session.execute(
+        update(User).where(User.id == user_id, User.password_hash == old).values(password_hash=new)
+    )
+
+
+async def claim_token(
+    session: AsyncSession, token_hash: bytes, at: datetime
+) -> RefreshToken | None:
+    """Mark a refresh token replaced and return it; None unless it is unused, unexpired, and its user active.
+
+    One statement, so that of two who present the same token one gets it.
+    """
+    active = exists().where(
+        Membership.org_id == RefreshToken.org_id,
+        Membership.user_id == RefreshToken.user_id,
+        Membership.is_active,
+    )
+    return await session.scalar(
+        update(RefreshToken)
+        .where(
+            RefreshToken.token_hash == token_hash,
+            RefreshToken.replaced_at.is_(None),
+            RefreshToken.revoked_at.is_(None),
+            RefreshToken.expires_at > at,
+            active,
+        )
+        .values(replaced_at=at)
+        .returning(RefreshToken)
+    )
+
+
+async def token(session: AsyncSession, token_hash: bytes) -> RefreshToken | None:
+    """Return a refresh token, whatever has become of it."""
+    return await session.scalar(select(RefreshToken).where(RefreshToken.token_hash == token_hash))
+
+
+async def revoke_session(session: AsyncSession, session_id: str, at: datetime) -> None:
+    """End a session: none of its tokens is good any more."""
+    await session.execute(
+        update(RefreshToken)
+        .where(RefreshToken.session_id == session_id, RefreshToken.revoked_at.is_(None))
+        .values(revoked_at=at)
+    )
+
+
+async def revoke_sessions(
+    session: AsyncSession, user_id: int, at: datetime, *, but: str | None = None
+) -> None:
+    """End a user's sessions in the transaction's organisation, but for one."""
+    statement = update(RefreshToken).where(
+        RefreshToken.user_id == user_id, RefreshToken.revoked_at.is_(None)
+    )
+    if but is not None:
+        statement = statement.where(RefreshToken.session_id != but)
+    await session.execute(statement.values(revoked_at=at))
+
+
+async def sweep_tokens(session: AsyncSession, user_id: int, at: datetime) -> None:
+    """Forget a user's refresh tokens that have expired."""
+    await session.execute(
+        delete(RefreshToken).where(RefreshToken.user_id == user_id, RefreshToken.expires_at < at)
+    )
+
+
+async def counters(session: AsyncSession, keys: Sequence[bytes]) -> dict[bytes, Counter]:
+    """Return the failures counted under these keys."""
+    rows = await session.execute(
+        select(LoginThrottle.key, LoginThrottle.failures, LoginThrottle.last_failed_at).where(
+            LoginThrottle.key.in_(keys)
+        )
+    )
+    return {row.key: Counter(row.failures, row.last_failed_at) for row in rows}
+
+
+async def count_failure(session: AsyncSession, key: bytes, at: datetime) -> None:
+    """Count a failure under a key; one that had none for long starts afresh."""
+    statement = insert(LoginThrottle).values(key=key, failures=1, last_failed_at=at)
+    fresh = LoginThrottle.last_failed_at < at - FORGOTTEN_AFTER
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[LoginThrottle.key],
+            set_={
+                "failures": case((fresh, 1), else_=LoginThrottle.failures + 1),
+                "last_failed_at": at,
+            },
+        )
+    )
+
+
+async def forget_failures(session: AsyncSession, key: bytes) -> None:
+    """Let a key start afresh."""
+    await session.execute(delete(LoginThrottle).where(LoginThrottle.key == key))
+
+
+async def sweep_failures(session: AsyncSession, at: datetime) -> None:
+    """Forget some of the keys that had no failure for long, so that the table stays small."""
+    old = (
+        select(LoginThrottle.key)
+        .where(LoginThrottle.last_failed_at < at - FORGOTTEN_AFTER)
+        .limit(_SWEEP)
+        .with_for_update(skip_locked=True)
+    )
+    await session.execute(delete(LoginThrottle).where(LoginThrottle.key.in_(old)))

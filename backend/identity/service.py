@@ -1,0 +1,226 @@
+"""Who a caller is, and the users of an organisation. Signing in and out is `sessions`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.actor import Actor, Role
+from backend.core.clock import now
+from backend.core.db import Tenant, set_tenant
+from backend.core.errors import UnauthenticatedError
+from backend.core.pagination import decode_cursor, encode_cursor
+from backend.core.web import Credentials
+from backend.identity import queries
+from backend.identity.errors import (
+    EmailTakenError,
+    LastAdministratorError,
+    SharedUserError,
+    UserNotFoundError,
+)
+from backend.identity.models import Membership, Organisation, User
+from backend.identity.passwords import hash_password
+from backend.identity.schemas import MeOut, OrganisationRef, UserOut, UserRef, UserUpdate
+from backend.identity.tokens import TokenSigner
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAdministrator:
+    """What `create_first_administrator` found or made; no user where the organisation was there before."""
+
+    org_id: int
+    user_id: int | None
+
+
+async def authenticate(
+    session: AsyncSession, credentials: Credentials, *, signer: TokenSigner
+) -> Actor:
+    """Return who presents these credentials, and bind the transaction to the organisation acted in.
+
+    Role, activity and session are read anew each time: what was taken away is gone at the next request.
+
+    Raises:
+        UnauthenticatedError: the credentials are missing or not valid any more.
+    """
+    if credentials.bearer is None:
+        raise UnauthenticatedError("Sign in, and send the access token.")
+    claims = signer.open_access_token(credentials.bearer)
+    await set_tenant(session, Tenant(claims.org_id, claims.user_id))
+    bearer = await queries.bearer(
+        session,
+        org_id=claims.org_id,
+        user_id=claims.user_id,
+        session_id=claims.session_id,
+    )
+    if bearer is None:
+        raise UnauthenticatedError("The session has ended; sign in again.")
+    return Actor(
+        user_id=claims.user_id,
+        org_id=claims.org_id,
+        role=bearer.role,
+        name=bearer.name,
+        session_id=claims.session_id,
+    )
+
+
+async def create_first_administrator(
+    session: AsyncSession, *, organisation: str, email: str, name: str, password: str
+) -> FirstAdministrator:
+    """Create the first organisation with its administrator, where there is none; two at once make one.
+
+    Binds the transaction to the organisation.
+    """
+    await queries.lock_first_start(session)
+    existing = await queries.any_organisation(session)
+    if existing is not None:
+        await set_tenant(session, Tenant(existing.id))
+        return FirstAdministrator(existing.id, None)
+    created = Organisation(name=organisation)
+    session.add(created)
+    await session.flush()
+    await set_tenant(session, Tenant(created.id))
+    user = await create_user(
+        session,
+        org_id=created.id,
+        email=email,
+        name=name,
+        password=password,
+        role=Role.ADMINISTRATOR,
+    )
+    return FirstAdministrator(created.id, user.id)
+
+
+async def create_user(
+    session: AsyncSession,
+    *,
+    org_id: int,
+    email: str,
+    name: str,
+    password: str,
+    role: Role = Role.MEMBER,
+) -> UserOut:
+    """Create a user of an organisation, to which the transaction must be bound.
+
+    Raises:
+        EmailTakenError: somebody has this e-mail address, whatever its case.
+    """
+    user = User(email=email.strip(), name=name, password_hash=await hash_password(password))
+    try:
+        async with session.begin_nested():
+            session.add(user)
+            await session.flush()
+    except IntegrityError as error:
+        raise EmailTakenError("Another user has this e-mail address.") from error
+    membership = Membership(org_id=org_id, user_id=user.id, role=role)
+    session.add(membership)
+    await session.flush()
+    await session.refresh(membership)
+    return _described(user, membership)
+
+
+async def me(session: AsyncSession, actor: Actor) -> MeOut:
+    """Return who the actor is, and in which organisation."""
+    user, _ = await _user(session, actor, actor.user_id)
+    organisation = await queries.organisation(session, actor.org_id)
+    return MeOut(
+        user=UserRef.model_validate(user),
+        organisation=OrganisationRef.model_validate(organisation),
+        role=actor.role,
+    )
+
+
+async def account(session: AsyncSession, actor: Actor) -> User:
+    """Return the actor's own account."""
+    user, _ = await _user(session, actor, actor.user_id)
+    return user
+
+
+async def set_own_password(session: AsyncSession, actor: Actor, password_hash: str) -> None:
+    """Give the actor a new password, and end all of the actor's sessions but the present one, in every organisation."""
+    user = await account(session, actor)
+    user.password_hash = password_hash
+    await session.flush()
+    for org_id in await queries.organisations_of(session, actor.user_id):
+        await set_tenant(session, Tenant(org_id, actor.user_id))
+        await queries.revoke_sessions(session, actor.user_id, now(), but=actor.session_id)
+    await set_tenant(session, Tenant(actor.org_id, actor.user_id))
+
+
+async def list_users(
+    session: AsyncSession, actor: Actor, *, cursor: str | None, limit: int
+) -> tuple[Sequence[UserOut], str | None]:
+    """Return a page of the organisation's users by name, and the cursor of the next."""
+    after = None if cursor is None else decode_cursor(cursor, str, int)
+    rows = await queries.users(
+        session,
+        actor.org_id,
+        after=None if after is None else (after[0], after[1]),
+        limit=limit + 1,
+    )
+    page = [_described(user, membership) for user, membership in rows[:limit]]
+    more = len(rows) > limit
+    return page, encode_cursor(page[-1].name.lower(), page[-1].id) if more else None
+
+
+async def update_user(
+    session: AsyncSession, actor: Actor, user_id: int, changes: UserUpdate
+) -> UserOut:
+    """Change a user of the organisation. Deactivation and a new password end the user's sessions at once.
+
+    Raises:
+        UserNotFoundError: the organisation has no such user.
+        LastAdministratorError: nobody would be left to administer the organisation.
+        SharedUserError: name and password belong to the user of several organisations, not to one of them.
+    """
+    # Locked before the user's own row, in everyone's order.
+    administrators = await queries.lock_administrators(session, actor.org_id)
+    user, membership = await _user(session, actor, user_id, lock=True)
+    steps_down = changes.role is Role.MEMBER or changes.is_active is False
+    if steps_down and list(administrators) == [user_id]:
+        raise LastAdministratorError(
+            "An organisation needs an active administrator; appoint another one first."
+        )
+    if changes.name is not None or changes.password is not None:
+        await _change_account(session, actor, user, changes)
+    if changes.role is not None:
+        membership.role = changes.role
+    if changes.is_active is not None:
+        membership.is_active = changes.is_active
+    await session.flush()
+    if changes.is_active is False or changes.password is not None:
+        await queries.revoke_sessions(session, user_id, now())
+    return _described(user, membership)
+
+
+async def _change_account(
+    session: AsyncSession, actor: Actor, user: User, changes: UserUpdate
+) -> None:
+    if await queries.belongs_elsewhere(session, Tenant(actor.org_id, actor.user_id), user.id):
+        raise SharedUserError(
+            "The user belongs to another organisation too; only the user may change name and password."
+        )
+    if changes.name is not None:
+        user.name = changes.name
+    if changes.password is not None:
+        user.password_hash = await hash_password(changes.password)
+
+
+async def _user(
+    session: AsyncSession, actor: Actor, user_id: int, *, lock: bool = False
+) -> tuple[User, Membership]:
+    found = await queries.user(session, actor.org_id, user_id, lock=lock)
+    if found is None:
+        raise UserNotFoundError(f"There is no user {user_id}.")
+    return found
+
+
+def _described(user: User, membership: Membership) -> UserOut:
+    return UserOut(
+        id=user.id,
+        email=user.email,
+        name=user.name,
+        role=membership.role,
+        is_active=membership.is_active,
+        created_at=membership.created_at,
+    )
