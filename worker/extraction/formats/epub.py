@@ -1,0 +1,29 @@
+"""EPUB books: the pages in the order of the file names, which is nearly always that of the book."""
+
+from __future__ import annotations
+
+from worker.extraction.archive import open_archive
+from worker.extraction.errors import Damaged
+from worker.extraction.markup import html_text
+from worker.extraction.media_type import EPUB
+from worker.extraction.ooxml import read_properties
+from worker.extraction.reading import Content, Context, Source
+
+MEDIA_TYPES = (EPUB,)
+
+_PAGES = (".xhtml", ".html", ".htm")
+
+
+def read(source: Source, context: Context, content: Content) -> None:
+    """Append the book's title and its pages."""
+    with open_archive(source.stream, context) as archive:
+        content.read_by("html")
+        pages = [name for name in archive.names if name.lower().endswith(_PAGES)]
+        if not pages:
+            raise Damaged("The book has no pages.")
+        for package in archive.matching("", ".opf"):
+            read_properties(archive, content, package)
+        for name in pages:
+            context.check_time(content)
+            for block in html_text(archive.read(name)):
+                content.add(block)

@@ -1,0 +1,223 @@
+"""PDF: text by pdfium, pages without usable text by OCR; pypdf for form fields and for what pdfium refuses (ADR 0003)."""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pypdf
+import pypdfium2
+import pypdfium2.raw as pdfium
+from PIL import Image
+from pypdf.errors import PyPdfError
+
+from worker.extraction.errors import Damaged, Encrypted
+from worker.extraction.pictures import is_affordable, read_picture
+from worker.extraction.reading import Content, Context, Enough, Source
+
+MEDIA_TYPES = ("application/pdf",)
+
+_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
+_RENDER_SIDE = 2000
+"""Pixels of a rendered page's longer side: 171 dpi on A4, where recognition stops getting better."""
+_RENDER_SCALE_MAX = 4.0
+_RENDER_SCALE_MIN = 150 / 72
+_SCAN_COVERAGE = 0.5
+"""Share of the page that pictures cover on a scan."""
+_PICTURE_COVERAGE = 0.1
+_SCAN_TEXT = 200
+"""Characters on a scan that may be a stamp or a page number put over it; more is a text layer."""
+_OBJECTS_LOOKED_AT = 5_000
+_LEGIBLE = 0.7
+_COMMENT_LENGTH = 10_000
+# A hyphen at a line's end, as pdfium marks it (U+0002, formerly U+FFFE): the word goes on in the next line.
+_BROKEN_WORD = re.compile("[\x02\ufffe](?:\r?\n)?")
+
+
+def read(source: Source, context: Context, content: Content) -> None:
+    """Append page by page what a PDF says."""
+    with _opened(source, context, content) as document:
+        if document is None:
+            return
+        content.read_by("pdfium")
+        content.page_count = len(document)
+        if content.page_count > context.limits.pages:
+            content.cut(
+                f"Only the first {context.limits.pages:,} of {content.page_count:,} pages were read."
+            )
+        for number in range(min(content.page_count, context.limits.pages)):
+            context.check_time(content)
+            content.begin_page()
+            _read_page(document, number, context, content)
+        if document.get_formtype() != pdfium.FORMTYPE_NONE:
+            _read_form_fields(source, content)
+
+
+@contextmanager
+def _opened(
+    source: Source, context: Context, content: Content
+) -> Iterator[pypdfium2.PdfDocument | None]:
+    """Open with pdfium; None if only pypdf could read it, and then did."""
+    source.stream.seek(0)
+    try:
+        document = pypdfium2.PdfDocument(source.stream)
+    except pypdfium2.PdfiumError as problem:
+        _read_by_pypdf(source, context, content, encrypted=problem.err_code == _PASSWORD_ERROR)
+        yield None
+        return
+    try:
+        yield document
+    finally:
+        document.close()
+
+
+def _read_page(
+    document: pypdfium2.PdfDocument, number: int, context: Context, content: Content
+) -> None:
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError:
+        content.note(f"Page {number + 1} is damaged.")
+        return
+    try:
+        text = _text_of(page)
+        comments = list(_comments(page))
+        if _needs_ocr(page, text):
+            read_picture(lambda: _render(page, context), context, content, otherwise=text)
+        else:
+            content.add(text)
+        for comment in comments:
+            content.add(comment)
+    finally:
+        page.close()
+
+
+def _text_of(page: pypdfium2.PdfPage) -> str:
+    text_page = page.get_textpage()
+    try:
+        text = text_page.get_text_bounded()
+    finally:
+        text_page.close()
+    return _BROKEN_WORD.sub("", text)
+
+
+def _needs_ocr(page: pypdfium2.PdfPage, text: str) -> bool:
+    """Tell whether a page shows more than its text layer says."""
+    letters = "".join(text.split())
+    if len(letters) >= _SCAN_TEXT:
+        return not _is_legible(letters)
+    coverage, has_marks = _pictures_on(page)
+    if not letters:
+        return has_marks or coverage > 0
+    return (
+        coverage >= _SCAN_COVERAGE
+        or not _is_legible(letters)
+        or (len(letters) < 20 and coverage >= _PICTURE_COVERAGE)
+    )
+
+
+def _is_legible(letters: str) -> bool:
+    """Tell text from the numbers of glyphs that a font without a Unicode map gives."""
+    legible = sum(unicodedata.category(character)[0] in "LNPSM" for character in letters)
+    return legible >= len(letters) * _LEGIBLE
+
+
+def _pictures_on(page: pypdfium2.PdfPage) -> tuple[float, bool]:
+    """Give the share of the page covered by pictures, and whether anything else but text is drawn on it."""
+    width, height = page.get_size()
+    covered, marks = 0.0, False
+    for count, item in enumerate(page.get_objects(max_depth=3)):
+        if count >= _OBJECTS_LOOKED_AT:
+            break
+        if item.type == pdfium.FPDF_PAGEOBJ_IMAGE:
+            left, bottom, right, top = item.get_bounds()
+            covered += max(0.0, min(right, width) - max(left, 0)) * max(
+                0.0, min(top, height) - max(bottom, 0)
+            )
+        elif item.type != pdfium.FPDF_PAGEOBJ_TEXT:
+            marks = True
+    return covered / max(width * height, 1.0), marks
+
+
+def _comments(page: pypdfium2.PdfPage) -> Iterator[str]:
+    """Yield what people wrote into notes, stamps and text fields on the page."""
+    for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
+        annotation = pdfium.FPDFPage_GetAnnot(page, index)
+        if not annotation:
+            continue
+        try:
+            if pdfium.FPDFAnnot_GetSubtype(annotation) not in {
+                pdfium.FPDF_ANNOT_LINK,
+                pdfium.FPDF_ANNOT_WIDGET,
+                pdfium.FPDF_ANNOT_POPUP,
+            }:
+                yield _annotation_text(annotation)
+        finally:
+            pdfium.FPDFPage_CloseAnnot(annotation)
+
+
+def _annotation_text(annotation: pdfium.FPDF_ANNOTATION) -> str:
+    size = min(
+        pdfium.FPDFAnnot_GetStringValue(annotation, b"Contents", None, 0), 2 * _COMMENT_LENGTH
+    )
+    buffer = (pdfium.FPDF_WCHAR * (size // 2))()
+    pdfium.FPDFAnnot_GetStringValue(annotation, b"Contents", buffer, size)
+    return bytes(buffer).decode("utf-16-le", "ignore").rstrip("\0")
+
+
+def _render(page: pypdfium2.PdfPage, context: Context) -> Image.Image:
+    width, height = page.get_size()
+    scale = min(max(_RENDER_SIDE / max(width, height, 1.0), _RENDER_SCALE_MIN), _RENDER_SCALE_MAX)
+    is_affordable(int(width * scale), int(height * scale), context)
+    bitmap = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=False)
+    try:
+        return bitmap.to_pil().convert("RGB")
+    finally:
+        bitmap.close()
+
+
+def _read_form_fields(source: Source, content: Content) -> None:
+    """Append the values of form fields; pdfium shows them only to a program that runs the form."""
+    source.stream.seek(0)
+    try:
+        fields = pypdf.PdfReader(source.stream).get_fields() or {}
+        values = [field.value for field in fields.values()]
+    except Enough:
+        raise
+    except Exception:  # noqa: BLE001 - pypdf raises anything on odd forms, and the pages' text is what counts
+        content.note("Its form fields could not be read.")
+        return
+    for value in values:
+        if isinstance(value, str) and not value.startswith("/"):
+            content.add(value)
+
+
+def _read_by_pypdf(source: Source, context: Context, content: Content, *, encrypted: bool) -> None:
+    """Read what pdfium refused: broken cross references, ciphers it does not know."""
+    source.stream.seek(0)
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(source.stream.read()))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise Encrypted("The PDF is protected with a password.")
+        content.page_count = len(reader.pages)
+        pages = reader.pages[: context.limits.pages]
+        for page in pages:
+            context.check_time(content)
+            content.begin_page()
+            content.add(page.extract_text())
+    except (
+        PyPdfError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+    ) as problem:
+        if encrypted:
+            raise Encrypted("The PDF is protected with a password.") from problem
+        raise Damaged("The PDF is broken and could not be repaired.") from problem
+    content.read_by("pypdf")

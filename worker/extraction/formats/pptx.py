@@ -1,0 +1,41 @@
+"""PowerPoint presentations: slides in order with their notes, charts, diagrams and comments, then the pictures."""
+
+from __future__ import annotations
+
+from worker.extraction.archive import Archive, open_archive
+from worker.extraction.errors import Damaged
+from worker.extraction.media_type import PPTX
+from worker.extraction.ooxml import drawing_text, read_pictures, read_properties
+from worker.extraction.reading import Content, Context, Source
+
+MEDIA_TYPES = (PPTX,)
+
+_BESIDE_THE_SLIDES = ("ppt/notesSlides/", "ppt/charts/chart", "ppt/diagrams/data", "ppt/comments/")
+
+
+def read(source: Source, context: Context, content: Content) -> None:
+    """Append what a presentation says."""
+    with open_archive(source.stream, context) as archive:
+        content.read_by("ooxml")
+        slides = archive.matching("ppt/slides/slide", ".xml")
+        if not slides and "ppt/presentation.xml" not in archive.names:
+            raise Damaged("The presentation's main part is missing.")
+        content.page_count = len(slides)
+        read_properties(archive, content)
+        for slide in slides[: context.limits.pages]:
+            content.begin_page()
+            _add(archive, slide, context, content)
+        if len(slides) > context.limits.pages:
+            content.cut(
+                f"Only the first {context.limits.pages:,} of {len(slides):,} slides were read."
+            )
+        for folder in _BESIDE_THE_SLIDES:
+            for name in archive.matching(folder, ".xml"):
+                _add(archive, name, context, content)
+        read_pictures(archive, "ppt/media/", context, content)
+
+
+def _add(archive: Archive, name: str, context: Context, content: Content) -> None:
+    context.check_time(content)
+    for paragraph in drawing_text(archive, name):
+        content.add(paragraph)

@@ -1,0 +1,116 @@
+"""Spreadsheets: cells by calamine (XLSX, XLSB, XLS, ODS); text boxes, comments and pictures out of the XML."""
+
+from __future__ import annotations
+
+import datetime
+import io
+from collections.abc import Iterator
+from itertools import islice
+
+import python_calamine as calamine
+
+from worker.extraction.archive import open_archive
+from worker.extraction.errors import Damaged, Encrypted
+from worker.extraction.formats.odf import refuse_encrypted
+from worker.extraction.media_type import ODS, XLS, XLSB, XLSX
+from worker.extraction.ooxml import drawing_text, read_pictures, read_properties
+from worker.extraction.reading import Content, Context, Source
+
+MEDIA_TYPES = (XLSX, XLSB, XLS, ODS)
+
+_MAX_BYTES = 512 << 20
+_ROWS_AT_ONCE = 500
+_BESIDE_THE_CELLS = (
+    "xl/drawings/drawing",
+    "xl/charts/chart",
+    "xl/comments",
+    "xl/threadedComments/",
+)
+
+Cell = (
+    int
+    | float
+    | str
+    | bool
+    | datetime.time
+    | datetime.date
+    | datetime.datetime
+    | datetime.timedelta
+)
+
+
+def read(source: Source, context: Context, content: Content) -> None:
+    """Append the sheets' names and rows, cells separated by tabs."""
+    content.read_by("calamine")
+    is_zip = source.media_type != XLS
+    if is_zip:
+        _check_expansion(source, context)
+    workbook = _open(source.read(_MAX_BYTES))
+    content.page_count = len(workbook.sheet_names)
+    for name in workbook.sheet_names[: context.limits.pages]:
+        content.begin_page()
+        content.add(name)
+        _read_sheet(workbook, name, context, content)
+    if is_zip and source.media_type != ODS:
+        _read_beside_cells(source, context, content)
+
+
+def _check_expansion(source: Source, context: Context) -> None:
+    """Refuse an archive that promises more than is allowed; calamine would take its word and the memory."""
+    with open_archive(source.stream, context) as archive:
+        if source.media_type == ODS:
+            refuse_encrypted(archive)
+        context.expand(
+            sum(
+                entry.file_size
+                for entry in archive.entries
+                if entry.filename.endswith((".xml", ".bin"))
+            )
+        )
+
+
+def _open(data: bytes) -> calamine.CalamineWorkbook:
+    try:
+        return calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
+    except calamine.PasswordError as problem:
+        raise Encrypted("The workbook is protected with a password.") from problem
+    except (calamine.CalamineError, OSError, ValueError) as problem:
+        raise Damaged(f"The workbook is broken ({problem}).") from problem
+
+
+def _read_sheet(
+    workbook: calamine.CalamineWorkbook, name: str, context: Context, content: Content
+) -> None:
+    try:
+        rows = workbook.get_sheet_by_name(name).iter_rows()
+    except (calamine.CalamineError, OSError, ValueError) as problem:
+        content.note(f"The sheet {name} could not be read ({problem}).")
+        return
+    while lines := list(islice(_lines(rows), _ROWS_AT_ONCE)):
+        context.check_time(content)
+        content.add("\n".join(lines))
+
+
+def _lines(rows: Iterator[list[Cell]]) -> Iterator[str]:
+    for row in rows:
+        yield "\t".join(_shown(cell) for cell in row if cell != "")
+
+
+def _shown(cell: Cell) -> str:
+    """Give a cell as people would write it: whole numbers without a fraction, dates as ISO 8601."""
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+    if isinstance(cell, datetime.datetime):
+        return cell.isoformat(" ", "minutes")
+    return str(cell)
+
+
+def _read_beside_cells(source: Source, context: Context, content: Content) -> None:
+    with open_archive(source.stream, context) as archive:
+        read_properties(archive, content)
+        for folder in _BESIDE_THE_CELLS:
+            for name in archive.matching(folder, ".xml"):
+                context.check_time(content)
+                for paragraph in drawing_text(archive, name):
+                    content.add(paragraph)
+        read_pictures(archive, "xl/media/", context, content)

@@ -1,0 +1,100 @@
+"""What goes into an extraction and what comes out: limits and result. No reading of files here."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+Status = Literal[
+    "indexed",  # there is text
+    "no_text",  # read to the end, and there is none
+    "needs_ocr",  # pictures remain that only OCR can read; `text` holds what was found without it
+    "encrypted",  # a password is needed
+    "damaged",  # not what it claims to be, or broken
+    "unsupported",  # no format of ours reads it
+    "failed",  # a limit was reached before there was any text, or the reader crashed
+]
+_STATUSES: frozenset[str] = frozenset(get_args(Status))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one document may cost. What a limit cuts off is told in the result, never silently lost."""
+
+    wall_seconds: float = 120.0
+    cpu_seconds: int = 90
+    memory_bytes: int = 1 << 30
+    """Address space of the reading process on top of what it starts with."""
+    pages: int = 2_000
+    ocr_pages: int = 300
+    """Pages and pictures that are handed to the OCR engine."""
+    expanded_bytes: int = 1 << 30
+    """Sum of all that is decompressed out of one document and the documents inside it."""
+    depth: int = 3
+    """Documents inside documents (an attachment of an attachment)."""
+    text_characters: int = 2_000_000
+    pixels_per_image: int = 120_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionResult:
+    """What is known about a document's text. Every field is plain JSON."""
+
+    status: Status
+    detail: str
+    """One sentence for a person: why there is no text, or what was left out; empty if all is well."""
+    media_type: str
+    text: str = ""
+    language: str | None = None
+    """ISO 639-1 code, None if the text is too short or too mixed to tell."""
+    page_count: int | None = None
+    """Pages, slides or sheets the document has; None where it has none."""
+    page_offsets: tuple[int, ...] = ()
+    """Where each read page begins in `text`, in characters; empty where there are no pages."""
+    engine: str = ""
+    """Names of what read it, such as `pdfium` or `pdfium+rapidocr`."""
+    truncated: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the result as JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: object) -> ExtractionResult:
+        """Read what `to_json` gave. The other side may be hostile: ValueError unless every field has its type."""
+        if not isinstance(value, dict):
+            raise ValueError("not an object")
+        offsets = value.get("page_offsets", ())
+        language, page_count = value.get("language"), value.get("page_count")
+        well_typed = (
+            value.get("status") in _STATUSES
+            and all(
+                isinstance(value.get(key), str)
+                for key in ("detail", "media_type", "text", "engine")
+            )
+            and isinstance(language, str | None)
+            and _is_count(page_count, optional=True)
+            and isinstance(offsets, list | tuple)
+            and all(_is_count(offset) for offset in offsets)
+            and isinstance(value.get("truncated"), bool)
+        )
+        if not well_typed:
+            raise ValueError("a field is missing or has the wrong type")
+        return cls(
+            status=cast("Status", value["status"]),
+            detail=value["detail"],
+            media_type=value["media_type"],
+            text=value["text"],
+            language=language,
+            page_count=page_count,
+            page_offsets=tuple(offsets),
+            engine=value["engine"],
+            truncated=value["truncated"],
+        )
+
+
+def _is_count(value: object, *, optional: bool = False) -> bool:
+    if value is None:
+        return optional
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,206 @@
+"""RapidOCR: PaddleOCR's PP-OCRv6 models out of the wheel, run by OpenVINO. Nothing is downloaded, nothing phones home.
+
+The line classifier for turned text stays off: it flips upright lines at random. The page is turned instead, see `_upright`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# OpenVINO's converter, which nothing here uses, would load the telemetry client; without it, it does without.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None is how an import is forbidden
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rapidocr import EngineType, RapidOCR
+from rapidocr.ch_ppocr_rec.typings import WordInfo
+from rapidocr.main import RapidOCRError
+
+from worker.extraction.errors import OcrUnavailable
+from worker.extraction.ocr.engine import OcrPage, OcrWord
+from worker.extraction.ocr.layout import Line, arrange
+
+Pixels = NDArray[np.uint8]
+Corners = NDArray[np.float32]
+
+_LONGEST_SIDE = 2000
+"""Pixels: larger pictures are scaled down, as the models were trained to see text; see STACK.md for what it costs."""
+_PROBES = 6
+"""Lines whose scores decide which way up a page is; also the size of the engine's batches, so that they cost nothing extra."""
+_SURELY_UPRIGHT = 0.9
+_LEAST_CONFIDENCE = 0.5
+_TALL = 1.5
+
+
+@dataclass(slots=True)
+class _Found:
+    """A line found on the picture: its corners from the upper left on clockwise, and its pixels, cut out straight."""
+
+    box: Corners
+    crop: Pixels
+
+
+@dataclass(slots=True)
+class _Read:
+    """What the recogniser made of a line."""
+
+    characters: str
+    confidence: float
+    info: WordInfo
+
+
+class RapidEngine:
+    """An `OcrEngine`. Loads its models when made; keeps about a gigabyte."""
+
+    name = "rapidocr"
+
+    def __init__(self, *, threads: int = 1) -> None:
+        self._engine = RapidOCR(
+            params={
+                "Global.log_level": "critical",
+                "Global.use_cls": False,
+                "Global.return_word_box": True,
+                "Det.engine_type": EngineType.OPENVINO,
+                "Cls.engine_type": EngineType.OPENVINO,
+                "Rec.engine_type": EngineType.OPENVINO,
+                "EngineConfig.openvino.inference_num_threads": threads,
+            }
+        )
+
+    def read(self, image: Image.Image) -> OcrPage:
+        """Read a picture of any size, whichever way up it lies."""
+        scale = min(1.0, _LONGEST_SIDE / max(image.size))
+        if scale < 1.0:
+            size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+            image = image.resize(
+                size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR
+            )
+        pixels = np.asarray(image.convert("RGB"))[:, :, ::-1]
+        try:
+            return self._read_upright(np.ascontiguousarray(pixels), scale)
+        except MemoryError:
+            raise
+        except Exception as problem:  # a runtime of C++ that raises anything
+            raise OcrUnavailable(
+                f"the recognition engine failed ({type(problem).__name__})"
+            ) from problem
+
+    def _read_upright(self, pixels: Pixels, scale: float) -> OcrPage:
+        found = self._detect(pixels)
+        turns = 0
+        if found and _lies_on_its_side(found):
+            turns = 1
+            pixels = np.ascontiguousarray(np.rot90(pixels, -1))
+            found = self._detect(pixels)
+        if not found:
+            return OcrPage("")
+        # the widest lines first: they show best which way up they are
+        found.sort(key=lambda line: -line.crop.shape[1] / line.crop.shape[0])
+        probes, rest = found[:_PROBES], found[_PROBES:]
+        read = self._recognise(probes)
+        if _confidence(read) < _SURELY_UPRIGHT:
+            flipped_probes = [_flipped(line, pixels) for line in probes]
+            flipped = self._recognise(flipped_probes)
+            if _confidence(flipped) > _confidence(read):
+                turns += 2
+                read, probes = flipped, flipped_probes
+                rest = [_flipped(line, pixels) for line in rest]
+        if rest:
+            read += self._recognise(rest)
+        lines = [
+            _line(line, text)
+            for line, text in zip(probes + rest, read, strict=True)
+            if text.confidence >= _LEAST_CONFIDENCE and text.characters.strip()
+        ]
+        words = tuple(
+            _word_as_given(word, pixels.shape, turns, scale)
+            for line in lines
+            for word in line.words
+        )
+        return OcrPage(arrange(lines), words, turns * 90)
+
+    def _detect(self, pixels: Pixels) -> list[_Found]:
+        try:
+            record: dict[str, object] = {}
+            crops, result = self._engine.detect_and_crop(pixels, record)
+        except RapidOCRError:  # its way to say that there is no text
+            return []
+        padding = record["padding_1"]
+        boxes = result.boxes - np.array([padding["left"], padding["top"]], dtype=np.float32)
+        return [_Found(box, crop) for box, crop in zip(boxes, crops, strict=True) if crop.size]
+
+    def _recognise(self, lines: list[_Found]) -> list[_Read]:
+        result = self._engine.recognize_txt([line.crop for line in lines])
+        return [
+            _Read(text, float(score), info)
+            for text, score, info in zip(
+                result.txts, result.scores, result.word_results, strict=True
+            )
+        ]
+
+
+def _lies_on_its_side(found: list[_Found]) -> bool:
+    """Tell whether most of the text, by its length, runs up or down."""
+    sizes = [_size(line.box) for line in found]
+    tall = sum(height for width, height in sizes if height >= _TALL * width)
+    wide = sum(width for width, height in sizes if height < _TALL * width)
+    return bool(tall > wide)
+
+
+def _flipped(line: _Found, pixels: Pixels) -> _Found:
+    """Give a line as it is on the page turned upside down."""
+    corner = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float32)
+    return _Found((corner - line.box)[[2, 3, 0, 1]], np.ascontiguousarray(np.rot90(line.crop, 2)))
+
+
+def _confidence(read: list[_Read]) -> float:
+    return sum(text.confidence for text in read) / len(read)
+
+
+def _size(box: Corners) -> tuple[float, float]:
+    return float(np.linalg.norm(box[1] - box[0])), float(np.linalg.norm(box[3] - box[0]))
+
+
+def _line(found: _Found, read: _Read) -> Line:
+    return Line(read.characters.strip(), found.box, list(_words(found.box, read)))
+
+
+def _words(box: Corners, read: _Read) -> Iterator[OcrWord]:
+    """Yield the words of a line, placed by the columns in which the recogniser saw their characters."""
+    columns = [column for word in read.info.word_cols for column in word]
+    at = seen = 0
+    for token in read.characters.split():
+        at = read.characters.index(token, at)
+        first, last = columns[seen], columns[seen + len(token) - 1]
+        seen += len(token)
+        confidences = read.info.confs[at : at + len(token)]
+        at += len(token)
+        length = max(read.info.line_txt_len, last + 1)
+        left, right = max(0.0, (first - 0.5) / length), min(1.0, (last + 1.5) / length)
+        corners = np.array(
+            [box[0] + (box[1] - box[0]) * share for share in (left, right)]
+            + [box[3] + (box[2] - box[3]) * share for share in (left, right)]
+        )
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        yield OcrWord(
+            token,
+            (int(low[0]), int(low[1]), int(high[0]), int(high[1])),
+            sum(confidences) / max(1, len(confidences)),
+        )
+
+
+def _word_as_given(word: OcrWord, shape: tuple[int, ...], turns: int, scale: float) -> OcrWord:
+    """Turn a word's box back by `turns` quarter turns and out of scale."""
+    height, width = shape[
+        :2
+    ]  # of the picture that was read, which is already turned if it lay on its side
+    left, top, right, bottom = word.box
+    if turns >= 2:
+        left, top, right, bottom = width - right, height - bottom, width - left, height - top
+    if turns % 2:  # undo a quarter turn clockwise: what is left above was left below
+        left, top, right, bottom = top, width - right, bottom, width - left
+    box = (int(left / scale), int(top / scale), int(right / scale), int(bottom / scale))
+    return OcrWord(word.text, box, word.confidence)

@@ -1,0 +1,67 @@
+"""The OCR engine as a reader sees it: a connection to the OCR server, over which go pixels and come words."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+from PIL import Image
+
+from worker.extraction.errors import OcrUnavailable
+from worker.extraction.ocr.engine import OcrPage, OcrWord
+from worker.extraction.sandbox import wire
+
+SIZE = struct.Struct("!II")
+"""What goes before the pixels: width and height; then three bytes a pixel, row by row."""
+MAX_PIXELS = 24_000_000
+ANSWER_BYTES = 16 << 20
+
+
+class RemoteEngine:
+    """An `OcrEngine` in another process."""
+
+    name = "rapidocr"
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def read(self, image: Image.Image) -> OcrPage:
+        """Read a picture; one larger than the server takes is scaled down first."""
+        scale = min(1.0, (MAX_PIXELS / (image.width * image.height)) ** 0.5)
+        sent = (
+            image
+            if scale == 1.0
+            else image.resize((max(1, int(image.width * scale)), max(1, int(image.height * scale))))
+        )
+        try:
+            self._connection.sendall(SIZE.pack(*sent.size))
+            self._connection.sendall(sent.convert("RGB").tobytes())
+            answer = wire.receive_message(self._connection, limit=ANSWER_BYTES)
+        except (OSError, wire.ConnectionEnded) as problem:
+            raise OcrUnavailable("the recognition process ended") from problem
+        if "error" in answer:
+            raise OcrUnavailable(str(answer["error"]))
+        return page_from_json(answer, scale)
+
+
+def page_to_json(page: OcrPage) -> dict[str, object]:
+    """Give a page as JSON values."""
+    words = [[word.text, *word.box, round(word.confidence, 4)] for word in page.words]
+    return {"text": page.text, "words": words, "rotation": page.rotation}
+
+
+def page_from_json(answer: dict[str, object], scale: float) -> OcrPage:
+    """Read what `page_to_json` gave, boxes in pixels of the picture before it was scaled."""
+    words = answer["words"]
+    if not isinstance(words, list):
+        raise OcrUnavailable("the recognition process answered nonsense")
+    return OcrPage(
+        text=str(answer["text"]),
+        words=tuple(
+            OcrWord(
+                text, (int(l / scale), int(t / scale), int(r / scale), int(b / scale)), confidence
+            )
+            for text, l, t, r, b, confidence in words
+        ),
+        rotation=int(str(answer["rotation"])),
+    )

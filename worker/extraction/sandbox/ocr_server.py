@@ -1,0 +1,106 @@
+"""The process that keeps the OCR models (`python -m worker.extraction.sandbox.ocr_server DESCRIPTOR THREADS`).
+
+The worker passes it connections of readers, one per document. It reads one page at a time, in the order they come. It
+ends when the worker closes its side, after a while without work, and between documents when it has grown too large.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+
+from PIL import Image
+
+from worker.extraction.errors import OcrUnavailable
+from worker.extraction.ocr.engine import OcrEngine
+from worker.extraction.ocr.rapid import RapidEngine
+from worker.extraction.ocr.remote import MAX_PIXELS, SIZE, page_to_json
+from worker.extraction.sandbox import wire
+from worker.extraction.sandbox.confine import confine, limit_memory, silence
+
+_IDLE_SECONDS = 900.0
+_TRANSFER_SECONDS = 20.0
+_LARGEST_ADDRESS_SPACE = 12 << 30
+_LARGEST_RESIDENT = 2 << 30
+_MOST_PAGES = 2_000
+
+
+def main(descriptor: int, threads: int) -> None:
+    """Serve until the worker closes its side, or until it is time for a fresh process."""
+    control = socket.socket(fileno=descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    silence()
+    locks = confine()
+    limit_memory(_LARGEST_ADDRESS_SPACE)
+    control.send(json.dumps({"locks": locks}).encode())
+    _Server(control, RapidEngine(threads=threads)).serve()
+
+
+class _Server:
+    """The loop of connections and of pages on them."""
+
+    def __init__(self, control: socket.socket, engine: OcrEngine) -> None:
+        self._control = control
+        self._engine = engine
+        self._connections: dict[int, socket.socket] = {}
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
+        self._pages = 0
+
+    def serve(self) -> None:
+        while self._connections or not self._is_worn():
+            ready = self._poll.poll(_IDLE_SECONDS * 1000)
+            if not ready and not self._connections:
+                return
+            for descriptor, _ in ready:
+                if descriptor == self._control.fileno():
+                    if not self._take_connection():
+                        return
+                elif not self._read_page(self._connections[descriptor]):
+                    self._poll.unregister(descriptor)
+                    self._connections.pop(descriptor).close()
+
+    def _take_connection(self) -> bool:
+        packet, descriptors, _, _ = socket.recv_fds(self._control, 16, 1)
+        for descriptor in descriptors:
+            self._connections[descriptor] = socket.socket(fileno=descriptor)
+            self._poll.register(descriptor, select.POLLIN)
+        return bool(packet)
+
+    def _read_page(self, connection: socket.socket) -> bool:
+        """Answer one request; False if the reader is gone or misbehaves, which ends its connection."""
+        deadline = time.monotonic() + _TRANSFER_SECONDS
+        try:
+            width, height = SIZE.unpack(
+                wire.receive_exactly(connection, SIZE.size, deadline=deadline)
+            )
+            if not 0 < width * height <= MAX_PIXELS:
+                return False
+            pixels = wire.receive_exactly(connection, width * height * 3, deadline=deadline)
+            connection.settimeout(_TRANSFER_SECONDS)
+            wire.send_message(connection, self._answer(width, height, bytes(pixels)))
+        except (OSError, wire.ConnectionEnded, wire.DeadlinePassed):
+            return False
+        self._pages += 1
+        return True
+
+    def _answer(self, width: int, height: int, pixels: bytes) -> dict[str, object]:
+        try:
+            return page_to_json(self._engine.read(Image.frombytes("RGB", (width, height), pixels)))
+        except OcrUnavailable as problem:
+            return {"error": str(problem)}
+        except MemoryError:
+            return {"error": "the page needs more memory than recognition has"}
+
+    def _is_worn(self) -> bool:
+        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return resident > _LARGEST_RESIDENT or self._pages >= _MOST_PAGES
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,163 @@
+"""The zygote and the OCR server of this worker process: started when first needed, again when they died, never shared by a fork."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+_ZYGOTE = "worker.extraction.sandbox.zygote"
+_OCR_SERVER = "worker.extraction.sandbox.ocr_server"
+_START_SECONDS = 60.0
+_END_SECONDS = 5.0
+_PACKET = 4096
+
+
+@dataclass(slots=True)
+class Helper:
+    """A running process and the socket it takes its requests on."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    locks: list[str]
+
+    def send(self, request: bytes, descriptors: list[int]) -> None:
+        """Send a request; OSError if the process is gone."""
+        socket.send_fds(self.control, [request], descriptors)
+
+    def stop(self) -> None:
+        """End the process: closing its socket asks, then it is killed."""
+        self.control.close()
+        try:
+            self.process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self.process.kill()
+        self.stop()
+
+    def forget(self) -> None:
+        """Let go of a process that a fork copied from the parent, whose it stays."""
+        self.control.close()
+        self.process.returncode = 0  # else Popen warns about a child that is not ours
+
+
+class Processes:
+    """At most one zygote and one OCR server, shared by the threads of this process."""
+
+    def __init__(self) -> None:
+        self.ocr_threads = 1
+        self._lock = threading.Lock()
+        self._helpers: dict[str, Helper] = {}
+
+    def submit(self, request: bytes, descriptors: list[int]) -> None:
+        """Hand a request to the zygote, to a new one if the last died. OSError if none can be started."""
+        self._send(_ZYGOTE, [], request, descriptors)
+
+    def connect_to_ocr(self, stack: ExitStack) -> socket.socket:
+        """Give the reader's end of a new connection to the OCR server; `stack` closes it."""
+        ours, theirs = socket.socketpair()
+        stack.enter_context(ours)
+        with theirs:
+            self._send(_OCR_SERVER, [str(self.ocr_threads)], b"connection", [theirs.fileno()])
+        return ours
+
+    def locks(self) -> list[str]:
+        """Give the locks that hold around readers."""
+        return self._helper(_ZYGOTE, []).locks
+
+    def kill_ocr(self) -> None:
+        """End the OCR server at once; the next document starts another."""
+        with self._lock:
+            helper = self._helpers.pop(_OCR_SERVER, None)
+        if helper is not None:
+            helper.kill()
+
+    def stop(self) -> None:
+        """End all of them."""
+        with self._lock:
+            helpers, self._helpers = list(self._helpers.values()), {}
+        for helper in helpers:
+            helper.stop()
+
+    def forget(self) -> None:
+        """Start afresh in a forked child: processes, threads and the lock's state stayed with the parent."""
+        for helper in self._helpers.values():
+            helper.forget()
+        self._helpers = {}
+        self._lock = threading.Lock()
+
+    def _send(
+        self, module: str, arguments: list[str], request: bytes, descriptors: list[int]
+    ) -> None:
+        helper = self._helper(module, arguments)
+        try:
+            helper.send(request, descriptors)
+        except OSError:  # it died, or ended because it was idle or worn
+            self._discard(module, helper)
+            self._helper(module, arguments).send(request, descriptors)
+
+    def _helper(self, module: str, arguments: list[str]) -> Helper:
+        with self._lock:
+            helper = self._helpers.get(module)
+            if helper is None or helper.process.poll() is not None:
+                if helper is not None:
+                    helper.stop()
+                helper = self._helpers[module] = _start(module, arguments)
+            return helper
+
+    def _discard(self, module: str, helper: Helper) -> None:
+        with self._lock:
+            if self._helpers.get(module) is helper:
+                del self._helpers[module]
+        helper.kill()
+
+
+def _start(module: str, arguments: list[str]) -> Helper:
+    """Start a helper and wait until it is locked in; OSError if it does not get there."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(  # noqa: S603 - our own module under our own interpreter
+            [sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C in the terminal is for the worker, which may want to finish
+        )
+    poll = select.poll()
+    poll.register(ours, select.POLLIN)
+    hello = ours.recv(_PACKET) if poll.poll(_START_SECONDS * 1000) else b""
+    if hello:
+        if process.stderr is not None:
+            process.stderr.close()  # it says no more: see `confine.silence`
+        return Helper(process, ours, json.loads(hello)["locks"])
+    ours.close()
+    process.kill()
+    complaint = process.communicate()[1].decode(errors="replace").strip().splitlines()
+    raise OSError(f"{module} did not start: {complaint[-1] if complaint else 'it said nothing'}")
+
+
+def _environment() -> dict[str, str]:
+    """Give the helpers what they need to run and no secret of the service's."""
+    root = str(Path(__file__).parents[3])
+    kept = {key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH") if key in os.environ}
+    return kept | {
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": root,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # a zygote may not have threads: a fork would copy their locks without them
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }

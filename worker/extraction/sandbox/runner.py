@@ -1,0 +1,159 @@
+"""The worker's side: hand a document to a reader, wait no longer than allowed, and say what became of it.
+
+Plain blocking functions that may be called from several threads, and from a Celery worker process, which is a daemon and
+may have no `multiprocessing` children: hence subprocess.
+"""
+
+from __future__ import annotations
+
+import atexit
+import dataclasses
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from worker.extraction.media_type import UNKNOWN
+from worker.extraction.model import ExtractionResult, Limits
+from worker.extraction.sandbox import wire
+from worker.extraction.sandbox.processes import Processes
+
+_END_SECONDS = 5.0
+_NAME_LENGTH = 1024
+_BYTES_PER_CHARACTER = 6
+_RESULT_OVERHEAD = 1 << 20
+_PACKET = 4096
+
+_processes = Processes()
+os.register_at_fork(after_in_child=_processes.forget)
+atexit.register(_processes.stop)
+
+
+def run_bounded(
+    path: Path, *, name: str, media_type: str | None = None, limits: Limits, ocr: bool
+) -> ExtractionResult:
+    """Read the text of a file nobody vouches for, in a process of its own that dies with it.
+
+    Args:
+        path: the file; it is opened here, the reader gets the open descriptor only.
+        name: what people call it; its ending helps where the content does not tell the type.
+        media_type: what it is said to be; used only where neither content nor name tell.
+        limits: what it may cost; when one is passed, the result says so.
+        ocr: whether pictures of text are read; if not, a document that has any ends as `needs_ocr`.
+
+    Blocks for up to `limits.wall_seconds`. Raises OSError if the file cannot be opened or no process can be started;
+    never for what is in the file.
+    """
+    deadline = time.monotonic() + limits.wall_seconds
+    with ExitStack() as stack:
+        reader = stack.enter_context(_reader(path, name, media_type, limits, ocr=ocr))
+        try:
+            message = wire.receive_message(
+                reader.result, limit=_largest_result(limits), deadline=deadline
+            )
+            return ExtractionResult.from_json(message)
+        except wire.DeadlinePassed:
+            reader.kill()
+            if ocr:
+                _processes.kill_ocr()  # it may be the one that hangs
+            return _failure(
+                media_type,
+                f"Reading it took longer than {limits.wall_seconds:.0f} s and was stopped.",
+            )
+        except (wire.ConnectionEnded, ValueError):
+            reader.kill()
+            return _failure(media_type, _cause_of_death(reader.exit_code(), limits))
+
+
+def configure(*, ocr_threads: int) -> None:
+    """Set how many threads recognition may use; takes effect when the OCR server starts next. One per core given is right."""
+    _processes.ocr_threads = ocr_threads
+
+
+def shut_down() -> None:
+    """End the processes of this worker process. They end by themselves too when it dies."""
+    _processes.stop()
+
+
+def confinement() -> list[str]:
+    """Give the names of the locks that hold around readers here, of `network`, `files` and `capabilities`; starts them."""
+    return _processes.locks()
+
+
+@dataclasses.dataclass(slots=True)
+class _Reader:
+    """One reader at work: where its result comes, and its fate."""
+
+    result: socket.socket
+    fate: socket.socket
+
+    def kill(self) -> None:
+        """Kill it; harmless if it ended. A pidfd, unlike a process id, cannot mean somebody else by then."""
+        with suppress(OSError):
+            _, descriptors, _, _ = socket.recv_fds(self.fate, _PACKET, 1)
+            for pidfd in descriptors:
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                os.close(pidfd)
+
+    def exit_code(self) -> int | None:
+        """Give the exit code once it ended, negative for a signal; None if the zygote died with it. After `kill`."""
+        try:
+            code = self.fate.recv(_PACKET)
+        except OSError:
+            return None
+        return int(code) if code.lstrip(b"-").isdigit() else None
+
+
+@contextmanager
+def _reader(
+    path: Path, name: str, media_type: str | None, limits: Limits, *, ocr: bool
+) -> Iterator[_Reader]:
+    request = json.dumps(
+        {
+            "name": name[-_NAME_LENGTH:],
+            "media_type": media_type,
+            "limits": dataclasses.asdict(limits),
+        }
+    ).encode()
+    with ExitStack() as stack:
+        document = stack.enter_context(path.open("rb"))
+        mine, theirs = _pair(stack, socket.SOCK_STREAM)
+        fate, its_fate = _pair(stack, socket.SOCK_SEQPACKET)
+        passed = [document.fileno(), theirs.fileno(), its_fate.fileno()]
+        if ocr:
+            passed.append(_processes.connect_to_ocr(stack).fileno())
+        _processes.submit(request, passed)
+        theirs.close()
+        its_fate.close()
+        fate.settimeout(_END_SECONDS)
+        yield _Reader(mine, fate)
+
+
+def _pair(stack: ExitStack, kind: int) -> tuple[socket.socket, socket.socket]:
+    mine, theirs = socket.socketpair(socket.AF_UNIX, kind)
+    return stack.enter_context(mine), stack.enter_context(theirs)
+
+
+def _largest_result(limits: Limits) -> int:
+    return limits.text_characters * _BYTES_PER_CHARACTER + _RESULT_OVERHEAD
+
+
+def _failure(media_type: str | None, sentence: str) -> ExtractionResult:
+    return ExtractionResult(status="failed", detail=sentence, media_type=media_type or UNKNOWN)
+
+
+def _cause_of_death(exit_code: int | None, limits: Limits) -> str:
+    if exit_code == -signal.SIGXCPU:
+        return (
+            f"Reading it took more than {limits.cpu_seconds} s of processor time and was stopped."
+        )
+    if exit_code == -signal.SIGKILL:
+        return "Reading it was stopped by the system, most likely because memory ran out."
+    if exit_code is not None and exit_code < 0:
+        return f"The program that reads this kind of document crashed on it ({signal.Signals(-exit_code).name})."
+    return "The program that reads this kind of document ended without an answer."

@@ -1,0 +1,174 @@
+"""Bytes to text and text to clean text: encodings, characters that do no good in an index, language.
+
+Nothing here knows a file format.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from functools import cache
+
+import charset_normalizer
+from py3langid import langid
+
+from worker.extraction.media_type import utf16_without_bom
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SAMPLE = 64 * 1024
+# What office software of the last forty years wrote. Left to itself the detector prefers rare EBCDIC and DOS pages on short texts.
+_LEGACY = [
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_7",
+    "koi8_r", "cp932", "euc_jp", "iso2022_jp", "gb18030", "big5", "cp949",
+]  # fmt: skip
+
+# Control characters (Postgres takes no NUL), soft hyphen, zero-width marks, lone surrogates, and private use areas,
+# where broken PDF fonts put their glyphs. U+200C and U+200D stay: Persian and Indic words need them.
+_NOISE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff\ud800-\udfff\ue000-\uf8ff\ufff9-\uffff]"
+)
+_LIGATURES = str.maketrans(
+    {
+        "ﬀ": "ff",
+        "ﬁ": "fi",
+        "ﬂ": "fl",
+        "ﬃ": "ffi",
+        "ﬄ": "ffl",
+        "ﬅ": "st",
+        "ﬆ": "st",
+        "\u00a0": " ",
+        "\u2028": "\n",
+        "\u2029": "\n",
+    }
+)
+_BLANKS = re.compile(r"[ \t\u2000-\u200a\u3000]{2,}")
+_BLANK_LINES = re.compile(r" *\n[ \n]*\n")
+_LINE_EDGES = re.compile(r" *\n *")
+
+_LANGUAGE_SAMPLE = 4_000
+_LANGUAGE_MINIMUM = 25
+"""Letters below which a guess is a coin toss."""
+_LANGUAGE_CONFIDENCE = 0.9
+
+
+def clean(text: str) -> str:
+    """Give text fit for an index: composed (NFC), without control characters, ligatures undone, blanks squeezed."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_LIGATURES)
+    text = _NOISE.sub("", text)
+    text = _BLANKS.sub(lambda run: "\t" if "\t" in run[0] else " ", text)
+    text = _LINE_EDGES.sub("\n", text)
+    text = _BLANK_LINES.sub("\n\n", text)
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def codec_of(data: bytes, declared: str | None = None) -> str:
+    """Give the codec of text: byte order mark, then UTF-8 if it is valid, then what is declared if it fits, then statistics.
+
+    UTF-8 goes before a declaration because text that is not UTF-8 is hardly ever valid UTF-8, while declarations are
+    often wrong.
+    """
+    for mark, codec in _BOMS:
+        if data.startswith(mark):
+            return codec
+    sample = data[:_SAMPLE]
+    if b"\0" in sample:
+        return utf16_without_bom(sample) or "cp1252"
+    if _decodes(sample, "utf-8"):
+        is_ascii_shift_code = b"\x1b$" in sample or b"\x1b(" in sample
+        return "iso2022_jp" if is_ascii_shift_code and _decodes(sample, "iso2022_jp") else "utf-8"
+    known = _known_codec(declared)
+    if known and _is_plausible(sample, known):
+        return known
+    best = charset_normalizer.from_bytes(sample, cp_isolation=_LEGACY, enable_fallback=False).best()
+    if best is not None and (len(sample) >= 64 or best.encoding in {"cp1252", "cp1251", "cp1256"}):
+        return best.encoding
+    return known or (best.encoding if best and not _decodes(sample, "cp1252") else "cp1252")
+
+
+def decode(data: bytes, declared: str | None = None) -> str:
+    """Decode text of unknown encoding; what does not fit becomes U+FFFD."""
+    return data.decode(codec_of(data, declared), "replace")
+
+
+def language_of(text: str) -> str | None:
+    """Give the ISO 639-1 code of the language most of the text is in; None if it is too short or unclear."""
+    middle = max(0, (len(text) - _LANGUAGE_SAMPLE) // 2)
+    sample = text[middle : middle + _LANGUAGE_SAMPLE]
+    if sum(
+        character.isalpha() for character in sample
+    ) < _LANGUAGE_MINIMUM and not _is_dense_script(sample):
+        return None
+    code, confidence = _identifier().classify(sample)
+    return str(code) if confidence >= _LANGUAGE_CONFIDENCE and len(code) == 2 else None
+
+
+def _is_dense_script(sample: str) -> bool:
+    """Tell whether ten characters say enough: Chinese, Japanese and Korean write a word in one or two."""
+    return (
+        sum(
+            "\u3040" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7a3"
+            for character in sample
+        )
+        >= 10
+    )
+
+
+@cache
+def _identifier() -> langid.LanguageIdentifier:
+    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+
+
+def _known_codec(declared: str | None) -> str | None:
+    try:
+        name = codecs.lookup((declared or "").strip()).name
+    except (LookupError, ValueError, UnicodeError):
+        return None
+    # Pages that say Latin-1 are read as Windows-1252 by every browser (WHATWG Encoding Standard)
+    return {
+        "iso8859-1": "cp1252",
+        "ascii": "cp1252",
+        "gb2312": "gb18030",
+        "gbk": "gb18030",
+        "shift_jis": "cp932",
+    }.get(name, name)
+
+
+def _is_plausible(sample: bytes, codec: str) -> bool:
+    """Tell whether a declared codec gives text: it decodes, and letters are not mixed with symbols as in mojibake."""
+    if codec.startswith(
+        (
+            "utf",
+            "hex",
+            "rot",
+            "base64",
+            "bz2",
+            "zlib",
+            "quopri",
+            "uu",
+            "punycode",
+            "idna",
+            "unicode",
+            "raw",
+        )
+    ):
+        return False
+    if not _decodes(sample, codec):
+        return False
+    foreign = [character for character in sample.decode(codec, "ignore") if ord(character) > 127]
+    letters = sum(unicodedata.category(character)[0] in "LM" for character in foreign)
+    return letters * 10 >= len(foreign) * 6
+
+
+def _decodes(sample: bytes, codec: str) -> bool:
+    try:
+        codecs.getincrementaldecoder(codec)("strict").decode(sample, final=len(sample) < _SAMPLE)
+    except (UnicodeError, LookupError):
+        return False
+    return True
