@@ -1,1 +1,86 @@
 """create_app(): mounts routers, error handlers and the lifespan; nothing else."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from functools import partial
+
+from fastapi import APIRouter, FastAPI
+from redis.asyncio import Redis
+
+from backend.content.service import Content
+from backend.core.db import Database
+from backend.core.http import RequestMiddleware
+from backend.core.logging import configure_logging
+from backend.core.problems import add_problem_handlers
+from backend.core.settings import Settings, get_settings
+from backend.documents.router import router as documents
+from backend.folders.router import router as folders
+from backend.identity.router import router as identity
+from backend.identity.service import authenticate
+from backend.identity.tokens import TokenSigner
+from backend.notifications.router import router as live
+from backend.notifications.service import Hub
+from backend.operations.metrics import MetricsMiddleware
+from backend.operations.router import VERSION, probes
+from backend.operations.router import router as operations
+from backend.search.router import router as search
+from backend.webapp import mount_web_application
+from storage import prepare_process
+
+API = "/api/v1"
+# A temporary file that no process holds open belongs to one that died.
+_ABANDONED_SECONDS = 0
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    app.state.database = Database.connect(settings)
+    app.state.redis = Redis.from_url(
+        str(settings.redis_url),
+        socket_timeout=10,
+        socket_connect_timeout=5,
+        health_check_interval=30,
+    )
+    app.state.content = Content.open_store(settings)
+    app.state.signer = TokenSigner(settings.master_key())
+    app.state.authenticate = partial(authenticate, signer=app.state.signer)
+    app.state.hub = Hub()
+    await app.state.content.run(app.state.content.store.sweep_temporary, _ABANDONED_SECONDS)
+    listening = asyncio.create_task(app.state.hub.listen(app.state.redis))
+    try:
+        yield
+    finally:
+        listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening
+        await app.state.redis.aclose()
+        await app.state.database.close()
+        await asyncio.to_thread(app.state.content.close)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application; it opens the database, Redis and the store when it starts."""
+    settings = settings or get_settings()
+    configure_logging(settings)
+    prepare_process()
+    app = FastAPI(
+        title="DMS Enterprise",
+        version=VERSION,
+        openapi_url=f"{API}/openapi.json",
+        docs_url=f"{API}/docs",
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    api = APIRouter(prefix=API)
+    for router in (identity, folders, documents, search, live, operations):
+        api.include_router(router)
+    app.include_router(api)
+    app.include_router(probes)
+    add_problem_handlers(app)
+    mount_web_application(app, settings.web_dir)
+    app.add_middleware(MetricsMiddleware)
+    app.add_middleware(RequestMiddleware)
+    return app

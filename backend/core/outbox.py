@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, Text, text
+from sqlalchemy import BigInteger, DateTime, Identity, Index, Text, delete, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -44,3 +44,8 @@ async def emit(session: AsyncSession, name: str, *, org_id: int, data: Mapping[s
     )
     await session.flush()
     await session.execute(text(f"NOTIFY {CHANNEL}"))
+
+
+async def prune(session: AsyncSession, *, before: datetime) -> None:
+    """Forget events that were sent before a time."""
+    await session.execute(delete(OutboxEvent).where(OutboxEvent.sent_at < before))

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
 
     database_url: PostgresDsn = PostgresDsn("postgresql+asyncpg://dms_app@127.0.0.1:5432/dms")
     database_owner_url: PostgresDsn | None = None
+    database_direct_url: PostgresDsn | None = None
     database_pool_size: int = Field(default=10, ge=1)
     database_prepared_statements: bool = True
     redis_url: ValkeyDsn = Url("redis://127.0.0.1:6379/0")

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from backend.core.db import Base, created_at_column, org_id_column
+from backend.core.db import Base, EnumText, created_at_column, org_id_column
 from backend.identity.models import User
 
 
@@ -112,7 +112,15 @@ class Version(Base):
     """One immutable content of a document."""
 
     __tablename__ = "versions"
-    __table_args__ = (UniqueConstraint("document_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("document_id", "number"),
+        Index(
+            "ix_versions_unread",
+            "org_id",
+            "index_queued_at",
+            postgresql_where=text("index_status IN ('pending', 'extracting')"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     org_id: Mapped[int] = org_id_column()
@@ -120,9 +128,17 @@ class Version(Base):
     number: Mapped[int] = mapped_column(Integer)
     blob_id: Mapped[int] = mapped_column(ForeignKey("blobs.id"), index=True)
     media_type: Mapped[str] = mapped_column(Text)
-    scan_status: Mapped[ScanStatus] = mapped_column(Text)
-    index_status: Mapped[IndexStatus] = mapped_column(Text, server_default=text("'pending'"))
+    scan_status: Mapped[ScanStatus] = mapped_column(EnumText(ScanStatus))
+    index_status: Mapped[IndexStatus] = mapped_column(
+        EnumText(IndexStatus), server_default=text("'pending'")
+    )
     index_detail: Mapped[str | None] = mapped_column(Text)
+    # When it was last handed to a queue; who reads it holds the lease, and how often that was begun.
+    index_queued_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.now()
+    )
+    index_lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    index_attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     page_count: Mapped[int | None] = mapped_column(Integer)
     comment: Mapped[str | None] = mapped_column(Text)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))

@@ -241,3 +241,8 @@ async def sweep_failures(session: AsyncSession, at: datetime) -> None:
         .with_for_update(skip_locked=True)
     )
     await session.execute(delete(LoginThrottle).where(LoginThrottle.key.in_(old)))
+
+
+async def organisation_ids(session: AsyncSession) -> Sequence[int]:
+    """Return the ids of all organisations."""
+    return (await session.scalars(select(Organisation.id).order_by(Organisation.id))).all()

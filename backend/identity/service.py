@@ -22,7 +22,7 @@ from backend.identity.errors import (
 from backend.identity.models import Membership, Organisation, User
 from backend.identity.passwords import hash_password
 from backend.identity.schemas import MeOut, OrganisationRef, UserOut, UserRef, UserUpdate
-from backend.identity.tokens import TokenSigner
+from backend.identity.tokens import AccessClaims, TokenSigner
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,17 @@ async def authenticate(
     """
     if credentials.bearer is None:
         raise UnauthenticatedError("Sign in, and send the access token.")
-    claims = signer.open_access_token(credentials.bearer)
+    return await act_as(session, signer.open_access_token(credentials.bearer))
+
+
+async def act_as(session: AsyncSession, claims: AccessClaims) -> Actor:
+    """Return the actor of a session that still stands, and bind the transaction to the organisation acted in.
+
+    The claims are to come out of something the service signed.
+
+    Raises:
+        UnauthenticatedError: the session has ended, or its user was deactivated.
+    """
     await set_tenant(session, Tenant(claims.org_id, claims.user_id))
     bearer = await queries.bearer(
         session,
@@ -117,6 +127,11 @@ async def create_user(
     await session.flush()
     await session.refresh(membership)
     return _described(user, membership)
+
+
+async def organisation_ids(session: AsyncSession) -> Sequence[int]:
+    """Return the ids of all organisations, for jobs that go through them."""
+    return await queries.organisation_ids(session)
 
 
 async def me(session: AsyncSession, actor: Actor) -> MeOut:

@@ -291,6 +291,14 @@ def upgrade() -> None:
         sa.Column("scan_status", sa.Text(), nullable=False),
         sa.Column("index_status", sa.Text(), server_default=sa.text("'pending'"), nullable=False),
         sa.Column("index_detail", sa.Text(), nullable=True),
+        sa.Column(
+            "index_queued_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("index_lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("index_attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("page_count", sa.Integer(), nullable=True),
         sa.Column("comment", sa.Text(), nullable=True),
         sa.Column("created_by", sa.BigInteger(), nullable=False),
@@ -311,6 +319,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["org_id"], ["organisations.id"], name=op.f("fk_versions_org_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_versions")),
         sa.UniqueConstraint("document_id", "number", name=op.f("uq_versions_document_id_number")),
+    )
+    op.create_index(
+        "ix_versions_unread",
+        "versions",
+        ["org_id", "index_queued_at"],
+        unique=False,
+        postgresql_where=sa.text("index_status IN ('pending', 'extracting')"),
     )
     op.create_index(op.f("ix_versions_blob_id"), "versions", ["blob_id"], unique=False)
     op.create_foreign_key(
@@ -352,6 +367,7 @@ def _secure() -> None:
 
 def downgrade() -> None:
     op.drop_constraint("fk_documents_current_version_id", "documents")
+    op.drop_index("ix_versions_unread", table_name="versions")
     op.drop_index(op.f("ix_versions_blob_id"), table_name="versions")
     op.drop_table("versions")
     op.drop_index(

@@ -1,0 +1,74 @@
+"""What starts and prepares the parts of the service."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from alembic import command
+from alembic.config import Config
+
+from backend import relay as relaying
+from backend.core.db import Database
+from backend.core.logging import configure_logging
+from backend.core.settings import get_settings
+from backend.identity.service import create_first_administrator
+from backend.main import create_app
+from storage import Keyring, KeyringExistsError
+
+_MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+
+def migrate(revision: Annotated[str, typer.Argument(help="Where to.")] = "head") -> None:
+    """Bring the database's schema up to date, as its owner."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    command.upgrade(config, revision)
+
+
+def init() -> None:
+    """Make the keyring, the first organisation and its administrator, where they are missing.
+
+    Prints a generated password once, unless DMS_ADMIN_PASSWORD gives one.
+    """
+    settings = get_settings()
+    settings.keyring_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(KeyringExistsError):
+        Keyring.create(settings.keyring_path, settings.master_key())
+    given = settings.admin_password
+    password = given.get_secret_value() if given else secrets.token_urlsafe(15)
+
+    async def create() -> bool:
+        database = Database.connect(settings)
+        try:
+            async with database.transaction() as session:
+                first = await create_first_administrator(
+                    session,
+                    organisation=settings.organisation,
+                    email=settings.admin_email,
+                    name="Administrator",
+                    password=password,
+                )
+        finally:
+            await database.close()
+        return first.user_id is not None
+
+    created = asyncio.run(create())
+    if created and given is None:
+        typer.echo(f"{settings.admin_email} {password}")
+
+
+def relay() -> None:
+    """Move events from the outbox to the queues and the live updates, until stopped."""
+    settings = get_settings()
+    configure_logging(settings)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(relaying.run(settings))
+
+
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    typer.echo(json.dumps(create_app().openapi(), indent=2, ensure_ascii=False))

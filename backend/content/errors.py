@@ -1,0 +1,51 @@
+"""What can go wrong with content on its way in or out."""
+
+from backend.core.errors import DomainError, UnavailableError
+
+
+class VirusFoundError(DomainError):
+    """The scanner recognised malware."""
+
+    status = 400
+    code = "virus_found"
+    title = "Security alert: the file contains malware"
+
+
+class ScannerUnavailableError(UnavailableError):
+    """Every upload must be scanned, and the scanner did not scan this one."""
+
+    code = "scanner_unavailable"
+    title = "The file could not be scanned"
+    retry_after = 30
+
+
+class UploadTooLargeError(DomainError):
+    """The content is larger than uploads may be."""
+
+    status = 413
+    code = "upload_too_large"
+    title = "The file is too large"
+
+
+class UploadIncompleteError(DomainError):
+    """The connection ended, or the body was malformed, before the content was whole."""
+
+    status = 400
+    code = "upload_incomplete"
+    title = "The upload did not arrive whole"
+
+
+class StorageFullError(DomainError):
+    """The disk that holds the store is full."""
+
+    status = 507
+    code = "insufficient_storage"
+    title = "The storage is full"
+
+
+class ContentDamagedError(DomainError):
+    """What the store holds is not what was put there."""
+
+    status = 500
+    code = "content_damaged"
+    title = "The stored content is damaged"

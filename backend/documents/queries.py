@@ -1,0 +1,361 @@
+"""SQL of documents. Used by `service` alone."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager, joinedload
+
+from backend.documents.models import Blob, Document, IndexStatus, Version
+from backend.documents.schemas import Order, SortBy
+from backend.folders.models import Folder
+from backend.identity.models import User
+
+
+def readable_documents(visible: Select[tuple[int]]) -> Select[tuple[Document]]:
+    """Return the statement of live documents in visible folders, with what their wire shape needs."""
+    return _whole().where(Document.folder_id.in_(visible), Document.deleted_at.is_(None))
+
+
+def _whole() -> Select[tuple[Document]]:
+    return (
+        select(Document)
+        .join(Version, Version.id == Document.current_version_id)
+        .join(Blob, Blob.id == Version.blob_id)
+        .options(
+            joinedload(Document.owner),
+            contains_eager(Document.current_version).options(
+                contains_eager(Version.blob), joinedload(Version.creator)
+            ),
+        )
+    )
+
+
+async def get(
+    session: AsyncSession, visible: Select[tuple[int]], document_id: int
+) -> Document | None:
+    """Return a readable document, whole."""
+    statement = readable_documents(visible).where(Document.id == document_id)
+    return await session.scalar(statement.execution_options(populate_existing=True))
+
+
+async def get_many(
+    session: AsyncSession, visible: Select[tuple[int]], document_ids: Sequence[int]
+) -> Sequence[Document]:
+    """Return those of the documents that are readable, whole, in no order."""
+    return (
+        await session.scalars(readable_documents(visible).where(Document.id.in_(document_ids)))
+    ).all()
+
+
+async def lock(session: AsyncSession, document_id: int) -> None:
+    """Hold off other changes to a document until the transaction ends."""
+    await session.execute(select(Document.id).where(Document.id == document_id).with_for_update())
+
+
+async def id_by_name(session: AsyncSession, folder_id: int, name: str) -> int | None:
+    """Return the id of the live document of this name, in whatever case."""
+    return await session.scalar(
+        select(Document.id).where(
+            Document.folder_id == folder_id,
+            func.lower(Document.name) == func.lower(name),
+            Document.deleted_at.is_(None),
+        )
+    )
+
+
+async def taken_positions(session: AsyncSession, folder_id: int, names: Sequence[str]) -> set[int]:
+    """Return the positions of those of the names that live documents of the folder have, in whatever case."""
+    wanted = func.unnest(literal(list(names), ARRAY(Text))).table_valued(
+        "name", with_ordinality="position"
+    )
+    rows = await session.scalars(
+        select(wanted.c.position).join(
+            Document,
+            (func.lower(Document.name) == func.lower(wanted.c.name))
+            & (Document.folder_id == folder_id)
+            & Document.deleted_at.is_(None),
+        )
+    )
+    return {position - 1 for position in rows}
+
+
+_SORT_KEYS: dict[SortBy, tuple[Any, type]] = {
+    SortBy.NAME: (func.lower(Document.name), str),
+    SortBy.UPDATED_AT: (Document.updated_at, str),
+    SortBy.CREATED_AT: (Document.created_at, str),
+    SortBy.SIZE: (Blob.size, int),
+}
+
+
+def sort_value(document: Document, sort: SortBy) -> str | int:
+    """Return the value of a document's sort key, as a cursor holds it."""
+    match sort:
+        case SortBy.NAME:
+            return document.name
+        case SortBy.SIZE:
+            return document.current_version.blob.size
+        case SortBy.UPDATED_AT:
+            return document.updated_at.isoformat()
+        case SortBy.CREATED_AT:
+            return document.created_at.isoformat()
+
+
+def sort_type(sort: SortBy) -> type:
+    """Return the type of a sort key's value in a cursor."""
+    return _SORT_KEYS[sort][1]
+
+
+async def in_folder(
+    session: AsyncSession,
+    visible: Select[tuple[int]],
+    folder_id: int,
+    *,
+    sort: SortBy,
+    order: Order,
+    after: tuple[str | int, int] | None,
+    limit: int,
+) -> Sequence[Document]:
+    """Return documents of a folder from `after` (sort value, id) on."""
+    key: ColumnElement[Any] = _SORT_KEYS[sort][0]
+    statement = readable_documents(visible).where(Document.folder_id == folder_id)
+    if after is not None:
+        here = tuple_(key, Document.id)
+        bound = tuple_(_bound(sort, after[0]), literal(after[1]))
+        statement = statement.where(here > bound if order is Order.ASC else here < bound)
+    ordered = (key, Document.id) if order is Order.ASC else (key.desc(), Document.id.desc())
+    return (await session.scalars(statement.order_by(*ordered).limit(limit))).all()
+
+
+def _bound(sort: SortBy, value: str | int) -> ColumnElement[Any]:
+    match sort:
+        case SortBy.NAME:
+            # By the database's own rule: Python's lower() differs in a few scripts.
+            return func.lower(literal(value))
+        case SortBy.SIZE:
+            return literal(value)
+        case SortBy.UPDATED_AT | SortBy.CREATED_AT:
+            return literal(datetime.fromisoformat(str(value)))
+
+
+async def newest(
+    session: AsyncSession,
+    visible: Select[tuple[int]],
+    *,
+    after: tuple[datetime, int] | None,
+    limit: int,
+) -> Sequence[Document]:
+    """Return readable documents, newest first."""
+    statement = readable_documents(visible)
+    if after is not None:
+        statement = statement.where(
+            tuple_(Document.created_at, Document.id) < tuple_(literal(after[0]), literal(after[1]))
+        )
+    ordered = statement.order_by(Document.created_at.desc(), Document.id.desc()).limit(limit)
+    return (await session.scalars(ordered)).all()
+
+
+async def versions(session: AsyncSession, document_id: int) -> Sequence[Version]:
+    """Return a document's versions, newest first."""
+    statement = (
+        select(Version)
+        .where(Version.document_id == document_id)
+        .options(joinedload(Version.blob), joinedload(Version.creator))
+        .order_by(Version.number.desc())
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def version_by_number(session: AsyncSession, document_id: int, number: int) -> Version | None:
+    """Return one version of a document."""
+    return await session.scalar(
+        select(Version)
+        .where(Version.document_id == document_id, Version.number == number)
+        .options(joinedload(Version.blob), joinedload(Version.creator))
+    )
+
+
+async def version_with_document(
+    session: AsyncSession, version_id: int
+) -> Row[tuple[Version, Document]] | None:
+    """Return a version with its blob, locked, and the document it belongs to."""
+    result = await session.execute(
+        select(Version, Document)
+        .join(Document, Document.id == Version.document_id)
+        .join(Blob, Blob.id == Version.blob_id)
+        .where(Version.id == version_id)
+        .options(contains_eager(Version.blob))
+        .with_for_update(of=Version)
+    )
+    return result.one_or_none()
+
+
+async def set_lease(session: AsyncSession, version_id: int, *, until: datetime) -> None:
+    """Say until when a version's reader may be silent."""
+    await session.execute(
+        update(Version)
+        .where(Version.id == version_id, Version.index_status == IndexStatus.EXTRACTING)
+        .values(index_lease_until=until)
+    )
+
+
+async def lost_versions(
+    session: AsyncSession, *, lease_before: datetime, queued_before: datetime, limit: int
+) -> Sequence[Version]:
+    """Return versions that should have been read by now: the lease ran out, or nobody ever took one."""
+    silent = Version.index_lease_until < lease_before
+    forgotten = Version.index_lease_until.is_(None) & (Version.index_queued_at < queued_before)
+    statement = (
+        select(Version)
+        .where(
+            Version.index_status.in_([IndexStatus.PENDING, IndexStatus.EXTRACTING]),
+            silent | forgotten,
+        )
+        .order_by(Version.index_queued_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def last_number(session: AsyncSession, document_id: int) -> int:
+    """Return the number of a document's newest version, 0 where it has none."""
+    number = await session.scalar(
+        select(func.max(Version.number)).where(Version.document_id == document_id)
+    )
+    return number or 0
+
+
+async def put_blob(
+    session: AsyncSession, *, org_id: int, digest: bytes, size: int, stored_size: int
+) -> int:
+    """Return the id of the row of a stored blob, made if need be; it is locked until the transaction ends."""
+    statement = insert(Blob).values(
+        org_id=org_id, digest=digest, size=size, stored_size=stored_size
+    )
+    statement = statement.on_conflict_do_update(
+        index_elements=[Blob.org_id, Blob.digest], set_={"size": statement.excluded.size}
+    )
+    blob_id = await session.scalar(statement.returning(Blob.id))
+    assert blob_id is not None  # noqa: S101  # RETURNING after an upsert always has a row
+    return blob_id
+
+
+async def trashed_document(
+    session: AsyncSession, known: Select[tuple[int]], document_id: int
+) -> Document | None:
+    """Return a document that is in the trash, whole and locked."""
+    await lock(session, document_id)
+    return await session.scalar(
+        _whole().where(
+            Document.id == document_id,
+            Document.folder_id.in_(known),
+            Document.deleted_at.is_not(None),
+        )
+    )
+
+
+async def trash_page(
+    session: AsyncSession,
+    known: Select[tuple[int]],
+    *,
+    after: tuple[datetime, str, int] | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """Return (type, id, name, folder_id, deleted_at, user id, user name) of what is in the trash, newest first."""
+    documents = select(
+        literal("document").label("type"),
+        Document.id,
+        Document.name,
+        Document.folder_id,
+        Document.deleted_at,
+        Document.deleted_by,
+    ).where(Document.deleted_at.is_not(None), Document.folder_id.in_(known))
+    folders = select(
+        literal("folder"), Folder.id, Folder.name, Folder.id, Folder.deleted_at, Folder.deleted_by
+    ).where(Folder.deleted_at.is_not(None), Folder.id.in_(known))
+    items = union_all(documents, folders).subquery()
+    statement = select(items, User.name.label("user_name")).join(
+        User, User.id == items.c.deleted_by
+    )
+    if after is not None:
+        here = tuple_(items.c.deleted_at, items.c.type, items.c.id)
+        statement = statement.where(here < tuple_(*(literal(value) for value in after)))
+    ordered = statement.order_by(items.c.deleted_at.desc(), items.c.type.desc(), items.c.id.desc())
+    return (await session.execute(ordered.limit(limit))).all()
+
+
+async def expired(
+    session: AsyncSession, before: datetime, *, limit: int
+) -> tuple[list[int], list[int]]:
+    """Return ids of documents and of folders of the transaction's organisation trashed before a time."""
+    documents = await session.scalars(
+        select(Document.id).where(Document.deleted_at < before).limit(limit)
+    )
+    folders = await session.scalars(
+        select(Folder.id).where(Folder.deleted_at < before).limit(limit)
+    )
+    return list(documents), list(folders)
+
+
+async def subtree(session: AsyncSession, folder_id: int) -> list[int]:
+    """Return the ids of a folder and of all below it."""
+    rows = await session.execute(
+        text(
+            "WITH RECURSIVE below AS (SELECT id FROM folders WHERE id = :id "
+            "UNION ALL SELECT f.id FROM folders f JOIN below b ON f.parent_id = b.id) SELECT id FROM below"
+        ),
+        {"id": folder_id},
+    )
+    return [row.id for row in rows]
+
+
+async def delete_documents(session: AsyncSession, document_ids: Sequence[int]) -> None:
+    """Delete documents with their versions, for good."""
+    await session.execute(
+        update(Document).where(Document.id.in_(document_ids)).values(current_version_id=None)
+    )
+    await session.execute(delete(Document).where(Document.id.in_(document_ids)))
+
+
+async def delete_subtree(session: AsyncSession, folder_ids: Sequence[int]) -> None:
+    """Delete folders with every document in them, for good."""
+    documents = await session.scalars(select(Document.id).where(Document.folder_id.in_(folder_ids)))
+    await delete_documents(session, list(documents))
+    # One statement: the tree's own foreign key is checked at its end.
+    await session.execute(delete(Folder).where(Folder.id.in_(folder_ids)))
+
+
+async def blobs_after(session: AsyncSession, blob_id: int, *, limit: int) -> Sequence[Blob]:
+    """Return blobs in the order of their ids, from after one on."""
+    return (
+        await session.scalars(select(Blob).where(Blob.id > blob_id).order_by(Blob.id).limit(limit))
+    ).all()
+
+
+async def recorded_digests(session: AsyncSession, digests: Sequence[bytes]) -> set[bytes]:
+    """Return those of the digests that the database has a row for."""
+    return set(await session.scalars(select(Blob.digest).where(Blob.digest.in_(digests))))
+
+
+async def documents_with_blob(session: AsyncSession, digest: bytes) -> Sequence[int]:
+    """Return the ids of the documents that have, or had, this content."""
+    statement = select(Version.document_id).join(Blob).where(Blob.digest == digest).distinct()
+    return (await session.scalars(statement.order_by(Version.document_id))).all()

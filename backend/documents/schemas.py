@@ -1,0 +1,191 @@
+"""Wire shapes of documents."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from backend.core.names import MAX_NAME_LENGTH
+from backend.documents.models import IndexStatus, ScanStatus
+from backend.folders.schemas import FolderOut, FolderRef
+
+MAX_TAGS = 100
+MAX_PROPERTIES = 200
+
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+PropertyName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)
+]
+PropertyValue = Annotated[str, StringConstraints(max_length=4_000)] | bool | int | float | None
+
+_VERSION_EXAMPLE: dict[str, Any] = {
+    "id": 981,
+    "number": 2,
+    "size": 48213,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "media_type": "application/pdf",
+    "scan_status": "clean",
+    "index_status": "indexed",
+    "index_detail": None,
+    "page_count": 3,
+    "created_at": "2026-03-02T09:14:00Z",
+    "created_by": {"id": 1, "name": "Ada"},
+    "comment": "Signed",
+}
+_DOCUMENT_EXAMPLE: dict[str, Any] = {
+    "id": 45,
+    "folder_id": 12,
+    "name": "Lease.pdf",
+    "media_type": "application/pdf",
+    "size": 48213,
+    "sha256": _VERSION_EXAMPLE["sha256"],
+    "created_at": "2026-02-11T15:00:00Z",
+    "updated_at": "2026-03-02T09:14:00Z",
+    "owner": {"id": 1, "name": "Ada"},
+    "tags": ["lease"],
+    "properties": {"counterparty": "Example Ltd"},
+    "status": "active",
+    "etag": '"3"',
+    "current_version": _VERSION_EXAMPLE,
+    "lock": None,
+    "permissions": ["read", "write", "delete"],
+    "ancestors": [{"id": 5, "name": "Legal", "kind": "cabinet"}],
+}
+
+
+class OnConflict(StrEnum):
+    """What becomes of an upload whose name is taken."""
+
+    ERROR = "error"
+    VERSION = "version"
+    RENAME = "rename"
+
+
+class SortBy(StrEnum):
+    """What a folder's documents are sorted by."""
+
+    NAME = "name"
+    UPDATED_AT = "updated_at"
+    CREATED_AT = "created_at"
+    SIZE = "size"
+
+
+class Order(StrEnum):
+    """Which way a list is sorted."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+class Disposition(StrEnum):
+    """Whether content is meant to be shown or saved."""
+
+    INLINE = "inline"
+    ATTACHMENT = "attachment"
+
+
+class UserRef(BaseModel):
+    """A user by name."""
+
+    id: int
+    name: str
+
+
+class VersionOut(BaseModel):
+    """One immutable content of a document."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _VERSION_EXAMPLE})
+
+    id: int
+    number: int
+    size: int = Field(description="Bytes.")
+    sha256: str
+    media_type: str
+    scan_status: ScanStatus
+    index_status: IndexStatus
+    index_detail: str | None = Field(description="Why there is no text to search, for a person.")
+    page_count: int | None
+    created_at: datetime
+    created_by: UserRef
+    comment: str | None
+
+
+class DocumentOut(BaseModel):
+    """A document with its current version."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _DOCUMENT_EXAMPLE})
+
+    id: int
+    folder_id: int
+    name: str
+    media_type: str
+    size: int = Field(description="Bytes of the current version.")
+    sha256: str
+    created_at: datetime
+    updated_at: datetime
+    owner: UserRef
+    tags: list[str]
+    properties: dict[str, PropertyValue]
+    status: Literal["active", "trashed"]
+    etag: str
+    current_version: VersionOut
+    lock: None = Field(default=None, description="Who has checked it out; nobody can yet.")
+    permissions: list[str] = Field(description="What the caller may do with it.")
+    ancestors: list[FolderRef] = Field(description="From the cabinet down to its folder.")
+
+
+class DocumentUpdate(BaseModel):
+    """What of a document is to change; what is left out stays."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"name": "Lease 2026.pdf", "tags": ["lease", "signed"]}},
+    )
+
+    name: str | None = Field(default=None, max_length=MAX_NAME_LENGTH * 4)
+    folder_id: int | None = None
+    tags: list[Tag] | None = Field(default=None, max_length=MAX_TAGS)
+    properties: dict[PropertyName, PropertyValue] | None = Field(
+        default=None, max_length=MAX_PROPERTIES
+    )
+
+
+class FolderContents(BaseModel):
+    """One page of what is in a folder: its folders first, then its documents."""
+
+    folders: list[FolderOut]
+    documents: list[DocumentOut]
+    next_cursor: str | None
+
+
+class ContentTicketIn(BaseModel):
+    """Which content a link is wanted for."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"disposition": "attachment"}}
+    )
+
+    version: int | None = Field(
+        default=None, description="A version's number; the current one if left out."
+    )
+    disposition: Disposition = Disposition.INLINE
+
+
+class ContentTicket(BaseModel):
+    """A link the browser itself can open."""
+
+    url: str
+    expires_at: datetime
+
+
+class TrashItem(BaseModel):
+    """Something in the trash."""
+
+    type: Literal["document", "folder"]
+    id: int
+    name: str
+    deleted_at: datetime
+    deleted_by: UserRef
+    purge_at: datetime = Field(description="When it is deleted for good.")
+    location: list[FolderRef] = Field(description="Where it was, from the cabinet down.")

@@ -1,0 +1,192 @@
+"""Renaming, moving, describing and discarding documents; the trash."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.access import service as access
+from backend.access.actions import Action
+from backend.core.actor import Actor
+from backend.core.clock import now
+from backend.core.errors import NotFoundError
+from backend.core.names import clean_name
+from backend.core.outbox import emit
+from backend.core.pagination import decode_cursor, encode_cursor
+from backend.documents import queries
+from backend.documents.models import Document
+from backend.documents.schemas import PropertyValue, TrashItem, UserRef
+from backend.documents.service.reading import get_document
+from backend.documents.service.uploading import check_fresh, free_name, name_taken
+from backend.folders import service as folders
+from backend.folders.errors import ParentTrashedError
+
+_PURGE_BATCH = 500
+
+
+async def update_document(
+    session: AsyncSession,
+    actor: Actor,
+    document_id: int,
+    *,
+    name: str | None = None,
+    folder_id: int | None = None,
+    tags: Sequence[str] | None = None,
+    properties: Mapping[str, PropertyValue] | None = None,
+    if_match: str | None = None,
+) -> Document:
+    """Change what is said about a document, or where it is; what is None stays.
+
+    Raises:
+        StaleError: `if_match` is not its present ETag.
+        DocumentNameTakenError: the folder has another one of that name.
+        NotFoundError, ForbiddenError: the actor may not see or change it, or not add to the new folder.
+    """
+    await queries.lock(session, document_id)
+    document = await get_document(session, actor, document_id)
+    await access.require(session, actor, Action.DOCUMENT_UPDATE, folder_id=document.folder_id)
+    check_fresh(document, if_match)
+    if folder_id is not None and folder_id != document.folder_id:
+        await folders.get_folder(session, actor, folder_id)
+        await access.require(session, actor, Action.DOCUMENT_DELETE, folder_id=document.folder_id)
+        await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=folder_id)
+        document.folder_id = folder_id
+    if name is not None:
+        document.name = clean_name(name)
+    if tags is not None:
+        document.tags = list(dict.fromkeys(tags))
+    if properties is not None:
+        document.properties = dict(properties)
+    document.revision += 1
+    document.updated_at = now()
+    await _flush_or_name_taken(session, document)
+    await _changed(session, document)
+    return document
+
+
+async def trash_document(session: AsyncSession, actor: Actor, document_id: int) -> None:
+    """Put a document in the trash."""
+    await queries.lock(session, document_id)
+    document = await get_document(session, actor, document_id)
+    await access.require(session, actor, Action.DOCUMENT_DELETE, folder_id=document.folder_id)
+    document.deleted_at = now()
+    document.deleted_by = actor.user_id
+    await session.flush()
+    await _changed(session, document)
+
+
+async def restore_document(
+    session: AsyncSession, actor: Actor, document_id: int, *, rename: bool
+) -> Document:
+    """Take a document out of the trash, back into its folder.
+
+    Raises:
+        ParentTrashedError: its folder is in the trash: restore that first.
+        DocumentNameTakenError: its name was given to another one meanwhile, and `rename` is false.
+    """
+    known = access.visible_folders(actor, include_trashed=True)
+    document = await queries.trashed_document(session, known, document_id)
+    if document is None:
+        raise NotFoundError(f"There is no document {document_id} in the trash.")
+    await access.require(
+        session, actor, Action.DOCUMENT_RESTORE, folder_id=document.folder_id, include_trashed=True
+    )
+    if not await folders.is_live(session, actor, document.folder_id):
+        raise ParentTrashedError("The folder it was in is in the trash; restore that first.")
+    taken = await queries.id_by_name(session, document.folder_id, document.name)
+    if taken is not None and rename:
+        document.name = await free_name(session, document.folder_id, document.name)
+    document.deleted_at = document.deleted_by = None
+    document.revision += 1
+    document.updated_at = now()
+    await _flush_or_name_taken(session, document)
+    await _changed(session, document)
+    return document
+
+
+async def list_trash(
+    session: AsyncSession, actor: Actor, *, keep: timedelta, cursor: str | None, limit: int
+) -> tuple[list[TrashItem], str | None]:
+    """Return a page of what is in the trash and the actor may know of, newest first.
+
+    `keep` is how long the trash keeps things.
+    """
+    after = None if cursor is None else decode_cursor(cursor, str, str, int)
+    rows = await queries.trash_page(
+        session,
+        access.visible_folders(actor, include_trashed=True),
+        after=None if after is None else (datetime.fromisoformat(after[0]), after[1], after[2]),
+        limit=limit + 1,
+    )
+    page = rows[:limit]
+    trails = await folders.ancestors_of(session, list({row.folder_id for row in page}))
+    items = [
+        TrashItem(
+            type=row.type,
+            id=row.id,
+            name=row.name,
+            deleted_at=row.deleted_at,
+            deleted_by=UserRef(id=row.deleted_by, name=row.user_name),
+            purge_at=row.deleted_at + keep,
+            location=trails[row.folder_id][:-1] if row.type == "folder" else trails[row.folder_id],
+        )
+        for row in page
+    ]
+    if len(rows) <= limit:
+        return items, None
+    last = page[-1]
+    return items, encode_cursor(last.deleted_at.isoformat(), last.type, last.id)
+
+
+async def purge_document(session: AsyncSession, actor: Actor, document_id: int) -> None:
+    """Delete a document in the trash, with its versions, for good. For administrators.
+
+    The bytes stay in the store until the collection finds that nothing refers to them.
+    """
+    known = access.visible_folders(actor, include_trashed=True)
+    document = await queries.trashed_document(session, known, document_id)
+    if document is None:
+        raise NotFoundError(f"There is no document {document_id} in the trash.")
+    session.expunge(document)
+    await queries.delete_documents(session, [document_id])
+
+
+async def purge_folder(session: AsyncSession, actor: Actor, folder_id: int) -> None:
+    """Delete a folder in the trash, with all that is below it, for good. For administrators."""
+    await folders.get_trashed_folder(session, actor, folder_id)
+    await queries.delete_subtree(session, await queries.subtree(session, folder_id))
+
+
+async def purge_expired(session: AsyncSession, *, before: datetime) -> int:
+    """Delete for good what was put in the trash before a time; return how many items, at most a batch.
+
+    Call it again, in a new transaction, until it returns 0.
+    """
+    documents, trashed_folders = await queries.expired(session, before, limit=_PURGE_BATCH)
+    await queries.delete_documents(session, documents)
+    for folder_id in trashed_folders:
+        await queries.delete_subtree(session, await queries.subtree(session, folder_id))
+    return len(documents) + len(trashed_folders)
+
+
+async def _flush_or_name_taken(session: AsyncSession, document: Document) -> None:
+    # Read before the flush: after a failed one the object must be loaded again.
+    folder_id, name = document.folder_id, document.name
+    try:
+        async with session.begin_nested():
+            await session.flush()
+    except IntegrityError as error:
+        if "uq_documents_live_name" not in str(error.orig):
+            raise
+        taken_by = await queries.id_by_name(session, folder_id, name)
+        raise await name_taken(session, folder_id, name, taken_by or 0) from error
+
+
+async def _changed(session: AsyncSession, document: Document) -> None:
+    await emit(
+        session,
+        "document.updated",
+        org_id=document.org_id,
+        data={"document_id": document.id, "folder_id": document.folder_id},
+    )

@@ -1,0 +1,159 @@
+"""How far the text of a version is on its way to the search. The workers call this; the text itself is `search`'s.
+
+Who reads a version holds a lease on it and renews it. A lease that ran out, or a task that was lost with the queue,
+is found by `requeue_lost`: the queue may be wiped at any moment, and a version is read late rather than never.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.access import service as access
+from backend.access.actions import Action
+from backend.core.actor import Actor
+from backend.core.clock import now
+from backend.core.outbox import emit
+from backend.documents import queries
+from backend.documents.models import Document, IndexStatus, Version
+from backend.documents.service.reading import get_document
+
+LEASE = timedelta(seconds=60)
+"""How long a reader may be silent; it renews three times as often."""
+_LOST_AFTER = timedelta(hours=1)
+_MAX_ATTEMPTS = 3
+_UNREAD = frozenset({IndexStatus.PENDING, IndexStatus.EXTRACTING})
+
+
+@dataclass(frozen=True, slots=True)
+class VersionContent:
+    """What a worker must know to read a version."""
+
+    version_id: int
+    digest: bytes
+    size: int
+    name: str
+    media_type: str
+
+
+async def begin_indexing(session: AsyncSession, version_id: int) -> VersionContent | None:
+    """Take the lease on a version and return what it consists of.
+
+    Returns None where there is nothing to do: it was purged, it was read, someone reads it, or reading it has ended
+    its worker so often that it is given up as failed.
+    """
+    row = await queries.version_with_document(session, version_id)
+    if row is None:
+        return None
+    version, document = row.tuple()
+    held = version.index_lease_until is not None and version.index_lease_until > now()
+    if version.index_status not in _UNREAD or held:
+        return None
+    if version.index_attempts >= _MAX_ATTEMPTS:
+        reason = (
+            f"Reading it was broken off {_MAX_ATTEMPTS} times; it is not tried again by itself."
+        )
+        await _set_state(session, version, document, IndexStatus.FAILED, detail=reason)
+        return None
+    version.index_attempts += 1
+    version.index_lease_until = now() + LEASE
+    await _set_state(session, version, document, IndexStatus.EXTRACTING, detail=None)
+    return VersionContent(
+        version_id=version.id,
+        digest=version.blob.digest,
+        size=version.blob.size,
+        name=document.name,
+        media_type=version.media_type,
+    )
+
+
+async def renew_lease(session: AsyncSession, version_id: int) -> None:
+    """Keep a version that is still being read."""
+    await queries.set_lease(session, version_id, until=now() + LEASE)
+
+
+async def finish_indexing(
+    session: AsyncSession,
+    version_id: int,
+    *,
+    status: IndexStatus,
+    detail: str | None = None,
+    page_count: int | None = None,
+) -> bool:
+    """Record how reading a version ended; return False where it was purged meanwhile."""
+    row = await queries.version_with_document(session, version_id)
+    if row is None:
+        return False
+    version, document = row.tuple()
+    version.page_count = page_count
+    version.index_lease_until = None
+    await _set_state(session, version, document, status, detail=detail)
+    return True
+
+
+async def request_ocr(session: AsyncSession, version_id: int) -> None:
+    """Hand a version whose text is in pictures to the heavy queue."""
+    row = await queries.version_with_document(session, version_id)
+    if row is not None:
+        await _enqueue(session, row.tuple()[0], "document.ocr_requested")
+
+
+async def request_indexing(session: AsyncSession, actor: Actor, document_id: int) -> Document:
+    """Have the text of a document's current version read once more.
+
+    Raises:
+        NotFoundError, ForbiddenError: the actor may not see the document, or not change it.
+    """
+    document = await get_document(session, actor, document_id)
+    await access.require(session, actor, Action.DOCUMENT_UPDATE, folder_id=document.folder_id)
+    await _set_state(session, document.current_version, document, IndexStatus.PENDING, detail=None)
+    await _enqueue(session, document.current_version, "document.reindex_requested")
+    return document
+
+
+async def requeue_lost(session: AsyncSession, *, limit: int) -> int:
+    """Hand versions of the transaction's organisation to the queue again whose reader or task was lost."""
+    current = now()
+    lost = await queries.lost_versions(
+        session, lease_before=current, queued_before=current - _LOST_AFTER, limit=limit
+    )
+    for version in lost:
+        # The attempts go on counting: what ends its reader every time must not go round for ever.
+        await _enqueue(
+            session, version, "document.reindex_requested", attempts=version.index_attempts
+        )
+    return len(lost)
+
+
+async def _enqueue(
+    session: AsyncSession, version: Version, event: str, *, attempts: int = 0
+) -> None:
+    version.index_lease_until = None
+    version.index_attempts = attempts
+    version.index_queued_at = now()
+    await session.flush()
+    await emit(session, event, org_id=version.org_id, data={"version_id": version.id})
+
+
+async def _set_state(
+    session: AsyncSession,
+    version: Version,
+    document: Document,
+    status: IndexStatus,
+    *,
+    detail: str | None,
+) -> None:
+    version.index_status = status
+    version.index_detail = detail
+    await session.flush()
+    await emit(
+        session,
+        "document.index_changed",
+        org_id=document.org_id,
+        data={
+            "document_id": document.id,
+            "version_id": version.id,
+            "folder_id": document.folder_id,
+            "index_status": status,
+        },
+    )

@@ -1,0 +1,211 @@
+"""Looking at documents. Every read goes through the access filter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.access import service as access
+from backend.core.actor import Actor
+from backend.core.errors import NotFoundError
+from backend.core.pagination import InvalidCursorError, decode_cursor, encode_cursor
+from backend.documents import queries
+from backend.documents.errors import VersionNotFoundError
+from backend.documents.models import Document, Version
+from backend.documents.schemas import (
+    DocumentOut,
+    FolderContents,
+    Order,
+    SortBy,
+    UserRef,
+    VersionOut,
+)
+from backend.folders import service as folders
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRef:
+    """Which bytes a version stands for, and under which name they are handed out."""
+
+    document_id: int
+    digest: bytes
+    size: int
+    media_type: str
+    name: str
+
+
+async def get_document(session: AsyncSession, actor: Actor, document_id: int) -> Document:
+    """Return a live document the actor may read, with its current version.
+
+    Raises:
+        NotFoundError: there is none, it is in the trash, or the actor may not see it.
+    """
+    document = await queries.get(session, access.visible_folders(actor), document_id)
+    if document is None:
+        raise NotFoundError(f"There is no document {document_id}, or you may not see it.")
+    return document
+
+
+async def load_documents(
+    session: AsyncSession, actor: Actor, document_ids: Sequence[int]
+) -> list[DocumentOut]:
+    """Return the wire shapes of those of the documents that the actor may read, in no order."""
+    rows = await queries.get_many(session, access.visible_folders(actor), document_ids)
+    return await describe(session, actor, rows)
+
+
+async def list_folder(
+    session: AsyncSession,
+    actor: Actor,
+    folder_id: int,
+    *,
+    sort: SortBy,
+    order: Order,
+    cursor: str | None,
+    limit: int,
+) -> FolderContents:
+    """Return a page of a folder: its folders by name, then its documents as sorted."""
+    await folders.get_folder(session, actor, folder_id)
+    part, inner = ("f", None) if cursor is None else decode_cursor(cursor, str, str)
+    if part not in {"f", "d"}:
+        raise InvalidCursorError("This cursor was not given out by this list; start without one.")
+    shown = []
+    if part == "f":
+        shown, inner = await folders.list_children(
+            session, actor, folder_id, cursor=inner, limit=limit
+        )
+        if inner is not None:
+            return FolderContents(
+                folders=shown, documents=[], next_cursor=encode_cursor("f", inner)
+            )
+    after = decode_cursor(inner, queries.sort_type(sort), int) if inner else None
+    rows = await queries.in_folder(
+        session,
+        access.visible_folders(actor),
+        folder_id,
+        sort=sort,
+        order=order,
+        after=None if after is None else (after[0], after[1]),
+        limit=limit - len(shown) + 1,
+    )
+    page = rows[: limit - len(shown)]
+    next_cursor = None
+    if len(rows) > len(page):
+        # A page full of folders leaves the documents to start from their first.
+        inner = encode_cursor(queries.sort_value(page[-1], sort), page[-1].id) if page else ""
+        next_cursor = encode_cursor("d", inner)
+    return FolderContents(
+        folders=shown, documents=await describe(session, actor, page), next_cursor=next_cursor
+    )
+
+
+async def list_recent(
+    session: AsyncSession, actor: Actor, *, cursor: str | None, limit: int
+) -> tuple[list[DocumentOut], str | None]:
+    """Return a page of the documents the actor may read, newest first."""
+    after = None if cursor is None else decode_cursor(cursor, str, int)
+    rows = await queries.newest(
+        session,
+        access.visible_folders(actor),
+        after=None if after is None else (datetime.fromisoformat(after[0]), after[1]),
+        limit=limit + 1,
+    )
+    page = rows[:limit]
+    more = len(rows) > limit
+    return await describe(session, actor, page), (
+        encode_cursor(page[-1].created_at.isoformat(), page[-1].id) if more else None
+    )
+
+
+async def list_versions(session: AsyncSession, actor: Actor, document_id: int) -> list[VersionOut]:
+    """Return a document's versions, newest first."""
+    await get_document(session, actor, document_id)
+    return [describe_version(version) for version in await queries.versions(session, document_id)]
+
+
+async def get_version(session: AsyncSession, document: Document, number: int | None) -> Version:
+    """Return a version of a document by number; without one, the current version.
+
+    Raises:
+        VersionNotFoundError: it has no version of this number.
+    """
+    if number is None or number == document.current_version.number:
+        return document.current_version
+    version = await queries.version_by_number(session, document.id, number)
+    if version is None:
+        raise VersionNotFoundError(f"{document.name!r} has no version {number}.")
+    return version
+
+
+async def get_content(
+    session: AsyncSession, actor: Actor, document_id: int, *, version: int | None
+) -> ContentRef:
+    """Return which bytes to hand out for a document."""
+    document = await get_document(session, actor, document_id)
+    chosen = await get_version(session, document, version)
+    return ContentRef(
+        document_id=document.id,
+        digest=chosen.blob.digest,
+        size=chosen.blob.size,
+        media_type=chosen.media_type,
+        name=document.name,
+    )
+
+
+def etag(document: Document) -> str:
+    """Return the entity tag of a document's present state; its content has one of its own."""
+    return f'"{document.revision}"'
+
+
+def describe_version(version: Version) -> VersionOut:
+    """Return the wire shape of a version."""
+    return VersionOut(
+        id=version.id,
+        number=version.number,
+        size=version.blob.size,
+        sha256=version.blob.digest.hex(),
+        media_type=version.media_type,
+        scan_status=version.scan_status,
+        index_status=version.index_status,
+        index_detail=version.index_detail,
+        page_count=version.page_count,
+        created_at=version.created_at,
+        created_by=UserRef(id=version.creator.id, name=version.creator.name),
+        comment=version.comment,
+    )
+
+
+async def describe(
+    session: AsyncSession, actor: Actor, documents: Sequence[Document]
+) -> list[DocumentOut]:
+    """Return the wire shapes of documents, in their order, with a fixed number of queries."""
+    if not documents:
+        return []
+    folder_ids = list({document.folder_id for document in documents})
+    trails = await folders.ancestors_of(session, folder_ids)
+    allowed = await access.permissions(session, actor, folder_ids)
+    shown = []
+    for document in documents:
+        version = describe_version(document.current_version)
+        shown.append(
+            DocumentOut(
+                id=document.id,
+                folder_id=document.folder_id,
+                name=document.name,
+                media_type=version.media_type,
+                size=version.size,
+                sha256=version.sha256,
+                created_at=document.created_at,
+                updated_at=document.updated_at,
+                owner=UserRef(id=document.owner.id, name=document.owner.name),
+                tags=document.tags,
+                properties=document.properties,
+                status="active" if document.deleted_at is None else "trashed",
+                etag=etag(document),
+                current_version=version,
+                permissions=allowed.get(document.folder_id, []),
+                ancestors=trails.get(document.folder_id, []),
+            )
+        )
+    return shown

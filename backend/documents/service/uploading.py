@@ -1,0 +1,247 @@
+"""Recording content that is durable in the store as a document or as a version."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.access import service as access
+from backend.access.actions import Action
+from backend.content.media_types import media_type_of
+from backend.content.service import Received
+from backend.core.actor import Actor
+from backend.core.clock import now
+from backend.core.errors import StaleError
+from backend.core.names import numbered_name
+from backend.core.outbox import emit
+from backend.documents import queries
+from backend.documents.errors import DocumentNameTakenError
+from backend.documents.models import Document, IndexStatus, ScanStatus, Version
+from backend.documents.schemas import OnConflict
+from backend.documents.service.reading import etag, get_document, get_version
+from backend.folders import service as folders
+
+_CANDIDATES = 50
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What an upload became."""
+
+    document_id: int
+    created: bool
+
+
+async def check_upload(
+    session: AsyncSession, actor: Actor, *, folder_id: int, name: str, on_conflict: OnConflict
+) -> None:
+    """Refuse before the first byte what would be refused after the last.
+
+    Raises:
+        NotFoundError, ForbiddenError: the actor may not see the folder, or not add to it.
+        DocumentNameTakenError: the name is taken, and `on_conflict` leaves it at that.
+    """
+    await folders.get_folder(session, actor, folder_id)
+    await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=folder_id)
+    if on_conflict is OnConflict.ERROR:
+        taken_by = await queries.id_by_name(session, folder_id, name)
+        if taken_by is not None:
+            raise await name_taken(session, folder_id, name, taken_by)
+
+
+async def check_new_version(
+    session: AsyncSession, actor: Actor, document_id: int, *, if_match: str | None
+) -> None:
+    """Refuse a new version before its first byte: as `record_version` would after the last."""
+    document = await get_document(session, actor, document_id)
+    await access.require(session, actor, Action.DOCUMENT_UPDATE, folder_id=document.folder_id)
+    check_fresh(document, if_match)
+
+
+async def record_document(
+    session: AsyncSession,
+    actor: Actor,
+    received: Received,
+    *,
+    folder_id: int,
+    name: str,
+    on_conflict: OnConflict,
+    comment: str | None,
+) -> Recorded:
+    """Make stored content a document, or by `on_conflict` a version of the one that has its name."""
+    await check_upload(session, actor, folder_id=folder_id, name=name, on_conflict=on_conflict)
+    for _ in range(_ATTEMPTS):
+        taken_by = await queries.id_by_name(session, folder_id, name)
+        if taken_by is not None and on_conflict is OnConflict.VERSION:
+            await record_version(session, actor, received, document_id=taken_by, comment=comment)
+            return Recorded(taken_by, created=False)
+        if taken_by is not None and on_conflict is OnConflict.ERROR:
+            raise await name_taken(session, folder_id, name, taken_by)
+        free = name if taken_by is None else await free_name(session, folder_id, name)
+        document = Document(
+            org_id=actor.org_id, folder_id=folder_id, name=free, owner_id=actor.user_id
+        )
+        if await _insert(session, document):
+            version = await _add_version(session, actor, document, received, comment=comment)
+            await _announce(session, "document.created", document, version)
+            return Recorded(document.id, created=True)
+        # Somebody else took the name between the look and the insert: look again.
+    raise DocumentNameTakenError(
+        f"The name {name!r} is being taken over and over; try again.", name=name
+    )
+
+
+async def record_version(
+    session: AsyncSession,
+    actor: Actor,
+    received: Received,
+    *,
+    document_id: int,
+    comment: str | None,
+    if_match: str | None = None,
+) -> None:
+    """Make stored content the current version of a document.
+
+    Raises:
+        NotFoundError, ForbiddenError: the actor may not see the document, or not change it.
+        StaleError: `if_match` is not its present ETag.
+    """
+    await queries.lock(session, document_id)
+    await check_new_version(session, actor, document_id, if_match=if_match)
+    document = await get_document(session, actor, document_id)
+    version = await _add_version(session, actor, document, received, comment=comment)
+    _touch(document)
+    await session.flush()
+    await _announce(session, "document.version_created", document, version)
+
+
+async def restore_version(
+    session: AsyncSession, actor: Actor, document_id: int, number: int
+) -> None:
+    """Make the content of an earlier version current again, as a new version."""
+    await queries.lock(session, document_id)
+    await check_new_version(session, actor, document_id, if_match=None)
+    document = await get_document(session, actor, document_id)
+    earlier = await get_version(session, document, number)
+    version = Version(
+        org_id=actor.org_id,
+        document_id=document.id,
+        number=await queries.last_number(session, document.id) + 1,
+        blob_id=earlier.blob_id,
+        media_type=earlier.media_type,
+        scan_status=earlier.scan_status,
+        index_status=IndexStatus.PENDING,
+        comment=f"Restored from version {number}",
+        created_by=actor.user_id,
+    )
+    await _make_current(session, document, version)
+    _touch(document)
+    await session.flush()
+    await _announce(session, "document.version_created", document, version)
+
+
+def check_fresh(document: Document, if_match: str | None) -> None:
+    """Refuse a change that is based on an earlier state.
+
+    Raises:
+        StaleError: with the present `etag`.
+    """
+    if if_match not in {None, "*", etag(document)}:
+        raise StaleError(
+            "The document was changed since you read it; read it again.", etag=etag(document)
+        )
+
+
+async def free_name(session: AsyncSession, folder_id: int, name: str) -> str:
+    """Return the name with the first free number: `report (1).pdf`."""
+    first = 1
+    while True:
+        candidates = [numbered_name(name, number) for number in range(first, first + _CANDIDATES)]
+        taken = await queries.taken_positions(session, folder_id, candidates)
+        for position, candidate in enumerate(candidates):
+            if position not in taken:
+                return candidate
+        first += _CANDIDATES
+
+
+async def name_taken(
+    session: AsyncSession, folder_id: int, name: str, document_id: int
+) -> DocumentNameTakenError:
+    """Return the error that tells who has the name, and the ways out."""
+    return DocumentNameTakenError(
+        f"There is already a document named {name!r} in this folder. Nothing was changed; upload it as a new "
+        "version of that one (?on_conflict=version), or under another name (?on_conflict=rename).",
+        document_id=document_id,
+        on_conflict=[OnConflict.VERSION, OnConflict.RENAME],
+        suggestions={"rename": await free_name(session, folder_id, name)},
+    )
+
+
+async def _insert(session: AsyncSession, document: Document) -> bool:
+    try:
+        async with session.begin_nested():
+            session.add(document)
+            await session.flush()
+    except IntegrityError as error:
+        if "uq_documents_live_name" not in str(error.orig):
+            raise
+        return False
+    return True
+
+
+async def _add_version(
+    session: AsyncSession,
+    actor: Actor,
+    document: Document,
+    received: Received,
+    *,
+    comment: str | None,
+) -> Version:
+    blob_id = await queries.put_blob(
+        session,
+        org_id=actor.org_id,
+        digest=received.digest,
+        size=received.size,
+        stored_size=received.stored_size,
+    )
+    version = Version(
+        org_id=actor.org_id,
+        document_id=document.id,
+        number=await queries.last_number(session, document.id) + 1,
+        blob_id=blob_id,
+        media_type=media_type_of(received.head, document.name),
+        scan_status=ScanStatus.CLEAN if received.scanned else ScanStatus.UNSCANNED,
+        index_status=IndexStatus.PENDING,
+        comment=comment,
+        created_by=actor.user_id,
+    )
+    await _make_current(session, document, version)
+    return version
+
+
+async def _make_current(session: AsyncSession, document: Document, version: Version) -> None:
+    session.add(version)
+    await session.flush()
+    document.current_version_id = version.id
+    await session.flush()
+
+
+def _touch(document: Document) -> None:
+    document.revision += 1
+    document.updated_at = now()
+
+
+async def _announce(
+    session: AsyncSession, event: str, document: Document, version: Version
+) -> None:
+    await emit(
+        session,
+        event,
+        org_id=document.org_id,
+        data={
+            "document_id": document.id,
+            "version_id": version.id,
+            "folder_id": document.folder_id,
+        },
+    )

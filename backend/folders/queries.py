@@ -1,0 +1,131 @@
+"""SQL of the tree. Used by `service` alone."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Select,
+    column,
+    func,
+    literal,
+    select,
+    table,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from backend.core.clock import now
+from backend.folders.models import Folder, FolderKind
+
+# Documents stand above folders in the layers; their table is counted here by name alone.
+_documents = table(
+    "documents", column("folder_id", BigInteger), column("deleted_at", DateTime(timezone=True))
+)
+
+
+async def lock_tree(session: AsyncSession, org_id: int) -> None:
+    """Let one move at a time change the shape of an organisation's tree: two could close a cycle."""
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(7312026, :org)"), {"org": org_id % 2**31}
+    )
+
+
+async def get(
+    session: AsyncSession, visible: Select[tuple[int]], folder_id: int, *, lock: bool = False
+) -> Folder | None:
+    """Return a folder among the visible ones."""
+    statement = select(Folder).where(Folder.id == folder_id, Folder.id.in_(visible))
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    return await session.scalar(statement)
+
+
+async def children(
+    session: AsyncSession,
+    visible: Select[tuple[int]],
+    parent_id: int | None,
+    *,
+    after: tuple[str, int] | None,
+    limit: int,
+) -> Sequence[Folder]:
+    """Return folders below a parent (None: cabinets) by name, from `after` (name, id) on."""
+    key = func.lower(Folder.name)
+    statement = select(Folder).where(
+        Folder.parent_id.is_not_distinct_from(parent_id), Folder.id.in_(visible)
+    )
+    if after is not None:
+        statement = statement.where(
+            tuple_(key, Folder.id) > tuple_(func.lower(literal(after[0])), literal(after[1]))
+        )
+    return (await session.scalars(statement.order_by(key, Folder.id).limit(limit))).all()
+
+
+async def named(
+    session: AsyncSession, folder_ids: Sequence[int]
+) -> dict[int, tuple[str, FolderKind]]:
+    """Return name and kind of folders by id."""
+    rows = await session.execute(
+        select(Folder.id, Folder.name, Folder.kind).where(Folder.id.in_(folder_ids))
+    )
+    return {row.id: (row.name, row.kind) for row in rows}
+
+
+async def paths(session: AsyncSession, folder_ids: Sequence[int]) -> dict[int, str]:
+    """Return the paths of folders by id."""
+    rows = await session.execute(select(Folder.id, Folder.path).where(Folder.id.in_(folder_ids)))
+    return {row.id: row.path for row in rows}
+
+
+async def counts(session: AsyncSession, folder_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Return (child folders, documents) of folders by id, what is in the trash not counted."""
+    child = aliased(Folder)
+    folders = (
+        select(func.count())
+        .where(child.parent_id == Folder.id, child.deleted_at.is_(None))
+        .correlate(Folder)
+        .scalar_subquery()
+    )
+    documents = (
+        select(func.count())
+        .select_from(_documents)
+        .where(_documents.c.folder_id == Folder.id, _documents.c.deleted_at.is_(None))
+        .correlate(Folder)
+        .scalar_subquery()
+    )
+    rows = await session.execute(
+        select(Folder.id, folders, documents).where(Folder.id.in_(folder_ids))
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+async def rebase(session: AsyncSession, *, old_path: str, new_path: str) -> None:
+    """Give a folder and all below it the path that follows from its new place."""
+    await session.execute(
+        text(
+            "UPDATE folders SET path = CASE WHEN path = CAST(:old AS ltree) THEN CAST(:new AS ltree) "
+            "ELSE CAST(:new AS ltree) || subpath(path, nlevel(CAST(:old AS ltree))) END "
+            "WHERE path <@ CAST(:old AS ltree)"
+        ),
+        {"old": old_path, "new": new_path},
+    )
+
+
+async def trash(session: AsyncSession, folder_id: int, user_id: int) -> None:
+    """Mark a folder as deleted; what is below is hidden by it, not rewritten."""
+    await session.execute(
+        update(Folder).where(Folder.id == folder_id).values(deleted_at=now(), deleted_by=user_id)
+    )
+
+
+async def get_trashed(
+    session: AsyncSession, known: Select[tuple[int]], folder_id: int
+) -> Folder | None:
+    """Return a folder that was itself put in the trash, locked."""
+    statement = select(Folder).where(
+        Folder.id == folder_id, Folder.deleted_at.is_not(None), Folder.id.in_(known)
+    )
+    return await session.scalar(statement.with_for_update())

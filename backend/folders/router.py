@@ -1,0 +1,178 @@
+"""HTTP of the tree."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response, status
+
+from backend.access import service as access
+from backend.access.schemas import MemberIn, MemberOut
+from backend.core.errors import ForbiddenError, NotFoundError, StaleError, UnauthenticatedError
+from backend.core.names import InvalidNameError
+from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
+from backend.core.problems import problem_responses
+from backend.core.web import ActorDep, AdministratorDep, SessionDep
+from backend.folders import service
+from backend.folders.errors import (
+    FolderCycleError,
+    FolderKindError,
+    FolderNameTakenError,
+    NotACabinetError,
+    ParentTrashedError,
+)
+from backend.folders.schemas import FolderCreate, FolderOut, FolderUpdate
+
+router = APIRouter(
+    prefix="/folders", tags=["folders"], responses=problem_responses(UnauthenticatedError)
+)
+
+_SEEN = (NotFoundError, ForbiddenError)
+IfMatch = Annotated[str | None, Header(description="The ETag the change is based on.")]
+
+
+@router.get(
+    "",
+    operation_id="listCabinets",
+    summary="List the cabinets you can see",
+    responses=problem_responses(InvalidCursorError),
+)
+async def list_cabinets(
+    session: SessionDep, actor: ActorDep, limit: Limit = 50, cursor: Cursor = None
+) -> Page[FolderOut]:
+    """Return cabinets by name."""
+    items, next_cursor = await service.list_children(
+        session, actor, None, cursor=cursor, limit=limit
+    )
+    return Page(items=items, next_cursor=next_cursor)
+
+
+@router.post(
+    "",
+    operation_id="createFolder",
+    summary="Create a cabinet, drawer or folder",
+    status_code=status.HTTP_201_CREATED,
+    responses=problem_responses(*_SEEN, FolderNameTakenError, FolderKindError, InvalidNameError),
+)
+async def create_folder(
+    session: SessionDep, actor: ActorDep, body: FolderCreate, response: Response
+) -> FolderOut:
+    """Create a folder below `parent_id`, or a cabinet without one."""
+    folder = await service.create_folder(
+        session, actor, name=body.name, parent_id=body.parent_id, kind=body.kind
+    )
+    response.headers["ETag"] = service.etag(folder)
+    response.headers["Location"] = f"/api/v1/folders/{folder.id}"
+    return (await service.describe(session, actor, [folder]))[0]
+
+
+@router.get(
+    "/{folder_id}",
+    operation_id="getFolder",
+    summary="Get a folder",
+    responses=problem_responses(NotFoundError),
+)
+async def get_folder(
+    session: SessionDep, actor: ActorDep, folder_id: int, response: Response
+) -> FolderOut:
+    """Return one folder with the way to it."""
+    folder = await service.get_folder(session, actor, folder_id)
+    response.headers["ETag"] = service.etag(folder)
+    return (await service.describe(session, actor, [folder]))[0]
+
+
+@router.patch(
+    "/{folder_id}",
+    operation_id="updateFolder",
+    summary="Rename or move a folder",
+    responses=problem_responses(
+        *_SEEN,
+        FolderNameTakenError,
+        FolderCycleError,
+        FolderKindError,
+        StaleError,
+        InvalidNameError,
+    ),
+)
+async def update_folder(
+    session: SessionDep,
+    actor: ActorDep,
+    folder_id: int,
+    body: FolderUpdate,
+    response: Response,
+    if_match: IfMatch = None,
+) -> FolderOut:
+    """Change the name, the parent, or both; what is below moves along."""
+    move = service.Move(body.parent_id) if "parent_id" in body.model_fields_set else None
+    folder = await service.update_folder(
+        session, actor, folder_id, name=body.name, move=move, if_match=if_match
+    )
+    response.headers["ETag"] = service.etag(folder)
+    return (await service.describe(session, actor, [folder]))[0]
+
+
+@router.delete(
+    "/{folder_id}",
+    operation_id="deleteFolder",
+    summary="Move a folder to the trash",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problem_responses(*_SEEN),
+)
+async def delete_folder(session: SessionDep, actor: ActorDep, folder_id: int) -> None:
+    """Hide the folder and all below it until it is restored or purged."""
+    await service.trash_folder(session, actor, folder_id)
+
+
+@router.post(
+    "/{folder_id}/restore",
+    operation_id="restoreFolder",
+    summary="Take a folder out of the trash",
+    responses=problem_responses(*_SEEN, FolderNameTakenError, ParentTrashedError),
+)
+async def restore_folder(session: SessionDep, actor: ActorDep, folder_id: int) -> FolderOut:
+    """Bring back a folder and what was below it."""
+    folder = await service.restore_folder(session, actor, folder_id)
+    return (await service.describe(session, actor, [folder]))[0]
+
+
+@router.get(
+    "/{folder_id}/members",
+    operation_id="listCabinetMembers",
+    summary="List with whom a cabinet is shared",
+    responses=problem_responses(*_SEEN, NotACabinetError),
+)
+async def list_members(
+    session: SessionDep, actor: AdministratorDep, folder_id: int
+) -> list[MemberOut]:
+    """Return members by name; administrators see every cabinet and are not listed."""
+    await service.require_cabinet(session, actor, folder_id)
+    return await access.list_members(session, folder_id)
+
+
+@router.put(
+    "/{folder_id}/members/{user_id}",
+    operation_id="putCabinetMember",
+    summary="Share a cabinet with a user",
+    responses=problem_responses(*_SEEN, NotACabinetError),
+)
+async def put_member(
+    session: SessionDep, actor: AdministratorDep, folder_id: int, user_id: int, body: MemberIn
+) -> MemberOut:
+    """Share the cabinet, or change the role in which it is shared."""
+    await service.require_cabinet(session, actor, folder_id)
+    return await access.put_member(
+        session, actor, folder_id=folder_id, user_id=user_id, role=body.role
+    )
+
+
+@router.delete(
+    "/{folder_id}/members/{user_id}",
+    operation_id="removeCabinetMember",
+    summary="Stop sharing a cabinet with a user",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problem_responses(*_SEEN, NotACabinetError),
+)
+async def remove_member(
+    session: SessionDep, actor: AdministratorDep, folder_id: int, user_id: int
+) -> None:
+    """Take the cabinet from the user's view; idempotent."""
+    await service.require_cabinet(session, actor, folder_id)
+    await access.remove_member(session, folder_id=folder_id, user_id=user_id)

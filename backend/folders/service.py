@@ -1,0 +1,328 @@
+"""What happens to cabinets, drawers and folders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.access import service as access
+from backend.access.actions import Action
+from backend.core.actor import Actor
+from backend.core.clock import now
+from backend.core.errors import ForbiddenError, NotFoundError, StaleError
+from backend.core.names import clean_name
+from backend.core.outbox import emit
+from backend.core.pagination import decode_cursor, encode_cursor
+from backend.folders import queries
+from backend.folders.errors import (
+    FolderCycleError,
+    FolderKindError,
+    FolderNameTakenError,
+    NotACabinetError,
+    ParentTrashedError,
+)
+from backend.folders.models import Folder, FolderKind
+from backend.folders.schemas import FolderOut, FolderRef
+
+_KINDS_BELOW = {
+    None: frozenset({FolderKind.CABINET}),
+    FolderKind.CABINET: frozenset({FolderKind.DRAWER, FolderKind.FOLDER}),
+    FolderKind.DRAWER: frozenset({FolderKind.FOLDER}),
+    FolderKind.FOLDER: frozenset({FolderKind.FOLDER}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where a folder goes; a parent of None is the root."""
+
+    parent_id: int | None
+
+
+async def get_folder(session: AsyncSession, actor: Actor, folder_id: int) -> Folder:
+    """Return a live folder the actor may see.
+
+    Raises:
+        NotFoundError: there is none, it is in the trash, or the actor may not see it.
+    """
+    return await _visible(session, actor, folder_id)
+
+
+async def list_children(
+    session: AsyncSession, actor: Actor, parent_id: int | None, *, cursor: str | None, limit: int
+) -> tuple[list[FolderOut], str | None]:
+    """Return a page of the folders below a parent, or of the cabinets, by name."""
+    if parent_id is not None:
+        await _visible(session, actor, parent_id)
+    after = None if cursor is None else decode_cursor(cursor, str, int)
+    rows = await queries.children(
+        session,
+        access.visible_folders(actor),
+        parent_id,
+        after=None if after is None else (after[0], after[1]),
+        limit=limit + 1,
+    )
+    page = rows[:limit]
+    more = len(rows) > limit
+    return await describe(session, actor, page), encode_cursor(
+        page[-1].name.lower(), page[-1].id
+    ) if more else None
+
+
+async def create_folder(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    name: str,
+    parent_id: int | None,
+    kind: FolderKind | None,
+) -> Folder:
+    """Create a folder; without a kind, a cabinet at the root and a folder elsewhere.
+
+    Raises:
+        ForbiddenError: the actor may not create here; cabinets are the administrators' to create.
+        FolderNameTakenError: the parent has one of that name, with `folder_id`.
+        FolderKindError: this kind does not stand there.
+    """
+    parent = await _new_parent(session, actor, parent_id)
+    kind = kind or (FolderKind.CABINET if parent is None else FolderKind.FOLDER)
+    _check_kind(kind, parent)
+    folder = Folder(
+        org_id=actor.org_id,
+        parent_id=parent_id,
+        kind=kind,
+        name=clean_name(name),
+        # The path ends in the folder's own id, which the insert makes: a placeholder until then.
+        path=parent.path if parent else "0",
+        created_by=actor.user_id,
+    )
+    await _insert_or_name_taken(session, folder)
+    folder.path = f"{parent.path}.{folder.id}" if parent else str(folder.id)
+    await session.flush()
+    await _changed(session, actor, folder)
+    return folder
+
+
+async def update_folder(
+    session: AsyncSession,
+    actor: Actor,
+    folder_id: int,
+    *,
+    name: str | None = None,
+    move: Move | None = None,
+    if_match: str | None = None,
+) -> Folder:
+    """Rename a folder, move it with all that is below it, or both.
+
+    Raises:
+        StaleError: `if_match` is not its present ETag.
+        FolderCycleError: the new parent is the folder itself or below it.
+        FolderNameTakenError, FolderKindError, ForbiddenError, NotFoundError: as for `create_folder`.
+    """
+    if move is not None:
+        await queries.lock_tree(session, actor.org_id)
+    folder = await _visible(session, actor, folder_id, lock=True)
+    await access.require(session, actor, Action.FOLDER_UPDATE, folder_id=folder_id)
+    if if_match not in {None, "*", etag(folder)}:
+        raise StaleError(
+            "The folder was changed since you read it; read it again.", etag=etag(folder)
+        )
+    if move is not None and move.parent_id != folder.parent_id:
+        await _move(session, actor, folder, move.parent_id)
+    if name is not None:
+        folder.name = clean_name(name)
+    folder.revision += 1
+    folder.updated_at = now()
+    await _flush_or_name_taken(session, folder)
+    await session.refresh(folder)
+    await _changed(session, actor, folder)
+    return folder
+
+
+async def trash_folder(session: AsyncSession, actor: Actor, folder_id: int) -> None:
+    """Put a folder, and with it all that is below, in the trash."""
+    folder = await _visible(session, actor, folder_id, lock=True)
+    await access.require(session, actor, Action.FOLDER_DELETE, folder_id=folder_id)
+    if folder.kind is FolderKind.CABINET and not actor.is_administrator:
+        raise ForbiddenError("Only an administrator may delete a cabinet.")
+    await queries.trash(session, folder_id, actor.user_id)
+    await _changed(session, actor, folder)
+
+
+async def restore_folder(session: AsyncSession, actor: Actor, folder_id: int) -> Folder:
+    """Take a folder, and what was below it, out of the trash.
+
+    Raises:
+        ParentTrashedError: its parent is in the trash: restore that first.
+        FolderNameTakenError: its name was given to another one meanwhile.
+    """
+    folder = await get_trashed_folder(session, actor, folder_id)
+    await access.require(
+        session, actor, Action.FOLDER_DELETE, folder_id=folder_id, include_trashed=True
+    )
+    if folder.parent_id is not None and not await is_live(session, actor, folder.parent_id):
+        raise ParentTrashedError("The folder it was in is in the trash; restore that first.")
+    folder.deleted_at = folder.deleted_by = None
+    folder.revision += 1
+    folder.updated_at = now()
+    await _flush_or_name_taken(session, folder)
+    await _changed(session, actor, folder)
+    return folder
+
+
+async def get_trashed_folder(session: AsyncSession, actor: Actor, folder_id: int) -> Folder:
+    """Return a folder that was itself put in the trash.
+
+    Raises:
+        NotFoundError: there is none, or the actor may not know of it.
+    """
+    known = access.visible_folders(actor, include_trashed=True)
+    folder = await queries.get_trashed(session, known, folder_id)
+    if folder is None:
+        raise NotFoundError(f"There is no folder {folder_id} in the trash.")
+    return folder
+
+
+async def is_live(session: AsyncSession, actor: Actor, folder_id: int) -> bool:
+    """Tell whether the actor can see the folder outside the trash."""
+    return await queries.get(session, access.visible_folders(actor), folder_id) is not None
+
+
+async def require_cabinet(session: AsyncSession, actor: Actor, folder_id: int) -> Folder:
+    """Return a cabinet the actor may see.
+
+    Raises:
+        NotACabinetError: it is a drawer or a folder: what is below is shared with its cabinet.
+    """
+    folder = await _visible(session, actor, folder_id)
+    if folder.kind is not FolderKind.CABINET:
+        raise NotACabinetError(
+            "Cabinets are shared, with all that is below; share the cabinet it is in."
+        )
+    return folder
+
+
+def etag(folder: Folder) -> str:
+    """Return the entity tag of a folder's present state."""
+    return f'"{folder.revision}"'
+
+
+async def ancestors_of(
+    session: AsyncSession, folder_ids: Sequence[int]
+) -> dict[int, list[FolderRef]]:
+    """Return, for each folder, itself and what it stands in, from the cabinet down."""
+    trails = {
+        folder_id: ids(path)
+        for folder_id, path in (await queries.paths(session, folder_ids)).items()
+    }
+    named = await queries.named(
+        session, list({step for trail in trails.values() for step in trail})
+    )
+    return {
+        folder_id: [
+            FolderRef(id=step, name=named[step][0], kind=named[step][1])
+            for step in trail
+            if step in named
+        ]
+        for folder_id, trail in trails.items()
+    }
+
+
+def ids(path: str) -> list[int]:
+    """Return the folder ids in a path, from the cabinet down."""
+    return [int(step) for step in path.split(".")]
+
+
+async def describe(
+    session: AsyncSession, actor: Actor, folders: Sequence[Folder]
+) -> list[FolderOut]:
+    """Return the wire shapes of folders, in their order, with a fixed number of queries."""
+    if not folders:
+        return []
+    keys = [folder.id for folder in folders]
+    trails = await ancestors_of(session, keys)
+    counted = await queries.counts(session, keys)
+    allowed = await access.permissions(session, actor, keys)
+    return [
+        FolderOut(
+            id=folder.id,
+            parent_id=folder.parent_id,
+            kind=folder.kind,
+            name=folder.name,
+            ancestors=trails[folder.id][:-1],
+            created_at=folder.created_at,
+            updated_at=folder.updated_at,
+            etag=etag(folder),
+            child_folder_count=counted[folder.id][0],
+            document_count=counted[folder.id][1],
+            permissions=allowed.get(folder.id, []),
+        )
+        for folder in folders
+    ]
+
+
+async def _visible(
+    session: AsyncSession, actor: Actor, folder_id: int, *, lock: bool = False
+) -> Folder:
+    folder = await queries.get(session, access.visible_folders(actor), folder_id, lock=lock)
+    if folder is None:
+        raise NotFoundError(f"There is no folder {folder_id}, or you may not see it.")
+    return folder
+
+
+async def _new_parent(session: AsyncSession, actor: Actor, parent_id: int | None) -> Folder | None:
+    if parent_id is None:
+        if not actor.is_administrator:
+            raise ForbiddenError("Only an administrator may create a cabinet.")
+        return None
+    parent = await _visible(session, actor, parent_id)
+    await access.require(session, actor, Action.FOLDER_CREATE, folder_id=parent_id)
+    return parent
+
+
+async def _move(session: AsyncSession, actor: Actor, folder: Folder, parent_id: int | None) -> None:
+    parent = await _new_parent(session, actor, parent_id)
+    _check_kind(folder.kind, parent)
+    if parent is not None and folder.id in ids(parent.path):
+        raise FolderCycleError("A folder cannot be moved into itself or into a folder below it.")
+    folder.parent_id = parent_id
+    await _flush_or_name_taken(session, folder)
+    new_path = f"{parent.path}.{folder.id}" if parent else str(folder.id)
+    await queries.rebase(session, old_path=folder.path, new_path=new_path)
+
+
+def _check_kind(kind: FolderKind, parent: Folder | None) -> None:
+    allowed = _KINDS_BELOW[None if parent is None else parent.kind]
+    if kind not in allowed:
+        where = "at the root" if parent is None else f"in a {parent.kind}"
+        raise FolderKindError(
+            f"A {kind} cannot stand {where}; it takes a {' or a '.join(sorted(allowed))}."
+        )
+
+
+async def _insert_or_name_taken(session: AsyncSession, folder: Folder) -> None:
+    session.add(folder)
+    await _flush_or_name_taken(session, folder)
+
+
+async def _flush_or_name_taken(session: AsyncSession, folder: Folder) -> None:
+    name = folder.name
+    try:
+        async with session.begin_nested():
+            await session.flush()
+    except IntegrityError as error:
+        if "uq_folders_live_name" not in str(error.orig):
+            raise
+        raise FolderNameTakenError(
+            f"There is already a folder named {name!r} here.", name=name
+        ) from error
+
+
+async def _changed(session: AsyncSession, actor: Actor, folder: Folder) -> None:
+    await emit(
+        session,
+        "folder.changed",
+        org_id=actor.org_id,
+        data={"folder_id": folder.id, "parent_id": folder.parent_id},
+    )

@@ -1,0 +1,73 @@
+"""The WebSocket. Browsers cannot send a header with it, so a short-lived ticket stands in for the access token."""
+
+import asyncio
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, WebSocket
+from pydantic import BaseModel, ConfigDict
+
+from backend.core.clock import now
+from backend.core.errors import UnauthenticatedError
+from backend.core.problems import problem_responses
+from backend.core.web import ActorDep
+from backend.notifications.service import TICKET_PURPOSE, TICKET_SECONDS, Hub, Subscription, Tickets
+
+router = APIRouter(tags=["live"])
+
+_UNAUTHENTICATED = 4401
+_TRY_AGAIN = 1013
+
+
+class SocketTicket(BaseModel):
+    """What opens the WebSocket once."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"ticket": "eyJhbGciOi…", "expires_in": 30}}
+    )
+
+    ticket: str
+    expires_in: int
+
+
+@router.post(
+    "/ws/ticket",
+    operation_id="createSocketTicket",
+    summary="Get a ticket for the WebSocket",
+    responses=problem_responses(UnauthenticatedError),
+)
+async def create_socket_ticket(request: Request, actor: ActorDep) -> SocketTicket:
+    """Return a ticket for `GET /ws?ticket=`."""
+    tickets: Tickets = request.app.state.signer
+    data = {"user": actor.user_id, "org": actor.org_id}
+    ticket = tickets.ticket(TICKET_PURPOSE, data, ttl=TICKET_SECONDS)
+    return SocketTicket(ticket=ticket, expires_in=TICKET_SECONDS)
+
+
+@router.websocket("/ws")
+async def socket(websocket: WebSocket, ticket: Annotated[str, Query()]) -> None:
+    """Send `{event, data, at}` for what happens to what the user may see; nothing is read."""
+    tickets: Tickets = websocket.app.state.signer
+    hub: Hub = websocket.app.state.hub
+    await websocket.accept()
+    try:
+        bearer = tickets.open_ticket(TICKET_PURPOSE, ticket)
+    except UnauthenticatedError:
+        await websocket.close(_UNAUTHENTICATED, "The ticket is invalid or has expired.")
+        return
+    with hub.subscribed(bearer["org"], bearer["user"]) as subscription:
+        await websocket.send_text(
+            json.dumps({"event": "hello", "data": {}, "at": now().isoformat()})
+        )
+        sender = asyncio.create_task(_send(websocket, subscription))
+        try:
+            while (await websocket.receive())["type"] != "websocket.disconnect":
+                pass
+        finally:
+            sender.cancel()
+
+
+async def _send(websocket: WebSocket, subscription: Subscription) -> None:
+    while (text := await subscription.get()) is not None:
+        await websocket.send_text(text)
+    await websocket.close(_TRY_AGAIN, "Some messages were missed; connect again and read again.")

@@ -1,0 +1,1 @@
+"""How the service itself is doing: health, readiness, metrics."""

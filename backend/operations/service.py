@@ -1,0 +1,119 @@
+"""Asking every dependency how it is."""
+
+import asyncio
+from collections.abc import Awaitable
+from functools import cache
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from backend.content.scanner import Scanner, ScannerStatus
+from backend.content.service import Content
+from backend.core.db import Database
+from backend.core.settings import ScanMode
+from backend.operations.schemas import Dependency, DependencyStatus, Readiness, ReadyStatus
+from storage import StoreError
+
+_PATIENCE = 3.0
+_MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+
+async def readiness(*, database: Database, redis: Redis, content: Content) -> Readiness:
+    """Return how every dependency is doing; nothing here waits longer than a few seconds."""
+    checks = {
+        "database": _database(database),
+        "migrations": _migrations(database),
+        "redis": _redis(redis),
+        "store": _store(content),
+        "scanner": _scanner(content.scanner),
+    }
+    results = await asyncio.gather(*(_bounded(check) for check in checks.values()))
+    dependencies = dict(zip(checks, results, strict=True))
+    found = {dependency.status for dependency in dependencies.values()}
+    if DependencyStatus.UNAVAILABLE in found:
+        status = ReadyStatus.UNAVAILABLE
+    elif DependencyStatus.DEGRADED in found:
+        status = ReadyStatus.DEGRADED
+    else:
+        status = ReadyStatus.READY
+    return Readiness(status=status, dependencies=dependencies)
+
+
+@cache
+def code_revision() -> str:
+    """Return the schema revision that the code was written for."""
+    return ScriptDirectory(str(_MIGRATIONS)).get_current_head() or ""
+
+
+async def _bounded(check: Awaitable[Dependency]) -> Dependency:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await check
+    except TimeoutError:
+        return Dependency(status=DependencyStatus.UNAVAILABLE, detail="It does not answer in time.")
+
+
+async def _database(database: Database) -> Dependency:
+    try:
+        async with database.transaction() as session:
+            version = await session.scalar(text("SHOW server_version"))
+    except (DBAPIError, PoolTimeoutError, OSError) as error:
+        return Dependency(
+            status=DependencyStatus.UNAVAILABLE, detail=f"It does not answer: {_kind(error)}."
+        )
+    return Dependency(status=DependencyStatus.OK, detail=f"PostgreSQL {version}")
+
+
+async def _migrations(database: Database) -> Dependency:
+    try:
+        async with database.transaction() as session:
+            revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
+    except (DBAPIError, PoolTimeoutError, OSError) as error:
+        return Dependency(
+            status=DependencyStatus.UNAVAILABLE,
+            detail=f"The schema's revision cannot be read: {_kind(error)}.",
+        )
+    if revision != code_revision():
+        return Dependency(
+            status=DependencyStatus.UNAVAILABLE,
+            detail=f"The schema is at {revision}, the code needs {code_revision()}: run `dms migrate`.",
+        )
+    return Dependency(status=DependencyStatus.OK, detail=f"at revision {revision}")
+
+
+async def _redis(redis: Redis) -> Dependency:
+    try:
+        await redis.ping()
+    except (RedisError, OSError) as error:
+        # Uploads and searches go on without it; jobs and live updates wait in the outbox.
+        return Dependency(
+            status=DependencyStatus.DEGRADED, detail=f"It does not answer: {_kind(error)}."
+        )
+    return Dependency(status=DependencyStatus.OK, detail="It answers.")
+
+
+async def _store(content: Content) -> Dependency:
+    try:
+        free = await content.run(content.store.check_writable)
+    except StoreError as error:
+        return Dependency(status=DependencyStatus.UNAVAILABLE, detail=str(error))
+    return Dependency(status=DependencyStatus.OK, detail=f"{free} bytes free")
+
+
+async def _scanner(scanner: Scanner) -> Dependency:
+    state, detail = await scanner.status()
+    if state is ScannerStatus.SCANNING:
+        return Dependency(status=DependencyStatus.OK, detail=detail)
+    needed = scanner.mode is ScanMode.REQUIRED
+    consequence = "Uploads are refused." if needed else "Uploads are stored unscanned."
+    status = DependencyStatus.UNAVAILABLE if needed else DependencyStatus.DEGRADED
+    return Dependency(status=status, detail=f"{detail} {consequence}")
+
+
+def _kind(error: Exception) -> str:
+    return type(getattr(error, "orig", None) or error).__name__

@@ -1,0 +1,160 @@
+"""The relay: takes events out of the outbox to the Celery queues and to the WebSockets.
+
+The one place that says which event starts which task, and who hears of it. It runs as a process of its own
+(`dms relay`), any number of them at once.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+import asyncpg
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError as BrokerError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.access import service as access
+from backend.core.clock import now
+from backend.core.db import Database, Tenant, set_tenant
+from backend.core.outbox import CHANNEL, OutboxEvent
+from backend.core.queues import Queue, celery_app
+from backend.core.settings import Settings
+from backend.notifications.service import Message, publish
+
+log = structlog.get_logger(__name__)
+
+TASKS: dict[str, tuple[str, Queue]] = {
+    "document.created": ("indexing.process", Queue.FAST),
+    "document.version_created": ("indexing.process", Queue.FAST),
+    "document.reindex_requested": ("indexing.process", Queue.FAST),
+    "document.ocr_requested": ("indexing.ocr", Queue.HEAVY),
+}
+"""What starts which task; the task is given the event's organisation and version."""
+
+BATCH = 100
+_POLL_SECONDS = 5.0
+_MAX_BACKOFF = 15.0
+
+
+class Relay:
+    """Moves events on until it is cancelled. An event may arrive twice, never not at all."""
+
+    def __init__(self, settings: Settings, database: Database, redis: Redis) -> None:
+        self._settings = settings
+        self._database = database
+        self._redis = redis
+        self._celery: Celery = celery_app(settings)
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Relay for ever; wait longer and longer while Redis or the database is away."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._pump())
+
+    async def relay_batch(self) -> int:
+        """Move the oldest events on and return how many there were.
+
+        Raises:
+            RedisError, BrokerError: Redis is away; the events stay where they are.
+        """
+        async with self._database.transaction() as session:
+            events = await _claim(session)
+            for event in events:
+                await self._relay(session, event)
+                event.sent_at = now()
+            await session.flush()
+        return len(events)
+
+    async def _pump(self) -> None:
+        backoff = 0.5
+        while True:
+            self._wake.clear()
+            try:
+                count = await self.relay_batch()
+                backoff = 0.5
+            except (RedisError, BrokerError, DBAPIError, PoolTimeoutError, OSError) as error:
+                log.warning("relay_waits", error=type(error).__name__, seconds=backoff)
+                await asyncio.sleep(backoff)
+                backoff = min(backoff * 2, _MAX_BACKOFF)
+                continue
+            if count < BATCH:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+
+    async def _relay(self, session: AsyncSession, event: OutboxEvent) -> None:
+        task = TASKS.get(event.name)
+        if task is not None:
+            name, queue = task
+            await asyncio.to_thread(
+                self._celery.send_task,
+                name,
+                kwargs={"org_id": event.org_id, "version_id": event.data["version_id"]},
+                queue=queue,
+                headers={"request_id": event.request_id},
+                retry=False,
+            )
+        folder_id = event.data.get("folder_id")
+        if folder_id is not None:
+            await set_tenant(session, Tenant(event.org_id))
+            readers = await access.audience(session, org_id=event.org_id, folder_id=folder_id)
+            message = Message(
+                event.org_id, readers, event.name, event.data, event.created_at.isoformat()
+            )
+            await publish(self._redis, message)
+
+    async def _listen(self) -> None:
+        """Be woken by commits; without a connection, polling goes on."""
+        while True:
+            try:
+                async with _listening(self._settings, self._wake) as lost:
+                    await lost.wait()
+            except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+                log.warning("relay_polls", error=type(error).__name__)
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _claim(session: AsyncSession) -> Sequence[OutboxEvent]:
+    statement = (
+        select(OutboxEvent)
+        .where(OutboxEvent.sent_at.is_(None))
+        .order_by(OutboxEvent.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    return (await session.scalars(statement)).all()
+
+
+@contextlib.asynccontextmanager
+async def _listening(settings: Settings, wake: asyncio.Event) -> AsyncIterator[asyncio.Event]:
+    """Wake on every commit with events; yield what is set when the connection is lost."""
+    # LISTEN needs a session of its own: never through PgBouncer.
+    url = make_url(str(settings.database_direct_url or settings.database_url))
+    connection = await asyncpg.connect(
+        url.set(drivername="postgresql").render_as_string(hide_password=False), timeout=10
+    )
+    try:
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        await connection.add_listener(CHANNEL, lambda *_: wake.set())
+        yield lost
+    finally:
+        await connection.close()
+
+
+async def run(settings: Settings) -> None:
+    """Run a relay until cancelled."""
+    database = Database.connect(settings)
+    redis = Redis.from_url(str(settings.redis_url), socket_timeout=10, socket_connect_timeout=5)
+    try:
+        await Relay(settings, database, redis).run()
+    finally:
+        await redis.aclose()
+        await database.close()

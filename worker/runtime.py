@@ -1,0 +1,54 @@
+"""What a worker process holds open: an event loop, the database, the store.
+
+Services are coroutines, written once; a task runs them here, under the same transaction edge as a request.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, ClassVar, TypeVar
+
+from backend.content.service import Content
+from backend.core.db import Database
+from backend.core.settings import Settings
+
+T = TypeVar("T")
+
+
+class Runtime:
+    """The resources of one worker process."""
+
+    _current: ClassVar["Runtime | None"] = None
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database.connect(settings)
+        self.content = Content.open_store(settings)
+        self._runner = asyncio.Runner()
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Runtime":
+        """Open the process's runtime; to be called after the fork."""
+        cls._current = cls(settings)
+        return cls._current
+
+    @classmethod
+    def current(cls) -> "Runtime":
+        """Return the process's runtime.
+
+        Raises:
+            RuntimeError: the process is not a worker's.
+        """
+        if cls._current is None:
+            raise RuntimeError("no runtime was opened in this process")
+        return cls._current
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end on the process's loop."""
+        return self._runner.run(coroutine)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._runner.run(self.database.close())
+        self._runner.close()
+        self.content.close()
+        type(self)._current = None

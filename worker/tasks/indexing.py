@@ -1,0 +1,146 @@
+"""From a version's content to searchable text: `indexing.process` first, `indexing.ocr` where the text is in pictures."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from backend.content.errors import ContentDamagedError
+from backend.core.db import Tenant
+from backend.documents import service as documents
+from backend.documents.models import IndexStatus
+from backend.documents.service import VersionContent
+from backend.documents.service.indexing import LEASE
+from backend.identity.models import store_namespace
+from backend.search import service as search
+from worker.app import app
+from worker.extraction import ExtractionResult, Limits, run_bounded
+from worker.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+MAX_READ_SIZE = 2 * 2**30
+"""Content beyond this many bytes is not read for its text."""
+_FAST_LIMITS = Limits()
+_HEAVY_LIMITS = Limits()
+_HARD_LIMIT = 1_800
+_RETRIES: dict[str, Any] = {
+    "autoretry_for": (DBAPIError, PoolTimeoutError, OSError),
+    "retry_backoff": 2,
+    "retry_backoff_max": 60,
+    "max_retries": 5,
+}
+
+
+@app.task(name="indexing.process", time_limit=_HARD_LIMIT, **_RETRIES)
+def process(org_id: int, version_id: int) -> None:
+    """Read the text a version has as text; hand it on to `ocr` where there are pictures to read."""
+    runtime = Runtime.current()
+    runtime.run(_index(runtime, org_id, version_id, ocr=False))
+
+
+@app.task(name="indexing.ocr", time_limit=_HARD_LIMIT, **_RETRIES)
+def ocr(org_id: int, version_id: int) -> None:
+    """Read a version's text, pictures included."""
+    runtime = Runtime.current()
+    runtime.run(_index(runtime, org_id, version_id, ocr=True))
+
+
+async def _index(runtime: Runtime, org_id: int, version_id: int, *, ocr: bool) -> None:
+    """Take the version, read it, record what was found; each in a transaction of its own."""
+    tenant = Tenant(org_id)
+    async with runtime.database.transaction(tenant) as session:
+        version = await documents.begin_indexing(session, version_id)
+    if version is None:
+        return
+    async with _renewing(runtime, tenant, version_id):
+        result = await _read(runtime, org_id, version, ocr=ocr)
+    log.info("text_read", version_id=version_id, status=result.status, engine=result.engine)
+    async with runtime.database.transaction(tenant) as session:
+        if result.status == "needs_ocr":
+            await documents.request_ocr(session, version_id)
+            return
+        known = await documents.finish_indexing(
+            session,
+            version_id,
+            status=IndexStatus(result.status),
+            detail=result.detail,
+            page_count=result.page_count,
+        )
+        if known and result.text:
+            await search.index_text(
+                session,
+                org_id=org_id,
+                version_id=version_id,
+                text=result.text,
+                language=result.language,
+                engine=result.engine,
+                page_count=result.page_count,
+                truncated=result.truncated,
+            )
+
+
+async def _read(
+    runtime: Runtime, org_id: int, version: VersionContent, *, ocr: bool
+) -> ExtractionResult:
+    if version.size > MAX_READ_SIZE:
+        return ExtractionResult(
+            status="unsupported",
+            detail="The file is too large for its text to be read.",
+            media_type=version.media_type,
+        )
+    try:
+        async with _plaintext(runtime, org_id, version) as path:
+            return await asyncio.to_thread(
+                run_bounded,
+                path,
+                name=version.name,
+                media_type=version.media_type,
+                limits=_HEAVY_LIMITS if ocr else _FAST_LIMITS,
+                ocr=ocr,
+            )
+    except ContentDamagedError as error:
+        return ExtractionResult(status="failed", detail=error.detail, media_type=version.media_type)
+
+
+@asynccontextmanager
+async def _plaintext(runtime: Runtime, org_id: int, version: VersionContent) -> AsyncIterator[Path]:
+    """Put a version's content into a private file for as long as the block runs."""
+    runtime.settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(dir=runtime.settings.work_dir))
+    try:
+        path = directory / "content"
+        with path.open("wb") as file:
+            async with runtime.content.open(store_namespace(org_id), version.digest) as outgoing:
+                async for chunk in outgoing.chunks():
+                    await asyncio.to_thread(file.write, chunk)
+        yield path
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _renewing(runtime: Runtime, tenant: Tenant, version_id: int) -> AsyncIterator[None]:
+    """Keep the lease on a version for as long as the block runs."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            try:
+                async with runtime.database.transaction(tenant) as session:
+                    await documents.renew_lease(session, version_id)
+            except (DBAPIError, PoolTimeoutError, OSError) as error:
+                log.warning("lease_not_renewed", version_id=version_id, error=type(error).__name__)
+
+    renewal = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        renewal.cancel()

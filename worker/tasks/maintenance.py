@@ -1,0 +1,68 @@
+"""What the scheduler starts: each goes through the organisations, one transaction per batch."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.clock import now
+from backend.core.db import Tenant
+from backend.core.outbox import prune
+from backend.documents import service as documents
+from backend.identity import service as identity
+from worker.app import app
+from worker.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 500
+_KEEP_SENT_EVENTS = timedelta(days=1)
+
+Step = Callable[[AsyncSession], Awaitable[int]]
+"""Does a batch in the transaction's organisation and returns how much it did; 0 when there is no more."""
+
+
+@app.task(name="maintenance.requeue_lost", time_limit=60)
+def requeue_lost() -> None:
+    """Hand versions to the queue again whose task was lost."""
+    _everywhere(
+        "requeued", lambda session: documents.requeue_lost(session, limit=_BATCH), once=True
+    )
+
+
+@app.task(name="maintenance.cleanup_expired_trash", time_limit=1_800)
+def cleanup_expired_trash() -> None:
+    """Delete for good what has been in the trash for as long as the trash keeps things."""
+    before = now() - timedelta(days=Runtime.current().settings.trash_days)
+    _everywhere("trash_purged", lambda session: documents.purge_expired(session, before=before))
+
+
+@app.task(name="maintenance.prune_outbox", time_limit=600)
+def prune_outbox() -> None:
+    """Forget events that were sent long ago."""
+    runtime = Runtime.current()
+
+    async def run() -> None:
+        async with runtime.database.transaction() as session:
+            await prune(session, before=now() - _KEEP_SENT_EVENTS)
+
+    runtime.run(run())
+
+
+def _everywhere(event: str, step: Step, *, once: bool = False) -> None:
+    runtime = Runtime.current()
+
+    async def run() -> None:
+        async with runtime.database.transaction() as session:
+            org_ids = await identity.organisation_ids(session)
+        for org_id in org_ids:
+            while True:
+                async with runtime.database.transaction(Tenant(org_id)) as session:
+                    count = await step(session)
+                if count:
+                    log.info(event, org_id=org_id, count=count)
+                if once or not count:
+                    break
+
+    runtime.run(run())
