@@ -5,5 +5,6 @@ from backend.core import outbox
 from backend.documents import models as documents
 from backend.folders import models as folders
 from backend.identity import models as identity
+from backend.search import models as search
 
-MODELS = (outbox, identity, folders, access, documents)
+MODELS = (outbox, identity, folders, access, documents, search)

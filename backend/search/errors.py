@@ -1,0 +1,20 @@
+"""What can be wrong with a search."""
+
+from backend.core.errors import InvalidError, NotFoundError
+
+
+class InvalidQueryError(InvalidError):
+    """A field filter in the query has a value it cannot take.
+
+    `position` and `length` say where in the query, in characters from 0.
+    """
+
+    code = "invalid_query"
+    title = "Invalid query"
+
+
+class NoTextError(NotFoundError):
+    """The version has no text, or not yet."""
+
+    code = "no_text"
+    title = "No text"

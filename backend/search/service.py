@@ -1,0 +1,310 @@
+"""Searching, suggesting, taking in what extraction read. What a query means is `syntax`, how it runs `queries`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.access import service as access
+from backend.core.actor import Actor
+from backend.core.pagination import InvalidCursorError, decode_cursor, encode_cursor
+from backend.documents import service as documents
+from backend.documents.service.reading import get_version
+from backend.folders import service as folders
+from backend.search import queries
+from backend.search.errors import NoTextError
+from backend.search.queries import Criteria, Hit, Outcome
+from backend.search.schemas import (
+    Facets,
+    FacetValue,
+    SearchItem,
+    SearchResult,
+    Sort,
+    Suggestion,
+    TextOut,
+)
+from backend.search.syntax import Choice, Family, Filters, ParsedQuery, parse
+
+T = TypeVar("T")
+_SHORTEST_SUGGESTED = 2
+_NO_CURSOR = "This cursor was not given out by this search; start without one."
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """What is asked: the query as typed, and filters chosen beside it."""
+
+    q: str = ""
+    folder_id: int | None = None
+    families: Sequence[Family] = ()
+    tags: Sequence[str] = ()
+    owner_id: int | None = None
+    created_after: datetime | None = None
+    """Inclusive."""
+    created_before: datetime | None = None
+    """Exclusive."""
+    sort: Sort = Sort.RELEVANCE
+    limit: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the page before ended, and what was said of all the matches."""
+
+    score: float
+    created_at: datetime
+    document_id: int
+    total: int
+    total_is_estimate: bool
+
+
+async def search(session: AsyncSession, actor: Actor, query: SearchQuery) -> SearchResult:
+    """Return a page of the documents that match and that the actor may read.
+
+    Raises:
+        InvalidQueryError: a filter in the query has a value it cannot take.
+        InvalidCursorError: the cursor belongs to another search.
+    """
+    criteria = await _criteria(session, actor, query, parse(query.q))
+    if criteria is None:
+        return _result(Outcome([]), [], None)
+    # Without words all scores are the same.
+    sort = query.sort if criteria.words else Sort.NEWEST
+    place = _place(query.cursor, sort)
+    outcome = await _run(session, criteria, sort, place, limit=query.limit + 1)
+    if place is not None:
+        outcome = replace(outcome, total=place.total, total_is_estimate=place.total_is_estimate)
+    page = outcome.hits[: query.limit]
+    more = len(outcome.hits) > query.limit
+    items = await _items(session, actor, criteria, page)
+    return _result(outcome, items, _cursor(sort, page[-1], outcome) if more else None)
+
+
+async def suggest(
+    session: AsyncSession, actor: Actor, text: str, *, limit: int = 10
+) -> list[Suggestion]:
+    """Return the documents whose names resemble what is being typed, best first; none below two characters."""
+    words = text.strip()
+    keys = await access.visible_keys(session, actor)
+    if len(words) < _SHORTEST_SUGGESTED or not keys:
+        return []
+    rows = await queries.names_like(session, actor.org_id, keys, words, limit=limit)
+    trails = await folders.ancestors_of(session, list({row.acl_key for row in rows}))
+    return [
+        Suggestion(
+            document_id=row.document_id,
+            name=row.name,
+            folder_id=row.acl_key,
+            ancestors=trails[row.acl_key],
+        )
+        for row in rows
+    ]
+
+
+async def index_text(
+    session: AsyncSession,
+    *,
+    org_id: int,
+    version_id: int,
+    text: str,
+    language: str | None,
+    engine: str,
+    page_count: int | None = None,
+    truncated: bool = False,
+) -> None:
+    """Take in the text of a version, in place of what was there; it is searchable when the transaction commits.
+
+    `language` is an ISO 639-1 code; `truncated` says that extraction stopped at one of its bounds. A text too long
+    for the index is kept whole and searched as far as it fits.
+    """
+    await queries.write_text(
+        session,
+        {
+            "org_id": org_id,
+            "version_id": version_id,
+            # PostgreSQL's text holds neither U+0000 nor half a surrogate pair.
+            "text": text.replace("\x00", " ").encode("utf-8", "replace").decode(),
+            "language": language,
+            "engine": engine,
+            "page_count": page_count,
+            "truncated": truncated,
+        },
+    )
+
+
+async def read_text(
+    session: AsyncSession, actor: Actor, document_id: int, *, version: int | None = None
+) -> TextOut:
+    """Return the text of a document's version; without a number, of the current one.
+
+    Raises:
+        NotFoundError: the actor may not see the document, or it has no such version.
+        NoTextError: no text was read out of the version, or not yet.
+    """
+    document = await documents.get_document(session, actor, document_id)
+    chosen = await get_version(session, document, version)
+    row = await queries.read_text(session, chosen.id)
+    if row is None:
+        raise NoTextError(
+            f"There is no text of {document.name!r}.",
+            index_status=chosen.index_status,
+            index_detail=chosen.index_detail,
+        )
+    found, is_partial = row
+    return TextOut(
+        text=found.text,
+        page_count=found.page_count,
+        language=found.language,
+        engine=found.engine,
+        truncated=found.truncated or bool(is_partial),
+    )
+
+
+async def _criteria(
+    session: AsyncSession, actor: Actor, query: SearchQuery, parsed: ParsedQuery
+) -> Criteria | None:
+    """Return what to search for; None where nothing can match."""
+    filters = parsed.filters
+    keys = await _keys(session, actor, query, filters.folder)
+    owner = None if query.owner_id is None else {query.owner_id}
+    owners = _narrowed(await _owners(session, actor, filters.owner.of), owner)
+    families = _narrowed(
+        set(filters.family.of) or None, {str(one) for one in query.families} or None
+    )
+    compiled = await queries.compile_words(session, actor.org_id, parsed)
+    # Words that are nothing but punctuation are in no document.
+    is_empty = not compiled and (parsed.terms or (query.q.strip() and filters == Filters()))
+    if not keys or set() in (owners, families) or is_empty:
+        return None
+    return Criteria(
+        org_id=actor.org_id,
+        keys=keys,
+        words=compiled,
+        families=families,
+        not_families=set(filters.family.but),
+        owners=owners,
+        not_owners=await _owners(session, actor, filters.owner.but) or set(),
+        tags=(*query.tags, *filters.tags),
+        without_tags=filters.without_tags,
+        created_from=max(filter(None, (query.created_after, filters.created_from)), default=None),
+        created_before=min(
+            filter(None, (query.created_before, filters.created_before)), default=None
+        ),
+        size_from=filters.size_from,
+        size_to=filters.size_to,
+    )
+
+
+async def _keys(
+    session: AsyncSession, actor: Actor, query: SearchQuery, named: Choice
+) -> list[int]:
+    """Return the keys the actor may read, narrowed to the folders asked for."""
+    keys = await access.visible_keys(session, actor)
+    if query.folder_id is not None:
+        keys = await queries.keys_below(session, keys, [query.folder_id])
+    if named.of:
+        tops = await queries.folders_named(session, keys, named.of)
+        keys = await queries.keys_below(session, keys, tops)
+    if named.but:
+        tops = await queries.folders_named(session, keys, named.but)
+        keys = list(set(keys) - set(await queries.keys_below(session, keys, tops)))
+    return keys
+
+
+async def _owners(session: AsyncSession, actor: Actor, names: Sequence[str]) -> set[int] | None:
+    """Return the users of these names; `me` is the actor. None for no names."""
+    if not names:
+        return None
+    others = [name for name in names if name.lower() != "me"]
+    found = set(await queries.users_named(session, actor.org_id, others)) if others else set()
+    return found | ({actor.user_id} if len(others) < len(names) else set())
+
+
+def _narrowed(one: set[T] | None, other: set[T] | None) -> set[T] | None:
+    """Return what both allow; None allows anything."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+async def _run(
+    session: AsyncSession, criteria: Criteria, sort: Sort, place: _Place | None, *, limit: int
+) -> Outcome:
+    if sort is Sort.RELEVANCE:
+        after = None if place is None else (place.score, place.document_id)
+        return await queries.by_relevance(session, criteria, after=after, limit=limit)
+    return await queries.by_date(
+        session,
+        criteria,
+        after=None if place is None else (place.created_at, place.document_id),
+        total=None if place is None else place.total,
+        limit=limit,
+    )
+
+
+def _cursor(sort: Sort, last: Hit, outcome: Outcome) -> str:
+    return encode_cursor(
+        sort,
+        last.score,
+        last.created_at.isoformat(),
+        last.document_id,
+        outcome.total,
+        outcome.total_is_estimate,
+    )
+
+
+def _place(cursor: str | None, sort: Sort) -> _Place | None:
+    if cursor is None:
+        return None
+    given, score, moment, document_id, total, is_estimate = decode_cursor(
+        cursor, str, float, str, int, int, bool
+    )
+    try:
+        created_at = datetime.fromisoformat(moment)
+    except ValueError as error:
+        raise InvalidCursorError(_NO_CURSOR) from error
+    if given != sort or created_at.tzinfo is None or not 0 <= document_id < 2**63:
+        raise InvalidCursorError(_NO_CURSOR)
+    return _Place(score, created_at, document_id, total, is_estimate)
+
+
+async def _items(
+    session: AsyncSession, actor: Actor, criteria: Criteria, page: Sequence[Hit]
+) -> list[SearchItem]:
+    if not page:
+        return []
+    ids = [hit.document_id for hit in page]
+    loaded = {
+        document.id: document for document in await documents.load_documents(session, actor, ids)
+    }
+    excerpts = await queries.excerpts(session, criteria, ids)
+    return [
+        SearchItem(
+            document=loaded[hit.document_id],
+            snippet=excerpts[hit.document_id].snippet,
+            score=hit.score,
+            matched="name" if excerpts[hit.document_id].is_in_name else "text",
+        )
+        for hit in page
+        # Between two statements a right may have been taken away.
+        if hit.document_id in loaded and hit.document_id in excerpts
+    ]
+
+
+def _result(outcome: Outcome, items: list[SearchItem], next_cursor: str | None) -> SearchResult:
+    return SearchResult(
+        items=items,
+        total=outcome.total,
+        total_is_estimate=outcome.total_is_estimate,
+        facets=Facets(type=_facet(outcome.families), tag=_facet(outcome.tags)),
+        facets_are_estimates=outcome.facets_are_estimates,
+        next_cursor=next_cursor,
+    )
+
+
+def _facet(counts: dict[str, int]) -> list[FacetValue]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [FacetValue(value=value, count=count) for value, count in ordered]
