@@ -1,0 +1,115 @@
+"""The first start, and what every start must find: the master key, and the first administrator's password.
+
+Both are made here, once. What is done with them is the store's and the identity domain's business.
+"""
+
+import base64
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.core.settings import Settings
+from backend.launch.errors import LaunchError
+from backend.launch.layout import DataDirectory, write_private
+from storage import Keyring, WrongKeyError, parse_master_key
+
+PENDING_PASSWORD = "first-administrator"  # noqa: S105 - a file's name
+"""The secret that holds a generated password from before the administrator exists until it was shown."""
+
+
+@dataclass(frozen=True)
+class MasterKey:
+    """Where the children get the master key from, and whether it was made just now."""
+
+    environment: dict[str, str]
+    new_file: Path | None = None
+
+
+def provide_master_key(settings: Settings, data: DataDirectory) -> MasterKey:
+    """Return the master key that the settings give, or the data directory's own, made on the first start.
+
+    Raises:
+        LaunchError: the key is lost, malformed, or not the one this installation's data need.
+    """
+    if settings.encryption_key is not None:
+        text = settings.encryption_key.get_secret_value()
+        key = MasterKey({"ENCRYPTION_KEY": text})
+    else:
+        path = (settings.encryption_key_file or data.master_key).absolute()
+        key = MasterKey({"ENCRYPTION_KEY_FILE": str(path)})
+        if not path.exists():
+            _refuse_a_lost_key(settings, data, path)
+            text = base64.b64encode(os.urandom(32)).decode()
+            write_private(path, text + "\n")
+            key = MasterKey(key.environment, new_file=path)
+        text = path.read_text(encoding="ascii")
+    try:
+        parsed = parse_master_key(text)
+        if settings.keyring_path.exists():
+            Keyring.open(settings.keyring_path, parsed)
+    except WrongKeyError as error:
+        raise LaunchError(str(error)) from error
+    return key
+
+
+def _refuse_a_lost_key(settings: Settings, data: DataDirectory, path: Path) -> None:
+    if settings.encryption_key_file is not None:
+        message = f"ENCRYPTION_KEY_FILE names {path}, which does not exist."
+        raise LaunchError(message)
+    if settings.keyring_path.exists() or any(data.store.iterdir()):
+        message = (
+            f"The encryption key is missing: {path} does not exist, but {data.root} holds documents that were"
+            " encrypted with it. Put the copy that was kept back in that place (mode 0600), or give the key as"
+            " ENCRYPTION_KEY. A new key could not read them, so none is made."
+        )
+        raise LaunchError(message)
+
+
+@dataclass
+class FirstAdministrator:
+    """Whether this start creates the first administrator, and the password to show if it does.
+
+    A generated password is kept in a file until it was shown: a first start that was interrupted after the
+    administrator was created would else have locked everybody out.
+    """
+
+    settings: Settings
+    data: DataDirectory
+    created: bool = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the command that creates the administrator is given."""
+        if self.settings.admin_password is not None:
+            password = self.settings.admin_password.get_secret_value()
+        else:
+            password = self._generated()
+        return {"DMS_ADMIN_EMAIL": self.settings.admin_email, "DMS_ADMIN_PASSWORD": password}
+
+    def note_line(self, line: str) -> None:
+        """Learn from the command's output whether it created anybody."""
+        self.created = self.created or line.startswith(CREATED)
+
+    def password_to_show(self) -> str | None:
+        """Return a generated password that nobody has seen yet."""
+        if not self.created or self.settings.admin_password is not None:
+            return None
+        return self._generated()
+
+    def shown(self) -> None:
+        """Forget a generated password."""
+        self._path.unlink(missing_ok=True)
+
+    @property
+    def _path(self) -> Path:
+        return self.data.secrets / PENDING_PASSWORD
+
+    def _generated(self) -> str:
+        if not self._path.exists():
+            write_private(self._path, secrets.token_urlsafe(12))
+        return self._path.read_text(encoding="ascii")
+
+
+CREATED = "created the administrator"
+"""How the line begins with which `dms init` says that it created one."""
