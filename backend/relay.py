@@ -137,9 +137,9 @@ async def _listening(settings: Settings, wake: asyncio.Event) -> AsyncIterator[a
     """Wake on every commit with events; yield what is set when the connection is lost."""
     # LISTEN needs a session of its own: never through PgBouncer.
     url = make_url(str(settings.database_direct_url or settings.database_url))
-    connection = await asyncpg.connect(
-        url.set(drivername="postgresql").render_as_string(hide_password=False), timeout=10
-    )
+    # SQLAlchemy reads the address of a Unix socket (`?host=/directory`) as libpq does; asyncpg does not.
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    connection = await asyncpg.connect(**arguments, timeout=10)
     try:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())

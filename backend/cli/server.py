@@ -16,6 +16,7 @@ from backend.core.db import Database
 from backend.core.logging import configure_logging
 from backend.core.settings import get_settings
 from backend.identity.service import create_first_administrator
+from backend.launch.installation import CREATED
 from backend.main import create_app
 from storage import Keyring, KeyringExistsError
 
@@ -57,8 +58,9 @@ def init() -> None:
         return first.user_id is not None
 
     created = asyncio.run(create())
-    if created and given is None:
-        typer.echo(f"{settings.admin_email} {password}")
+    if created:
+        shown = "" if given else f" with the password {password}"
+        typer.echo(f"{CREATED} {settings.admin_email}{shown}")
 
 
 def relay() -> None:

@@ -5,7 +5,6 @@ Both are made here, once. What is done with them is the store's and the identity
 
 import base64
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from backend.launch.errors import LaunchError
 from backend.launch.layout import DataDirectory, write_private
 from storage import Keyring, WrongKeyError, parse_master_key
 
-PENDING_PASSWORD = "first-administrator"  # noqa: S105 - a file's name
-"""The secret that holds a generated password from before the administrator exists until it was shown."""
+CREATED = "created the administrator"
+"""How the line begins with which `dms init` says that it created one."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +65,16 @@ def _refuse_a_lost_key(settings: Settings, data: DataDirectory, path: Path) -> N
         raise LaunchError(message)
 
 
-@dataclass
+@dataclass(frozen=True)
 class FirstAdministrator:
-    """Whether this start creates the first administrator, and the password to show if it does.
+    """The first administrator's password: given by the settings, or generated and shown once.
 
-    A generated password is kept in a file until it was shown: a first start that was interrupted after the
-    administrator was created would else have locked everybody out.
+    A generated one is kept in a file from before the administrator exists until it was shown: a first start
+    that was interrupted in between would else have locked everybody out.
     """
 
     settings: Settings
     data: DataDirectory
-    created: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
@@ -84,32 +82,30 @@ class FirstAdministrator:
         if self.settings.admin_password is not None:
             password = self.settings.admin_password.get_secret_value()
         else:
-            password = self._generated()
+            password = self.data.secret(self._proposed.name)
         return {"DMS_ADMIN_EMAIL": self.settings.admin_email, "DMS_ADMIN_PASSWORD": password}
 
     def note_line(self, line: str) -> None:
-        """Learn from the command's output whether it created anybody."""
-        self.created = self.created or line.startswith(CREATED)
+        """Learn from the command's output that it created the administrator."""
+        if line.startswith(CREATED) and self.settings.admin_password is None:
+            self._proposed.replace(self._in_use)
 
     def password_to_show(self) -> str | None:
-        """Return a generated password that nobody has seen yet."""
-        if not self.created or self.settings.admin_password is not None:
+        """Return a generated password that is in use and was not shown yet."""
+        try:
+            return self._in_use.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
             return None
-        return self._generated()
 
-    def shown(self) -> None:
-        """Forget a generated password."""
-        self._path.unlink(missing_ok=True)
+    def forget(self) -> None:
+        """Remove what was generated: it was shown, or nobody needs it."""
+        self._in_use.unlink(missing_ok=True)
+        self._proposed.unlink(missing_ok=True)
 
     @property
-    def _path(self) -> Path:
-        return self.data.secrets / PENDING_PASSWORD
+    def _proposed(self) -> Path:
+        return self.data.secrets / "administrator-proposed"
 
-    def _generated(self) -> str:
-        if not self._path.exists():
-            write_private(self._path, secrets.token_urlsafe(12))
-        return self._path.read_text(encoding="ascii")
-
-
-CREATED = "created the administrator"
-"""How the line begins with which `dms init` says that it created one."""
+    @property
+    def _in_use(self) -> Path:
+        return self.data.secrets / "administrator"

@@ -115,7 +115,7 @@ def _welcome(
         console.say(f"    e-mail    {settings.admin_email}")
         console.say(f"    password  {password}")
     console.say()
-    administrator.shown()
+    administrator.forget()
 
 
 def _scanner_problem(settings: Settings) -> str | None:
