@@ -40,7 +40,10 @@ class Archive:
         return sorted(found, key=lambda name: (len(name), name))
 
     def read(self, name: str) -> bytes:
-        """Give an entry's content; empty if there is none of that name; Damaged, Encrypted or LimitReached if it cannot be read."""
+        """Give an entry's content, empty if there is none of that name.
+
+        Raises Damaged, Encrypted or LimitReached if it cannot be read.
+        """
         if name not in self._archive.NameToInfo:
             return b""
         chunks = []

@@ -1,4 +1,7 @@
-"""The extraction itself: choose the format, read, and turn whatever happened into a result. It runs in the calling process."""
+"""The extraction itself: choose the format, read, and turn whatever happened into a result.
+
+It runs in the calling process; what bounds it is in `sandbox`.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,11 @@ from worker.extraction.errors import (
     Unsupported,
 )
 from worker.extraction.media_type import (
+    DOC,
     HEAD_BYTES,
+    MSG,
     OLE,
+    PPT,
     UNKNOWN,
     ZIP,
     media_type_of,
@@ -31,6 +37,12 @@ from worker.extraction.ocr import OcrEngine, local_engine
 from worker.extraction.reading import Content, Context, Enough, Source, source_of
 from worker.extraction.text import language_of
 
+_NOT_YET = {
+    DOC: "Word documents of the old kind (.doc)",
+    PPT: "PowerPoint presentations of the old kind (.ppt)",
+    MSG: "Outlook messages (.msg)",
+    "application/rtf": "Rich Text documents (.rtf)",
+}
 _ENCRYPTED_STREAMS = {"encryptedpackage", "encryptioninfo"}
 
 
@@ -107,9 +119,15 @@ def _read(source: Source, context: Context, content: Content) -> None:
         source = _look_into_ole(source)
     found = registry.format_for(source.media_type)
     if found is None:
-        raise Unsupported(f"Files of the type {source.media_type} have no text that can be read.")
+        raise Unsupported(_unsupported(source.media_type))
     source.stream.seek(0)
     found.read(source, context, content)
+
+
+def _unsupported(media_type: str) -> str:
+    if media_type in _NOT_YET:
+        return f"{_NOT_YET[media_type]} are kept and can be downloaded, but their text is not read."
+    return f"Files of this kind ({media_type}) have no text that can be read."
 
 
 def _look_into_ole(source: Source) -> Source:

@@ -37,6 +37,10 @@ class Limits:
     pixels_per_image: int = 120_000_000
 
 
+OCR_LIMITS = Limits(wall_seconds=1_800.0, cpu_seconds=600)
+"""For documents that wait for recognition, which takes seconds a page."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExtractionResult:
     """What is known about a document's text. Every field is plain JSON."""
@@ -64,7 +68,7 @@ class ExtractionResult:
     def from_json(cls, value: object) -> ExtractionResult:
         """Read what `to_json` gave. The other side may be hostile: ValueError unless every field has its type."""
         if not isinstance(value, dict):
-            raise ValueError("not an object")
+            raise ValueError("not an object")  # noqa: TRY004 - one error for all that is wrong with a message
         offsets = value.get("page_offsets", ())
         language, page_count = value.get("language"), value.get("page_count")
         well_typed = (

@@ -18,7 +18,7 @@ _NOT_PICTURES = (".emf", ".wmf", ".emz", ".wmz", ".svg", ".wdp", ".bin", ".svm",
 
 
 def main_part(archive: Archive, usual: str, content_type: str) -> str:
-    """Give the name of the part with this content type, which is nearly always the usual one; Damaged if there is none."""
+    """Give the name of the part with this content type, nearly always the usual one; Damaged if there is none."""
     if usual in archive.names:
         return usual
     for kind, tag, attributes in events(archive.open("[Content_Types].xml")):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import BinaryIO
 
+import numpy as np
 import pillow_heif
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
@@ -14,14 +16,13 @@ from worker.extraction.errors import Damaged, LimitReached
 from worker.extraction.reading import Content, Context
 
 pillow_heif.register_heif_opener()
-pillow_heif.options.DISABLE_THUMBNAILS = True
 
 Image.init()  # its plugins now, not in every reader
 Image.MAX_IMAGE_PIXELS = (
     None  # our own limit is checked before pixels are touched, and gives a better answer
 )
 
-_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "GIF", "BMP", "HEIF", "AVIF", "JPEG2000", "PPM")
+_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "HEIF", "AVIF", "JPEG2000", "PPM")
 _SMALLEST_SIDE, _SMALLEST_AREA = 16, 4_000
 """Pixels below which a picture is an icon, a line or a bullet."""
 _DRAFT_SIDE = 2400
@@ -118,14 +119,19 @@ def frames(image: Image.Image, context: Context) -> Iterator[Callable[[], Image.
         yield lambda: first_frame(image, context)
         return
     for frame in ImageSequence.Iterator(image):
-        yield lambda frame=frame: first_frame(frame, context)
+        yield partial(first_frame, frame, context)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Stretch grey values of 16 or 32 bits to 8; Pillow would cut them off."""
+    values = np.asarray(image, dtype=np.float32)
+    low, high = float(values.min()), float(values.max())
+    return Image.fromarray(((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
 
 
 def _on_white(image: Image.Image) -> Image.Image:
     if image.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
-        low, high = image.getextrema()
-        span = max(float(high) - float(low), 1.0)
-        image = image.point(lambda value: (value - float(low)) * (255.0 / span)).convert("L")
+        image = _eight_bit(image)
     if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
         coloured = image.convert("RGBA")
         sheet = Image.new("RGBA", coloured.size, "white")

@@ -1,7 +1,8 @@
 """Which format reads which media type. Adding a format is adding one file to `formats/`; nothing here changes.
 
-A format module has `MEDIA_TYPES`, the media types it reads (`text/*` is allowed), and `read(source, context, content)`, which
-appends to `content` and raises what `errors.py` offers. The modules are imported on first use: they pull in heavy libraries.
+A format module has `MEDIA_TYPES`, the media types it reads (`text/*` is allowed), and `read(source, context, content)`,
+which appends to `content` and raises what `errors.py` offers. The modules are imported on first use: they pull in heavy
+libraries.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import unicodedata
 from functools import cache
 
 import charset_normalizer
-from py3langid import langid
+from py3langid import langid  # type: ignore[import-untyped]  # it ships no types
 
 from worker.extraction.media_type import utf16_without_bom
 
@@ -23,7 +23,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE = 64 * 1024
-# What office software of the last forty years wrote. Left to itself the detector prefers rare EBCDIC and DOS pages on short texts.
+# What office software of the last forty years wrote. Left to itself the detector prefers rare EBCDIC and DOS pages
+# on short texts.
 _LEGACY = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_7",
     "koi8_r", "cp932", "euc_jp", "iso2022_jp", "gb18030", "big5", "cp949",
@@ -34,20 +35,14 @@ _LEGACY = [
 _NOISE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff\ud800-\udfff\ue000-\uf8ff\ufff9-\uffff]"
 )
-_LIGATURES = str.maketrans(
+_SPELLINGS = str.maketrans(
     {
-        "ﬀ": "ff",
-        "ﬁ": "fi",
-        "ﬂ": "fl",
-        "ﬃ": "ffi",
-        "ﬄ": "ffl",
-        "ﬅ": "st",
-        "ﬆ": "st",
-        "\u00a0": " ",
-        "\u2028": "\n",
-        "\u2029": "\n",
+        "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st",
+        "\u00a0": " ", "\u2028": "\n", "\u2029": "\n",
     }
-)
+    | {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)}
+)  # fmt: skip
+"""Other spellings of the same characters: ligatures, full-width letters and digits, special spaces."""
 _BLANKS = re.compile(r"[ \t\u2000-\u200a\u3000]{2,}")
 _BLANK_LINES = re.compile(r" *\n[ \n]*\n")
 _LINE_EDGES = re.compile(r" *\n *")
@@ -59,8 +54,8 @@ _LANGUAGE_CONFIDENCE = 0.9
 
 
 def clean(text: str) -> str:
-    """Give text fit for an index: composed (NFC), without control characters, ligatures undone, blanks squeezed."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_LIGATURES)
+    """Give text fit for an index: composed (NFC), without control characters, in plain letters, blanks squeezed."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_SPELLINGS)
     text = _NOISE.sub("", text)
     text = _BLANKS.sub(lambda run: "\t" if "\t" in run[0] else " ", text)
     text = _LINE_EDGES.sub("\n", text)
@@ -69,7 +64,7 @@ def clean(text: str) -> str:
 
 
 def codec_of(data: bytes, declared: str | None = None) -> str:
-    """Give the codec of text: byte order mark, then UTF-8 if it is valid, then what is declared if it fits, then statistics.
+    """Give the codec of text: byte order mark, else UTF-8 if valid, else what is declared if it fits, else a guess.
 
     UTF-8 goes before a declaration because text that is not UTF-8 is hardly ever valid UTF-8, while declarations are
     often wrong.

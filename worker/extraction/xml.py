@@ -1,8 +1,8 @@
-"""Reading XML out of documents nobody vouches for: a stream of events in flat memory, without entities and without a tree."""
+"""Reading XML out of documents nobody vouches for: a stream of events, in flat memory and without entities."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Literal
 from xml.parsers import expat
 
@@ -34,6 +34,17 @@ def events(stream: IO[bytes]) -> Iterator[Event]:
         pending.clear()
         if not chunk:
             return
+
+
+def without(tags: frozenset[str], stream: Iterable[Event]) -> Iterator[Event]:
+    """Pass events on, except for elements of these tags and all that is inside them."""
+    inside = 0
+    for event in stream:
+        kind, value, _ = event
+        if kind != "text" and value in tags:
+            inside += 1 if kind == "start" else -1
+        elif not inside:
+            yield event
 
 
 def attribute(attributes: Mapping[str, str], name: str) -> str:

@@ -9,14 +9,14 @@ from worker.extraction.archive import open_archive
 from worker.extraction.media_type import DOCX
 from worker.extraction.ooxml import main_part, read_pictures, read_properties
 from worker.extraction.reading import Content, Context, Source
-from worker.extraction.xml import attribute, events
+from worker.extraction.xml import attribute, events, without
 
 MEDIA_TYPES = (DOCX,)
 
 _STORIES = ("word/header", "word/footnotes", "word/endnotes", "word/comments", "word/footer")
 _BREAKS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 # Text boxes are in the file twice, once for old readers; w:tabs describes tab stops, not tabs.
-_SKIPPED = {"Fallback", "tabs"}
+_SKIPPED = frozenset({"Fallback", "tabs"})
 
 
 def read(source: Source, context: Context, content: Content) -> None:
@@ -38,19 +38,13 @@ def read(source: Source, context: Context, content: Content) -> None:
 def _paragraphs(stream: IO[bytes]) -> Iterator[str]:
     """Yield paragraphs; the cells of a table row as one line."""
     runs: list[str] = []
-    skipped = rows = 0
-    in_text = False
-    for kind, value, attributes in events(stream):
+    rows, in_text = 0, False
+    for kind, value, attributes in without(_SKIPPED, events(stream)):
         if kind == "text":
-            if in_text and not skipped:
-                runs.append(value)
+            runs.append(value if in_text else "")
             continue
         starts = kind == "start"
-        if value in _SKIPPED:
-            skipped += 1 if starts else -1
-        elif skipped:
-            continue
-        elif value == "t":
+        if value == "t":
             in_text = starts
         elif value == "tr":
             rows += 1 if starts else -1

@@ -13,7 +13,8 @@ from worker.extraction.pictures import (
 from worker.extraction.reading import Content, Context, Source
 
 MEDIA_TYPES = (
-    "image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp", "image/heic", "image/avif", "image/jp2",
+    "image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp",
+    "image/heic", "image/avif", "image/jp2",
 )  # fmt: skip
 
 

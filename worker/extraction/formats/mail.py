@@ -36,7 +36,11 @@ def _read_message(message: Message, context: Context, content: Content) -> None:
     attachments = []
     for part in _parts_read(message):
         context.check_time(content)
-        if part.get_filename() or part.get_content_maintype() not in {"text", "message"} or part.get_content_type() == "message/rfc822":
+        if (
+            part.get_filename()
+            or part.get_content_maintype() not in {"text", "message"}
+            or part.get_content_type() == "message/rfc822"
+        ):
             attachments.append(part)
         else:
             _read_body(part, content)

@@ -10,12 +10,12 @@ from worker.extraction.errors import Damaged, Encrypted
 from worker.extraction.media_type import ODP, ODT
 from worker.extraction.ooxml import read_pictures, read_properties
 from worker.extraction.reading import Content, Context, Source
-from worker.extraction.xml import attribute, events
+from worker.extraction.xml import attribute, events, without
 
 MEDIA_TYPES = (ODT, ODP, "application/vnd.oasis.opendocument.graphics")
 
 _PARAGRAPHS = {"p", "h"}
-_SKIPPED = {"tracked-changes", "binary-data"}
+_SKIPPED = frozenset({"tracked-changes", "binary-data", "page-number"})
 _MARKS = {"tab": "\t", "line-break": "\n"}
 _MOST_SPACES = 100
 
@@ -52,16 +52,13 @@ def _read_part(stream: IO[bytes], context: Context, content: Content) -> None:
 def _paragraphs(stream: IO[bytes]) -> Iterator[tuple[bool, str]]:
     """Yield (whether a slide begins here, paragraph); the cells of a table row as one line."""
     runs: list[str] = []
-    inside = skipped = rows = 0
-    for kind, value, attributes in events(stream):
+    inside = rows = 0
+    for kind, value, attributes in without(_SKIPPED, events(stream)):
         if kind == "text":
-            if inside and not skipped:
-                runs.append(value)
+            runs.append(value if inside else "")
             continue
         step = 1 if kind == "start" else -1
-        if value in _SKIPPED:
-            skipped += step
-        elif value == "page" and step > 0:
+        if value == "page" and step > 0:
             yield True, ""
         elif value in _PARAGRAPHS:
             inside += step
@@ -70,7 +67,7 @@ def _paragraphs(stream: IO[bytes]) -> Iterator[tuple[bool, str]]:
             rows += step
         elif step > 0 and inside:
             runs.append(_mark(value, attribute(attributes, "c")))
-        if step < 0 and not rows and not skipped and (value == "table-row" or value in _PARAGRAPHS):
+        if step < 0 and not rows and (value == "table-row" or value in _PARAGRAPHS):
             yield False, "".join(runs)
             runs.clear()
     yield False, "".join(runs)

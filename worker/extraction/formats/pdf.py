@@ -1,4 +1,7 @@
-"""PDF: text by pdfium, pages without usable text by OCR; pypdf for form fields and for what pdfium refuses (ADR 0003)."""
+"""PDF: text by pdfium, pages without usable text by OCR (ADR 0003).
+
+pypdf reads form fields, and whole files that pdfium refuses.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pypdf
-import pypdfium2
-import pypdfium2.raw as pdfium
+import pypdfium2  # type: ignore[import-untyped]  # it ships no types
+import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 from PIL import Image
 from pypdf.errors import PyPdfError
 
@@ -174,7 +177,8 @@ def _render(page: pypdfium2.PdfPage, context: Context) -> Image.Image:
     is_affordable(int(width * scale), int(height * scale), context)
     bitmap = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=False)
     try:
-        return bitmap.to_pil().convert("RGB")
+        picture: Image.Image = bitmap.to_pil()
+        return picture.convert("RGB")
     finally:
         bitmap.close()
 

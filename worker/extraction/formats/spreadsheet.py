@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import io
 from collections.abc import Iterator
 from itertools import islice
@@ -27,16 +27,7 @@ _BESIDE_THE_CELLS = (
     "xl/threadedComments/",
 )
 
-Cell = (
-    int
-    | float
-    | str
-    | bool
-    | datetime.time
-    | datetime.date
-    | datetime.datetime
-    | datetime.timedelta
-)
+Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
 
 def read(source: Source, context: Context, content: Content) -> None:
@@ -100,7 +91,7 @@ def _shown(cell: Cell) -> str:
     """Give a cell as people would write it: whole numbers without a fraction, dates as ISO 8601."""
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
-    if isinstance(cell, datetime.datetime):
+    if isinstance(cell, dt.datetime):
         return cell.isoformat(" ", "minutes")
     return str(cell)
 

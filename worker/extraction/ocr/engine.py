@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, cast
@@ -34,6 +35,12 @@ class OcrPage:
     """Degrees clockwise by which the picture has to be turned to be upright: 0, 90, 180 or 270."""
 
 
+def scaled(box: Box, factor: float) -> Box:
+    """Give a box on a picture that is larger by `factor`."""
+    left, top, right, bottom = box
+    return int(left * factor), int(top * factor), int(right * factor), int(bottom * factor)
+
+
 class OcrEngine(Protocol):
     """Reads pictures of text. Not safe to share between threads."""
 
@@ -44,7 +51,16 @@ class OcrEngine(Protocol):
 
 
 @cache
-def local_engine() -> OcrEngine:
-    """Give this process's engine, its models loaded once. Costs seconds and a gigabyte: see `sandbox` for the shared one."""
+def local_engine(threads: int = 1) -> OcrEngine:
+    """Give this process's engine, its models loaded once.
+
+    It costs seconds and a gigabyte: see `sandbox` for the one that documents share.
+    """
+    forbid_telemetry()
     module = importlib.import_module("worker.extraction.ocr.rapid")
-    return cast("OcrEngine", module.RapidEngine())
+    return cast("OcrEngine", module.RapidEngine(threads=threads))
+
+
+def forbid_telemetry() -> None:
+    """Keep OpenVINO's telemetry client from being imported. Only its converter, which nothing here uses, wants it."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None forbids an import

@@ -1,7 +1,7 @@
 """Reading order: lines that an engine found anywhere on a page become text that reads as a person would read it.
 
-A recursive X-Y cut (Nagy and Seth, 1984): a page is split at the widest gutter between columns or the widest gap between
-blocks, until neither is left. Coordinates are turned back by the page's skew first.
+A recursive X-Y cut (Nagy and Seth, 1984): a page is split at the gutters between columns or at the gaps between blocks,
+until neither is left. Coordinates are turned back by the page's skew first.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _COLUMN_LINES = 3
 _BLOCK_GAP = 0.9
 """Least height between blocks, in line heights; lines of one block are closer."""
 _SAME_ROW = 0.5
+_LONG = 8.0
+"""Line heights from which on a line's angle is that of the page."""
 
 
 @dataclass(slots=True)
@@ -54,12 +56,7 @@ def arrange(lines: Sequence[Line]) -> str:
 
 def _level(lines: Sequence[Line]) -> None:
     """Set each line's edges as they are when the page is turned level by its typical angle."""
-    weights = [float(np.linalg.norm(line.corners[1] - line.corners[0])) for line in lines]
-    angles = [float(np.arctan2(*(line.corners[1] - line.corners[0])[::-1])) for line in lines]
-    long_ones = [
-        angle for angle, weight in zip(angles, weights, strict=True) if weight >= max(weights) / 2
-    ]
-    angle = statistics.median(long_ones)
+    angle = _skew(lines)
     sine, cosine = np.sin(-angle), np.cos(-angle)
     turn = np.array([[cosine, sine], [-sine, cosine]])
     for line in lines:
@@ -67,6 +64,16 @@ def _level(lines: Sequence[Line]) -> None:
         # the middles of the edges, for the corners of a box that is not quite level stick out
         line.left, line.right = float(level[[0, 3], 0].mean()), float(level[[1, 2], 0].mean())
         line.top, line.bottom = float(level[[0, 1], 1].mean()), float(level[[2, 3], 1].mean())
+
+
+def _skew(lines: Sequence[Line]) -> float:
+    """Give the typical angle of long lines, in radians; short ones are measured too coarsely to tell."""
+    angles = []
+    for line in lines:
+        along, down = line.corners[1] - line.corners[0], line.corners[3] - line.corners[0]
+        if np.linalg.norm(along) >= _LONG * np.linalg.norm(down):
+            angles.append(float(np.arctan2(along[1], along[0])))
+    return statistics.median(angles) if angles else 0.0
 
 
 def _blocks(lines: list[Line], unit: float) -> list[list[Line]]:

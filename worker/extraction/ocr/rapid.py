@@ -1,16 +1,14 @@
 """RapidOCR: PaddleOCR's PP-OCRv6 models out of the wheel, run by OpenVINO. Nothing is downloaded, nothing phones home.
 
-The line classifier for turned text stays off: it flips upright lines at random. The page is turned instead, see `_upright`.
+The line classifier for turned text stays off: it flips upright lines at random. The page is turned as a whole instead,
+if its boxes are tall or its widest lines read better upside down.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-# OpenVINO's converter, which nothing here uses, would load the telemetry client; without it, it does without.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None is how an import is forbidden
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,7 @@ from rapidocr.ch_ppocr_rec.typings import WordInfo
 from rapidocr.main import RapidOCRError
 
 from worker.extraction.errors import OcrUnavailable
-from worker.extraction.ocr.engine import OcrPage, OcrWord
+from worker.extraction.ocr.engine import OcrPage, OcrWord, scaled
 from worker.extraction.ocr.layout import Line, arrange
 
 Pixels = NDArray[np.uint8]
@@ -29,9 +27,11 @@ Corners = NDArray[np.float32]
 _LONGEST_SIDE = 2000
 """Pixels: larger pictures are scaled down, as the models were trained to see text; see STACK.md for what it costs."""
 _PROBES = 6
-"""Lines whose scores decide which way up a page is; also the size of the engine's batches, so that they cost nothing extra."""
+"""Lines whose scores decide which way up a page is; as many as the engine reads at once, so they cost nothing extra."""
 _SURELY_UPRIGHT = 0.9
 _LEAST_CONFIDENCE = 0.5
+_LEAST_CHARACTERS = 2
+"""A page of one character is a stain, a bullet or a pattern."""
 _TALL = 1.5
 
 
@@ -115,6 +115,11 @@ class RapidEngine:
             for line, text in zip(probes + rest, read, strict=True)
             if text.confidence >= _LEAST_CONFIDENCE and text.characters.strip()
         ]
+        if (
+            sum(character.isalnum() for line in lines for character in line.text)
+            < _LEAST_CHARACTERS
+        ):
+            return OcrPage("", rotation=turns * 90)
         words = tuple(
             _word_as_given(word, pixels.shape, turns, scale)
             for line in lines
@@ -124,16 +129,18 @@ class RapidEngine:
 
     def _detect(self, pixels: Pixels) -> list[_Found]:
         try:
-            record: dict[str, object] = {}
+            record: dict[str, dict[str, float]] = {}
             crops, result = self._engine.detect_and_crop(pixels, record)
         except RapidOCRError:  # its way to say that there is no text
             return []
         padding = record["padding_1"]
-        boxes = result.boxes - np.array([padding["left"], padding["top"]], dtype=np.float32)
+        boxes = np.asarray(result.boxes) - np.array([padding["left"], padding["top"]], np.float32)
         return [_Found(box, crop) for box, crop in zip(boxes, crops, strict=True) if crop.size]
 
     def _recognise(self, lines: list[_Found]) -> list[_Read]:
-        result = self._engine.recognize_txt([line.crop for line in lines])
+        result: Any = self._engine.recognize_txt(
+            [line.crop for line in lines]
+        )  # its annotations are not what it gives
         return [
             _Read(text, float(score), info)
             for text, score, info in zip(
@@ -202,5 +209,4 @@ def _word_as_given(word: OcrWord, shape: tuple[int, ...], turns: int, scale: flo
         left, top, right, bottom = width - right, height - bottom, width - left, height - top
     if turns % 2:  # undo a quarter turn clockwise: what is left above was left below
         left, top, right, bottom = top, width - right, bottom, width - left
-    box = (int(left / scale), int(top / scale), int(right / scale), int(bottom / scale))
-    return OcrWord(word.text, box, word.confidence)
+    return OcrWord(word.text, scaled((left, top, right, bottom), 1 / scale), word.confidence)

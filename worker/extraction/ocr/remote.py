@@ -8,7 +8,7 @@ import struct
 from PIL import Image
 
 from worker.extraction.errors import OcrUnavailable
-from worker.extraction.ocr.engine import OcrPage, OcrWord
+from worker.extraction.ocr.engine import OcrPage, OcrWord, scaled
 from worker.extraction.sandbox import wire
 
 SIZE = struct.Struct("!II")
@@ -58,10 +58,8 @@ def page_from_json(answer: dict[str, object], scale: float) -> OcrPage:
     return OcrPage(
         text=str(answer["text"]),
         words=tuple(
-            OcrWord(
-                text, (int(l / scale), int(t / scale), int(r / scale), int(b / scale)), confidence
-            )
-            for text, l, t, r, b, confidence in words
+            OcrWord(str(text), scaled((left, top, right, bottom), 1 / scale), float(confidence))
+            for text, left, top, right, bottom, confidence in words
         ),
         rotation=int(str(answer["rotation"])),
     )

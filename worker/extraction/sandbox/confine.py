@@ -1,8 +1,8 @@
 """Locking the calling process in: what a parser taken over by a document can no longer do.
 
 Uses the kernel's own interfaces through ctypes, for there is no kept package for them: Landlock (landlock(7)), network
-namespaces (unshare(2)), capabilities (capset(2)), prctl(2), setrlimit(2). Each is applied where the kernel permits; what
-could not be applied is reported, not fatal: resource limits and the process boundary always hold.
+namespaces (unshare(2)), capabilities (capset(2)), prctl(2), setrlimit(2). Each is applied where the kernel permits;
+what could not be applied is reported, not fatal: resource limits and the process boundary always hold.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = (
 )  # the same on every architecture
 _LANDLOCK_CREATE_RULESET_VERSION = 1
 _LANDLOCK_RULE_PATH_BENEATH = 1
-_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
+_WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
 _FILE_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _TCP_RIGHTS = 0b11
 _SCOPES = 0b11  # abstract sockets and signals stay inside
@@ -37,11 +37,11 @@ _CAPABILITY_VERSION_3 = 0x2008_0522
 
 _LOW_PRIORITY = 10
 _OPEN_FILES = 64
-# What interpreters, codecs, font lookup and the OCR runtime read. No home directory, no data directory, no /etc as a whole.
+# What interpreters, codecs, font lookup and the OCR runtime read. No home or data directory, nor /etc as a whole.
 _READABLE = (
     "/usr", "/lib", "/lib64", "/bin", "/nix/store", "/opt",
     "/etc/ld.so.cache", "/etc/fonts", "/etc/localtime", "/etc/mime.types",
-    "/dev/null", "/dev/zero", "/dev/urandom", "/dev/random",
+    os.devnull, "/dev/zero", "/dev/urandom", "/dev/random",
     "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/self", "/proc/sys/vm",
     "/sys/devices/system", "/sys/fs/cgroup",
 )  # fmt: skip
@@ -110,7 +110,7 @@ def _limit(what: int, value: int) -> None:
 def _leave_network() -> bool:
     """Move to an empty network namespace; without privileges by way of a user namespace, where those are permitted."""
     flags = _CLONE_NEWNET | _CLONE_NEWIPC
-    return _LIBC.unshare(flags) == 0 or _LIBC.unshare(flags | _CLONE_NEWUSER) == 0
+    return bool(_LIBC.unshare(flags) == 0 or _LIBC.unshare(flags | _CLONE_NEWUSER) == 0)
 
 
 def _restrict_files() -> bool:
@@ -138,7 +138,8 @@ def _restrict_files() -> bool:
 
 def _readable_paths() -> Iterable[Path]:
     package = Path(__file__).parents[2]
-    return {*map(Path, _READABLE), Path(sys.prefix), Path(sys.base_prefix), package}
+    libraries = [entry for entry in sys.path if entry.endswith("-packages")]
+    return {package, *map(Path, (*_READABLE, sys.prefix, sys.base_prefix, *libraries))}
 
 
 def _allow_reading(rules: int, path: Path) -> None:
@@ -148,6 +149,8 @@ def _allow_reading(rules: int, path: Path) -> None:
         return  # not on this system
     try:
         access = _READ_FILE | (_READ_DIR if path.is_dir() else 0)
+        if path == Path(os.devnull):
+            access |= _WRITE_FILE
         rule = struct.pack("=Qi", access, descriptor)
         _LIBC.syscall(_LANDLOCK_ADD_RULE, rules, _LANDLOCK_RULE_PATH_BENEATH, rule, 0)
     finally:

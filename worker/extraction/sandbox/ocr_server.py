@@ -14,11 +14,10 @@ import socket
 import sys
 import time
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from worker.extraction.errors import OcrUnavailable
-from worker.extraction.ocr.engine import OcrEngine
-from worker.extraction.ocr.rapid import RapidEngine
+from worker.extraction.ocr.engine import OcrEngine, local_engine
 from worker.extraction.ocr.remote import MAX_PIXELS, SIZE, page_to_json
 from worker.extraction.sandbox import wire
 from worker.extraction.sandbox.confine import confine, limit_memory, silence
@@ -34,11 +33,20 @@ def main(descriptor: int, threads: int) -> None:
     """Serve until the worker closes its side, or until it is time for a fresh process."""
     control = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    silence()
     locks = confine()
     limit_memory(_LARGEST_ADDRESS_SPACE)
+    engine = local_engine(threads)
+    engine.read(_first_page())
+    silence()
     control.send(json.dumps({"locks": locks}).encode())
-    _Server(control, RapidEngine(threads=threads)).serve()
+    _Server(control, engine).serve()
+
+
+def _first_page() -> Image.Image:
+    """Give a picture of a word, for the engine loads each model when it first needs it."""
+    page = Image.new("RGB", (320, 160), "white")
+    ImageDraw.Draw(page).text((40, 40), "Ready", "black", ImageFont.load_default(60))
+    return page
 
 
 class _Server:

@@ -1,4 +1,7 @@
-"""The zygote and the OCR server of this worker process: started when first needed, again when they died, never shared by a fork."""
+"""The zygote and the OCR server of this worker process.
+
+Started when first needed, again when they died, and never shared by a fork.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The worker's side: hand a document to a reader, wait no longer than allowed, and say what became of it.
 
-Plain blocking functions that may be called from several threads, and from a Celery worker process, which is a daemon and
-may have no `multiprocessing` children: hence subprocess.
+Plain blocking functions that may be called from several threads, and from a Celery worker process, which is a daemon
+and may have no `multiprocessing` children: hence subprocess.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from worker.extraction.media_type import UNKNOWN
+from worker.extraction.media_type import HEAD_BYTES, UNKNOWN, media_type_of
 from worker.extraction.model import ExtractionResult, Limits
 from worker.extraction.sandbox import wire
 from worker.extraction.sandbox.processes import Processes
@@ -60,17 +60,22 @@ def run_bounded(
             reader.kill()
             if ocr:
                 _processes.kill_ocr()  # it may be the one that hangs
-            return _failure(
-                media_type,
-                f"Reading it took longer than {limits.wall_seconds:.0f} s and was stopped.",
-            )
+            cause = f"Reading it took longer than {limits.wall_seconds:.0f} s and was stopped."
         except (wire.ConnectionEnded, ValueError):
             reader.kill()
-            return _failure(media_type, _cause_of_death(reader.exit_code(), limits))
+            cause = _cause_of_death(reader.exit_code(), limits)
+    with path.open("rb") as document:
+        detected = media_type_of(document.read(HEAD_BYTES), name)
+    return ExtractionResult(
+        "failed", cause, detected if detected != UNKNOWN or not media_type else media_type
+    )
 
 
 def configure(*, ocr_threads: int) -> None:
-    """Set how many threads recognition may use; takes effect when the OCR server starts next. One per core given is right."""
+    """Set how many threads recognition may use: as many as cores are given to this worker process.
+
+    It takes effect when the OCR server starts next.
+    """
     _processes.ocr_threads = ocr_threads
 
 
@@ -80,7 +85,10 @@ def shut_down() -> None:
 
 
 def confinement() -> list[str]:
-    """Give the names of the locks that hold around readers here, of `network`, `files` and `capabilities`; starts them."""
+    """Give the names of the locks that hold around readers here: `network`, `files`, `capabilities`.
+
+    It starts the zygote, which finds out. OSError if it cannot be started.
+    """
     return _processes.locks()
 
 
@@ -141,10 +149,6 @@ def _pair(stack: ExitStack, kind: int) -> tuple[socket.socket, socket.socket]:
 
 def _largest_result(limits: Limits) -> int:
     return limits.text_characters * _BYTES_PER_CHARACTER + _RESULT_OVERHEAD
-
-
-def _failure(media_type: str | None, sentence: str) -> ExtractionResult:
-    return ExtractionResult(status="failed", detail=sentence, media_type=media_type or UNKNOWN)
 
 
 def _cause_of_death(exit_code: int | None, limits: Limits) -> str:

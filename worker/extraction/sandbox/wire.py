@@ -1,4 +1,4 @@
-"""Messages between the processes: length-prefixed JSON with an upper bound, so that the other side cannot exhaust us."""
+"""Messages between the processes: length-prefixed JSON with an upper bound, which a hostile side cannot pass."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ def receive_message(connection: socket.socket, *, limit: int, deadline: float | 
 def receive_exactly(
     connection: socket.socket, size: int, *, deadline: float | None = None
 ) -> bytearray:
-    """Receive `size` bytes; ConnectionEnded or DeadlinePassed otherwise. Memory grows with what came, not with `size`."""
+    """Receive `size` bytes; ConnectionEnded or DeadlinePassed otherwise.
+
+    Memory grows with what came, not with what was announced.
+    """
     data = bytearray()
     while len(data) < size:
         _wait(connection, deadline)

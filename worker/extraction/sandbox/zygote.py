@@ -1,8 +1,8 @@
 """The process that forks a reader per document (`python -m worker.extraction.sandbox.zygote DESCRIPTOR`).
 
-It speaks on one socket with the worker. Each request brings descriptors: the document, a socket for the result, a socket
-for the reader's fate, and perhaps a connection to the OCR server. It answers on the second with the reader's pidfd at once
-and its wait status at its end. When the worker closes its side, everything ends.
+It speaks on one socket with the worker. Each request brings descriptors: the document, a socket for the result, a
+socket for the reader's fate, and perhaps a connection to the OCR server. On the socket for the fate it sends the
+reader's pidfd at once and its exit code at its end. When the worker closes its side, everything ends.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def main(descriptor: int) -> None:
     gc.collect()
     gc.freeze()  # collected generations are not walked again, so their pages stay shared with the readers
     base_size = address_space()
-    silence()
     locks = confine()
+    silence()
     control.send(json.dumps({"locks": locks}).encode())
     _Zygote(control, base_size).serve()
 
