@@ -24,6 +24,8 @@ from storage._names import (
 from storage._osfiles import make_directory, store_errors, sync_directory
 from storage._temporary import TemporaryFile, sweep
 
+_DIRECTORIES = 1 + 256 + 256 * 256
+
 
 class StoreDirectory:
     """``root/<namespace>/a1/b2/<digest>``, and ``root/<namespace>/tmp`` beside them."""
@@ -31,7 +33,7 @@ class StoreDirectory:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._lock = threading.Lock()
-        self._durable_shards: dict[str, bytearray] = {}
+        self._durable: dict[str, bytearray] = {}
         with store_errors("opening the store"):
             make_directory(root)
 
@@ -118,19 +120,19 @@ class StoreDirectory:
         return space.f_bavail * space.f_frsize
 
     def _sync_names(self, shard: Path, namespace: str, digest: bytes) -> None:
-        """Sync the blob's directory, and those above it once per process.
+        """Sync the blob's directory, and the parents of those above it once per process.
 
         Another process may have made a directory and died before it synced the parent: so the
         first use counts, not who made it.
         """
         sync_directory(shard)
         with self._lock:
-            durable = self._durable_shards.setdefault(namespace, bytearray(1 << 16))
-        number = int.from_bytes(digest[:2], "big")
-        if not durable[number]:
-            for parent in (shard.parent, shard.parent.parent, self._root):
+            durable = self._durable.setdefault(namespace, bytearray(_DIRECTORIES))
+        for depth, parent in zip((2, 1, 0), shard.parents, strict=False):
+            number = _directory_number(digest[:depth])
+            if not durable[number]:
                 sync_directory(parent)
-            durable[number] = 1
+                durable[number] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,11 @@ class Destination:
     def publish(self, source: Path, digest: bytes) -> bool:
         """Give the file its durable name; false if a blob already has it."""
         return self.directory.publish(source, self.namespace, digest)
+
+
+def _directory_number(prefix: bytes) -> int:
+    """Numbers the directories of a namespace: itself, then ``a1``, then ``a1/b2``."""
+    return (0, 1, 1 + 256)[len(prefix)] + int.from_bytes(prefix, "big")
 
 
 def _link(source: Path, target: Path) -> bool:

@@ -34,7 +34,7 @@ def shard_path(root: Path, namespace: str, digest: bytes) -> Path:
         message = f"a digest has {DIGEST_SIZE} bytes, not {len(digest)}"
         raise ValueError(message)
     name = digest.hex()
-    return root / require_namespace(namespace) / name[:2] / name[2:4]
+    return root.joinpath(require_namespace(namespace), name[:2], name[2:4])
 
 
 def blob_path(root: Path, namespace: str, digest: bytes) -> Path:
@@ -44,4 +44,4 @@ def blob_path(root: Path, namespace: str, digest: bytes) -> Path:
 
 def temporary_path(root: Path, namespace: str) -> Path:
     """The directory of a namespace's unfinished blobs, in the same file system."""
-    return root / require_namespace(namespace) / TEMPORARY
+    return root.joinpath(require_namespace(namespace), TEMPORARY)

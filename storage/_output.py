@@ -15,7 +15,7 @@ PIECE = 4 << 20
 """Bytes per write: a multiple of every block size, as O_DIRECT demands."""
 
 _DIRECT_AFTER = 16 << 20
-"""Files up to this stay in the page cache, where text extraction reads them at once."""
+"""The first bytes of a file stay in the page cache, where text extraction reads them at once."""
 
 
 class OutputBuffers:
@@ -37,8 +37,8 @@ class OutputBuffers:
 class PieceWriter:
     """Appends to a file through one buffer.
 
-    Incompressible content goes around the page cache: copying it there would cost as much as
-    everything else that is done to it, for pages that nobody reads again soon.
+    Large files go around the page cache: copying there costs more CPU than hashing or sealing,
+    for pages that push out others and that nobody reads again soon.
     """
 
     def __init__(self, descriptor: int, buffers: OutputBuffers) -> None:
@@ -48,18 +48,15 @@ class PieceWriter:
         self._view = memoryview(self._buffer)
         self._filled = 0
         self._written = 0
-        self._raw = 0
         self._direct = False
 
     def room(self) -> memoryview:
         """Where the next bytes go; at least one sealed frame fits."""
         return self._view[self._filled :]
 
-    def advance(self, length: int, *, compressed: bool) -> None:
+    def advance(self, length: int) -> None:
         """Take over ``length`` bytes that were put into ``room()``."""
         self._filled += length
-        if not compressed:
-            self._raw += length
         if self._filled >= PIECE:
             self._write_piece()
 
@@ -69,7 +66,7 @@ class PieceWriter:
         while view:
             part = view[: PIECE - self._filled]
             self._view[self._filled : self._filled + len(part)] = part
-            self.advance(len(part), compressed=True)
+            self.advance(len(part))
             view = view[len(part) :]
 
     def flush(self) -> None:
@@ -84,13 +81,12 @@ class PieceWriter:
         self._buffers.give(self._buffer)
 
     def _write_piece(self) -> None:
-        self._set_direct(wanted=self._written >= _DIRECT_AFTER and self._raw > PIECE // 2)
+        self._set_direct(wanted=self._written >= _DIRECT_AFTER)
         self._write(PIECE)
         left = self._filled - PIECE
         self._view[:left] = self._view[PIECE : self._filled]
         self._filled = left
         self._written += PIECE
-        self._raw = 0
 
     def _write(self, length: int) -> None:
         with store_errors("writing a blob"), self._view[:length] as piece:

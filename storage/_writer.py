@@ -14,7 +14,7 @@ from typing import Self
 from zstandard import ZstdCompressor
 
 from storage._directory import Destination
-from storage._format import CODEC_RAW, CODEC_SIZE, HEADER_SIZE, SEAL_OVERHEAD, TAG_SIZE
+from storage._format import CODEC_SIZE, HEADER_SIZE, SEAL_OVERHEAD, TAG_SIZE
 from storage._output import OutputBuffers, PieceWriter
 from storage._pipeline import Encoded, Pipeline, Tap
 from storage._pools import Recycler
@@ -145,7 +145,7 @@ class _LargeWrite:
     def _seal(self, plaintext: Encoded) -> None:
         with self._pieces.room() as room:
             length = self._sealer.seal_frame(plaintext, room)
-        self._pieces.advance(length, compressed=plaintext[0] != CODEC_RAW)
+        self._pieces.advance(length)
 
 
 class BlobWriter:
