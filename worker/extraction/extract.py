@@ -13,6 +13,7 @@ from typing import BinaryIO
 import olefile
 
 from worker.extraction import registry
+from worker.extraction.archive import BROKEN
 from worker.extraction.errors import (
     Damaged,
     Encrypted,
@@ -43,6 +44,7 @@ _NOT_YET = {
     MSG: "Outlook messages (.msg)",
     "application/rtf": "Rich Text documents (.rtf)",
 }
+_LONGEST_MEDIA_TYPE = 128
 _ENCRYPTED_STREAMS = {"encryptedpackage", "encryptioninfo"}
 
 
@@ -108,8 +110,13 @@ def _media_type(stream: BinaryIO, name: str, declared: str | None) -> str:
 def _inside_zip(stream: BinaryIO) -> str | None:
     try:
         with zipfile.ZipFile(stream) as archive:
-            return zip_media_type(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            names = archive.namelist()
+            declared = b""
+            if "mimetype" in names:
+                with archive.open("mimetype") as entry:
+                    declared = entry.read(_LONGEST_MEDIA_TYPE)
+            return zip_media_type(names, declared)
+    except (*BROKEN, RuntimeError):
         return None
 
 

@@ -23,12 +23,27 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE = 64 * 1024
+_ENOUGH_BYTES = 64
 # What office software of the last forty years wrote. Left to itself the detector prefers rare EBCDIC and DOS pages
 # on short texts.
 _LEGACY = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_7",
     "koi8_r", "cp932", "euc_jp", "iso2022_jp", "gb18030", "big5", "cp949",
 ]  # fmt: skip
+
+_READ_AS = {
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+}
+# What a document may say it is in. Python knows codecs that are no encodings of text, and some that blow up.
+_DECLARABLE = {
+    *_LEGACY, "utf-16", "utf-16-le", "utf-16-be", "iso8859-2", "iso8859-4", "iso8859-5", "iso8859-6", "iso8859-7",
+    "iso8859-8", "iso8859-9", "iso8859-13", "iso8859-15", "koi8-r", "koi8-u", "cp437", "cp850", "cp852", "cp866",
+    "cp874", "cp1258", "mac-roman", "euc_kr", "big5hkscs", "tis-620",
+}  # fmt: skip
 
 # Control characters (Postgres takes no NUL), soft hyphen, zero-width marks, lone surrogates, and private use areas,
 # where broken PDF fonts put their glyphs. U+200C and U+200D stay: Persian and Indic words need them.
@@ -82,9 +97,12 @@ def codec_of(data: bytes, declared: str | None = None) -> str:
     if known and _is_plausible(sample, known):
         return known
     best = charset_normalizer.from_bytes(sample, cp_isolation=_LEGACY, enable_fallback=False).best()
-    if best is not None and (len(sample) >= 64 or best.encoding in {"cp1252", "cp1251", "cp1256"}):
+    # On few bytes the detector sees Chinese in every umlaut; but Western text is mostly ASCII
+    if best is not None and (
+        len(sample) >= _ENOUGH_BYTES or sum(byte > 127 for byte in sample) * 2 >= len(sample)
+    ):
         return best.encoding
-    return known or (best.encoding if best and not _decodes(sample, "cp1252") else "cp1252")
+    return known or "cp1252"
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
@@ -123,37 +141,15 @@ def _identifier() -> langid.LanguageIdentifier:
 def _known_codec(declared: str | None) -> str | None:
     try:
         name = codecs.lookup((declared or "").strip()).name
-    except (LookupError, ValueError, UnicodeError):
+    except (LookupError, ValueError):
         return None
     # Pages that say Latin-1 are read as Windows-1252 by every browser (WHATWG Encoding Standard)
-    return {
-        "iso8859-1": "cp1252",
-        "ascii": "cp1252",
-        "gb2312": "gb18030",
-        "gbk": "gb18030",
-        "shift_jis": "cp932",
-    }.get(name, name)
+    name = _READ_AS.get(name, name)
+    return name if name in _DECLARABLE else None
 
 
 def _is_plausible(sample: bytes, codec: str) -> bool:
     """Tell whether a declared codec gives text: it decodes, and letters are not mixed with symbols as in mojibake."""
-    if codec.startswith(
-        (
-            "utf",
-            "hex",
-            "rot",
-            "base64",
-            "bz2",
-            "zlib",
-            "quopri",
-            "uu",
-            "punycode",
-            "idna",
-            "unicode",
-            "raw",
-        )
-    ):
-        return False
     if not _decodes(sample, codec):
         return False
     foreign = [character for character in sample.decode(codec, "ignore") if ord(character) > 127]

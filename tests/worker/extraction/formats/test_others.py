@@ -1,0 +1,142 @@
+import io
+
+import pytest
+
+from tests.worker.extraction import samples
+from tests.worker.extraction.conftest import Reader
+
+
+def test_plain_text_and_csv(read: Reader) -> None:
+    assert read("Grüße aus Köln".encode("cp1252"), "a.txt").text == "Grüße aus Köln"
+    assert read(b"a;b\n1;2\n", "a.csv").text == "a;b\n1;2"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.html", "a.pdf", "a"])
+def test_an_empty_file_has_no_text(read: Reader, name: str) -> None:
+    result = read(b"", name)
+
+    assert result.status == "no_text"
+    assert result.detail
+
+
+def test_bytes_of_no_known_kind_are_unsupported(read: Reader) -> None:
+    assert read(bytes(range(256)) * 10, "a.bin").status == "unsupported"
+    assert read(b"\0\0\0\x18ftypisom\0\0\0\0", "a.mp4").status == "unsupported"
+
+
+def test_long_text_is_cut_and_it_says_so(read: Reader) -> None:
+    result = read(b"word " * 1000, "a.txt", text_characters=100)
+
+    assert (result.status, len(result.text), result.truncated) == ("indexed", 100, True)
+    assert result.detail
+
+
+def test_html_gives_what_a_reader_sees(read: Reader) -> None:
+    page = """<!doctype html><meta name="description" content="An offer"><title>Offer</title>
+    <style>p {color: red}</style><script>alert('no')</script>
+    <p>Forty <b>mach</b>ines<br>within 30&nbsp;days<!-- not this --></p>
+    <ul><li>one</li><li>two</li></ul><img alt="A lathe"><table><tr><td>a</td><td>b</td></tr></table>"""
+
+    assert read(page.encode(), "a.html").text.split("\n") == [
+        "An offer", "Offer", "Forty machines", "within 30 days", "one", "two", "A lathe", "a b",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "cp1252", "utf-16"])
+def test_html_in_any_encoding(read: Reader, codec: str) -> None:
+    page = f"<html><head><meta charset={codec}><title>Übergröße</title></head><body>Schlüssel</body></html>"
+
+    assert read(page.encode(codec), "a.html").text == "Übergröße\nSchlüssel"
+
+
+def test_html_nested_a_hundred_thousand_deep(read: Reader) -> None:
+    page = b"<html><body>" + b"<div>" * 100_000 + b"deep"
+
+    assert read(page, "a.html").status in {"indexed", "damaged", "no_text"}
+
+
+def test_mail_header_body_and_attachments(read: Reader) -> None:
+    data = samples.mail(
+        ("contract.docx", "application/msword", samples.word_document()),
+        (
+            "locked.pdf",
+            "application/pdf",
+            samples.pdf([samples.text_page(["secret"])], password="x"),
+        ),
+        html="<p>not this one</p>",
+    )
+    result = read(data, "a.eml")
+
+    assert (result.status, result.media_type) == ("indexed", "message/rfc822")
+    for expected in (
+        "Rechnung für März",
+        "Jürgen Groß",
+        "Please find",
+        "contract.docx",
+        "Forty machines",
+    ):
+        assert expected in result.text
+    assert "not this one" not in result.text
+    assert "locked.pdf: The PDF is protected with a password." in result.detail
+
+
+def test_mail_within_mail_stops_at_the_depth_allowed(read: Reader) -> None:
+    data = samples.mail()
+    for _ in range(6):
+        data = samples.mail(("inner.eml", "application/octet-stream", data))
+    result = read(data, "a.eml", depth=3)
+
+    assert (result.status, result.truncated) == ("indexed", True)
+    assert "nested deeper" in result.detail
+    assert result.text.count("Please find") == 4
+
+
+def test_a_mail_with_a_scan_waits_for_ocr(read: Reader) -> None:
+    data = samples.mail(("scan.png", "image/png", samples.png(samples.scan())))
+
+    assert read(data, "a.eml").status == "needs_ocr"
+
+
+def test_zip_lists_names_in_any_code_page(read: Reader) -> None:
+    data = samples.archive({"Verträge/März.txt": b"x", "b.txt": b""})
+    placeholder, name = b"x" * 26, "审计压缩包文件检索测试.txt".encode("gbk")
+    old = samples.archive({placeholder.decode(): b""}).replace(placeholder, name)
+
+    assert read(data, "a.zip").text == "Verträge/März.txt\nb.txt"
+    assert read(old, "a.zip").text == "审计压缩包文件检索测试.txt"
+
+
+def test_epub_pages(read: Reader) -> None:
+    book = samples.archive(
+        {
+            "mimetype": b"application/epub+zip",
+            "OEBPS/1.xhtml": b"<html><body><p>Once</p></body></html>",
+        }
+    )
+
+    assert read(book, "a.epub").text == "Once"
+
+
+def test_pictures_wait_for_ocr_page_by_page(read: Reader) -> None:
+    pages = io.BytesIO()
+    samples.scan().save(
+        pages, "TIFF", save_all=True, append_images=[samples.scan(), samples.scan()]
+    )
+    result = read(pages.getvalue(), "fax.tif")
+
+    assert (result.status, result.page_count, len(result.page_offsets)) == ("needs_ocr", 3, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "HEIF", "GIF", "BMP"])
+def test_half_a_picture_is_damaged_or_waits_to_be_found_so(read: Reader, kind: str) -> None:
+    whole = samples.png(samples.scan(), kind)
+
+    assert read(whole, "a").status == "needs_ocr"
+    assert read(whole[:60], "a").status in {"damaged", "needs_ocr"}
+
+
+def test_xml_gives_its_text_and_broken_xml_is_plain_text(read: Reader) -> None:
+    assert (
+        read(b"<?xml version='1.0'?><a><b>one</b> <c d='x'>two</c></a>", "a.xml").text == "one\ntwo"
+    )
+    assert read(b"<?xml version='1.0'?><a/>one", "a.xml").text == "<?xml version='1.0'?><a/>one"
