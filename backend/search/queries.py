@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
-    CHAR,
     CTE,
     BigInteger,
     ColumnElement,
@@ -517,7 +516,7 @@ async def excerpts(
     configuration = cast(func.dms_search_configuration(VersionText.language), REGCONFIG)
     source = func.dms_search_excerptable(VersionText.text, SNIPPET_SOURCE)
     headline = func.ts_headline(configuration, source, query, _HEADLINE)
-    in_name = func.ts_filter(_doc.search_vector, cast(literal("{a}"), ARRAY(CHAR))).op("@@")(query)
+    in_name = func.ts_filter(_doc.search_vector, literal_column("'{a}'")).op("@@")(query)
     rows = await session.execute(
         select(
             _doc.document_id,
