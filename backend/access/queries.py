@@ -55,7 +55,7 @@ class Standing(NamedTuple):
 
 def folders_below_cabinets(
     *, org_id: int, shared_with: int | None, include_trashed: bool
-) -> Select[tuple[int]]:
+) -> Select[int]:
     """Return the ids of cabinets and all below them; all cabinets, or those shared with a user.
 
     The tree is walked downwards and never into the trash, which makes the check of a folder's ancestors free. Under
@@ -81,7 +81,7 @@ def folders_below_cabinets(
     return select(seen.union_all(below).c.id)
 
 
-async def ids(session: AsyncSession, statement: Select[tuple[int]]) -> list[int]:
+async def ids(session: AsyncSession, statement: Select[int]) -> list[int]:
     """Return the ids a statement selects, as one array and so as one row."""
     found = statement.subquery()
     return (

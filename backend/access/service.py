@@ -25,7 +25,7 @@ _RIGHTS: dict[ShareRole, tuple[Right, ...]] = {
 }
 
 
-def visible_folders(actor: Actor, *, include_trashed: bool = False) -> Select[tuple[int]]:
+def visible_folders(actor: Actor, *, include_trashed: bool = False) -> Select[int]:
     """Return a select of the ids of the folders the actor may read.
 
     Only live ones: a folder is in the trash when it, or one it stands in, was put there. `include_trashed` is for

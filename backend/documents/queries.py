@@ -29,12 +29,12 @@ from backend.folders.models import Folder
 from backend.identity.models import User
 
 
-def readable_documents(visible: Select[tuple[int]]) -> Select[tuple[Document]]:
+def readable_documents(visible: Select[int]) -> Select[Document]:
     """Return the statement of live documents in visible folders, with what their wire shape needs."""
     return _whole().where(Document.folder_id.in_(visible), Document.deleted_at.is_(None))
 
 
-def _whole() -> Select[tuple[Document]]:
+def _whole() -> Select[Document]:
     return (
         select(Document)
         .join(Version, Version.id == Document.current_version_id)
@@ -49,7 +49,7 @@ def _whole() -> Select[tuple[Document]]:
 
 
 async def get(
-    session: AsyncSession, visible: Select[tuple[int]], document_id: int
+    session: AsyncSession, visible: Select[int], document_id: int
 ) -> Document | None:
     """Return a readable document, whole."""
     statement = readable_documents(visible).where(Document.id == document_id)
@@ -57,7 +57,7 @@ async def get(
 
 
 async def get_many(
-    session: AsyncSession, visible: Select[tuple[int]], document_ids: Sequence[int]
+    session: AsyncSession, visible: Select[int], document_ids: Sequence[int]
 ) -> Sequence[Document]:
     """Return those of the documents that are readable, whole, in no order."""
     return (
@@ -83,9 +83,8 @@ async def id_by_name(session: AsyncSession, folder_id: int, name: str) -> int | 
 
 async def taken_positions(session: AsyncSession, folder_id: int, names: Sequence[str]) -> set[int]:
     """Return the positions of those of the names that live documents of the folder have, in whatever case."""
-    wanted = func.unnest(literal(list(names), ARRAY(Text))).table_valued(
-        "name", with_ordinality="position"
-    )
+    unnested = func.unnest(literal(list(names), ARRAY(Text)))
+    wanted = unnested.table_valued("name", with_ordinality="position").render_derived()
     rows = await session.scalars(
         select(wanted.c.position).join(
             Document,
@@ -125,7 +124,7 @@ def sort_type(sort: SortBy) -> type:
 
 async def in_folder(
     session: AsyncSession,
-    visible: Select[tuple[int]],
+    visible: Select[int],
     folder_id: int,
     *,
     sort: SortBy,
@@ -157,7 +156,7 @@ def _bound(sort: SortBy, value: str | int) -> ColumnElement[Any]:
 
 async def newest(
     session: AsyncSession,
-    visible: Select[tuple[int]],
+    visible: Select[int],
     *,
     after: tuple[datetime, int] | None,
     limit: int,
@@ -194,7 +193,7 @@ async def version_by_number(session: AsyncSession, document_id: int, number: int
 
 async def version_with_document(
     session: AsyncSession, version_id: int
-) -> Row[tuple[Version, Document]] | None:
+) -> Row[Version, Document] | None:
     """Return a version with its blob, locked, and the document it belongs to."""
     result = await session.execute(
         select(Version, Document)
@@ -253,13 +252,12 @@ async def put_blob(
     statement = statement.on_conflict_do_update(
         index_elements=[Blob.org_id, Blob.digest], set_={"size": statement.excluded.size}
     )
-    blob_id = await session.scalar(statement.returning(Blob.id))
-    assert blob_id is not None  # noqa: S101  # RETURNING after an upsert always has a row
-    return blob_id
+    # An upsert always has a row to return.
+    return (await session.scalars(statement.returning(Blob.id))).one()
 
 
 async def trashed_document(
-    session: AsyncSession, known: Select[tuple[int]], document_id: int
+    session: AsyncSession, known: Select[int], document_id: int
 ) -> Document | None:
     """Return a document that is in the trash, whole and locked."""
     await lock(session, document_id)
@@ -274,7 +272,7 @@ async def trashed_document(
 
 async def trash_page(
     session: AsyncSession,
-    known: Select[tuple[int]],
+    known: Select[int],
     *,
     after: tuple[datetime, str, int] | None,
     limit: int,

@@ -35,7 +35,7 @@ async def lock_tree(session: AsyncSession, org_id: int) -> None:
 
 
 async def get(
-    session: AsyncSession, visible: Select[tuple[int]], folder_id: int, *, lock: bool = False
+    session: AsyncSession, visible: Select[int], folder_id: int, *, lock: bool = False
 ) -> Folder | None:
     """Return a folder among the visible ones."""
     statement = select(Folder).where(Folder.id == folder_id, Folder.id.in_(visible))
@@ -46,7 +46,7 @@ async def get(
 
 async def children(
     session: AsyncSession,
-    visible: Select[tuple[int]],
+    visible: Select[int],
     parent_id: int | None,
     *,
     after: tuple[str, int] | None,
@@ -122,7 +122,7 @@ async def trash(session: AsyncSession, folder_id: int, user_id: int) -> None:
 
 
 async def get_trashed(
-    session: AsyncSession, known: Select[tuple[int]], folder_id: int
+    session: AsyncSession, known: Select[int], folder_id: int
 ) -> Folder | None:
     """Return a folder that was itself put in the trash, locked."""
     statement = select(Folder).where(

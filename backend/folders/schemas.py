@@ -1,13 +1,14 @@
 """Wire shapes of the tree."""
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.names import MAX_NAME_LENGTH
 from backend.folders.models import FolderKind
 
-_FOLDER_EXAMPLE = {
+_FOLDER_EXAMPLE: dict[str, Any] = {
     "id": 12,
     "parent_id": 5,
     "kind": "folder",

@@ -1,6 +1,7 @@
 """What happens to cabinets, drawers and folders."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
@@ -97,8 +98,9 @@ async def create_folder(
         path=parent.path if parent else "0",
         created_by=actor.user_id,
     )
-    await _insert_or_name_taken(session, folder)
-    folder.path = f"{parent.path}.{folder.id}" if parent else str(folder.id)
+    async with _unless_name_taken(session, folder.name):
+        session.add(folder)
+    folder.path = _path(parent, folder)
     await session.flush()
     await _changed(session, actor, folder)
     return folder
@@ -128,13 +130,15 @@ async def update_folder(
         raise StaleError(
             "The folder was changed since you read it; read it again.", etag=etag(folder)
         )
-    if move is not None and move.parent_id != folder.parent_id:
-        await _move(session, actor, folder, move.parent_id)
-    if name is not None:
-        folder.name = clean_name(name)
-    folder.revision += 1
-    folder.updated_at = now()
-    await _flush_or_name_taken(session, folder)
+    new_name = folder.name if name is None else clean_name(name)
+    parent = await _destination(session, actor, folder, move)
+    async with _unless_name_taken(session, new_name):
+        folder.name = new_name
+        if move is not None:
+            folder.parent_id = move.parent_id
+        _touch(folder)
+    if move is not None:
+        await queries.rebase(session, old_path=folder.path, new_path=_path(parent, folder))
     await session.refresh(folder)
     await _changed(session, actor, folder)
     return folder
@@ -163,10 +167,9 @@ async def restore_folder(session: AsyncSession, actor: Actor, folder_id: int) ->
     )
     if folder.parent_id is not None and not await is_live(session, actor, folder.parent_id):
         raise ParentTrashedError("The folder it was in is in the trash; restore that first.")
-    folder.deleted_at = folder.deleted_by = None
-    folder.revision += 1
-    folder.updated_at = now()
-    await _flush_or_name_taken(session, folder)
+    async with _unless_name_taken(session, folder.name):
+        folder.deleted_at = folder.deleted_by = None
+        _touch(folder)
     await _changed(session, actor, folder)
     return folder
 
@@ -281,15 +284,23 @@ async def _new_parent(session: AsyncSession, actor: Actor, parent_id: int | None
     return parent
 
 
-async def _move(session: AsyncSession, actor: Actor, folder: Folder, parent_id: int | None) -> None:
-    parent = await _new_parent(session, actor, parent_id)
+async def _destination(
+    session: AsyncSession, actor: Actor, folder: Folder, move: Move | None
+) -> Folder | None:
+    """Return the parent a folder is to be moved to, once that is known to be allowed."""
+    if move is None:
+        return None
+    if move.parent_id == folder.parent_id:
+        return None if move.parent_id is None else await _visible(session, actor, move.parent_id)
+    parent = await _new_parent(session, actor, move.parent_id)
     _check_kind(folder.kind, parent)
     if parent is not None and folder.id in ids(parent.path):
         raise FolderCycleError("A folder cannot be moved into itself or into a folder below it.")
-    folder.parent_id = parent_id
-    await _flush_or_name_taken(session, folder)
-    new_path = f"{parent.path}.{folder.id}" if parent else str(folder.id)
-    await queries.rebase(session, old_path=folder.path, new_path=new_path)
+    return parent
+
+
+def _path(parent: Folder | None, folder: Folder) -> str:
+    return f"{parent.path}.{folder.id}" if parent else str(folder.id)
 
 
 def _check_kind(kind: FolderKind, parent: Folder | None) -> None:
@@ -301,15 +312,12 @@ def _check_kind(kind: FolderKind, parent: Folder | None) -> None:
         )
 
 
-async def _insert_or_name_taken(session: AsyncSession, folder: Folder) -> None:
-    session.add(folder)
-    await _flush_or_name_taken(session, folder)
-
-
-async def _flush_or_name_taken(session: AsyncSession, folder: Folder) -> None:
-    name = folder.name
+@asynccontextmanager
+async def _unless_name_taken(session: AsyncSession, name: str) -> AsyncIterator[None]:
+    """Write the block's changes; where a folder beside has the name, undo them and say so."""
     try:
         async with session.begin_nested():
+            yield
             await session.flush()
     except IntegrityError as error:
         if "uq_folders_live_name" not in str(error.orig):
@@ -317,6 +325,11 @@ async def _flush_or_name_taken(session: AsyncSession, folder: Folder) -> None:
         raise FolderNameTakenError(
             f"There is already a folder named {name!r} here.", name=name
         ) from error
+
+
+def _touch(folder: Folder) -> None:
+    folder.revision += 1
+    folder.updated_at = now()
 
 
 async def _changed(session: AsyncSession, actor: Actor, folder: Folder) -> None:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -160,8 +160,38 @@ class Supervisor:
             self._guardian.stdin.flush()
 
 
+async def serve(
+    supervisor: Supervisor, console: Console, welcome: Callable[[float], Awaitable[None]]
+) -> None:
+    """Start the children, and stop them when Ctrl-C, SIGTERM or the end of the terminal asks for it.
+
+    `welcome` is awaited once all are ready, with the seconds that took.
+
+    Raises:
+        LaunchError: one of them could not be started; nothing is left running.
+    """
+    began = time.monotonic()
+    async with _stop_signals(supervisor) as asked:
+        asking = asyncio.create_task(asked.wait())
+        starting = asyncio.create_task(supervisor.start())
+        try:
+            await asyncio.wait({asking, starting}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                await starting
+                await welcome(time.monotonic() - began)
+                supervisor.show_lines()
+                await asking
+            console.say("\nStopping. Press Ctrl-C again to stop at once.")
+        finally:
+            for task in (starting, asking):
+                task.cancel()
+            await asyncio.gather(starting, asking, return_exceptions=True)
+            await supervisor.stop()
+        console.say("Stopped.")
+
+
 @contextlib.asynccontextmanager
-async def stop_signals(supervisor: Supervisor) -> AsyncIterator[asyncio.Event]:
+async def _stop_signals(supervisor: Supervisor) -> AsyncIterator[asyncio.Event]:
     """Set the event at Ctrl-C, SIGTERM or the end of the terminal; a second one makes the supervisor hurry."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()

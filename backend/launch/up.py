@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-import time
+from functools import partial
 from importlib.metadata import version
 
 from backend.core.settings import Settings
@@ -11,7 +11,7 @@ from backend.launch.errors import LaunchError
 from backend.launch.installation import FirstAdministrator, MasterKey, provide_master_key
 from backend.launch.layout import DataDirectory
 from backend.launch.services import children, readiness
-from backend.launch.supervisor import Supervisor, exclusive, stop_signals
+from backend.launch.supervisor import Supervisor, exclusive, serve
 
 
 def up(settings: Settings) -> int:
@@ -31,7 +31,8 @@ def up(settings: Settings) -> int:
                 console=console,
                 lock=lock,
             )
-            asyncio.run(_run(supervisor, settings, administrator, console))
+            welcome = partial(_welcome, settings, administrator, console)
+            asyncio.run(serve(supervisor, console, welcome))
     except LaunchError as error:
         console.say(f"\n{error}", colour=RED)
         return 1
@@ -46,30 +47,6 @@ def address(settings: Settings) -> str:
         return settings.public_url
     host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared
     return f"http://{host}:{settings.port}"
-
-
-async def _run(
-    supervisor: Supervisor, settings: Settings, administrator: FirstAdministrator, console: Console
-) -> None:
-    began = time.monotonic()
-    async with stop_signals(supervisor) as asked:
-        asking = asyncio.create_task(asked.wait())
-        starting = asyncio.create_task(supervisor.start())
-        try:
-            await asyncio.wait({asking, starting}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                await starting
-                problem = await asyncio.to_thread(_scanner_problem, settings)
-                _welcome(settings, administrator, console, problem, time.monotonic() - began)
-                supervisor.show_lines()
-                await asking
-            console.say("\nStopping. Press Ctrl-C again to stop at once.")
-        finally:
-            for task in (starting, asking):
-                task.cancel()
-            await asyncio.gather(starting, asking, return_exceptions=True)
-            await supervisor.stop()
-        console.say("Stopped.")
 
 
 def _require_free_port(settings: Settings) -> None:
@@ -97,14 +74,11 @@ def _announce_key(console: Console, key: MasterKey) -> None:
     console.say("Without it no document can ever be read again, not even from a backup.\n")
 
 
-def _welcome(
-    settings: Settings,
-    administrator: FirstAdministrator,
-    console: Console,
-    scanner_problem: str | None,
-    seconds: float,
+async def _welcome(
+    settings: Settings, administrator: FirstAdministrator, console: Console, seconds: float
 ) -> None:
     console.say()
+    scanner_problem = await asyncio.to_thread(_scanner_problem, settings)
     if scanner_problem is not None:
         console.say(f"Viruses are not being looked for: {scanner_problem}", colour=RED)
     console.say(f"Ready after {seconds:.1f} s. Ctrl-C stops everything.")

@@ -185,7 +185,7 @@ async def keys_below(
 ) -> list[int]:
     """Return those of the keys that are one of the folders or stand below one."""
     top = aliased(Folder)
-    is_below = exists().where(top.id.in_(folder_ids), Folder.path.op("<@")(top.path))
+    is_below = exists().where(top.id.in_(folder_ids), Folder.path.bool_op("<@")(top.path))
     rows = await session.scalars(
         select(Folder.id).where(Folder.id == func.any(_array(keys)), is_below)
     )
@@ -307,7 +307,7 @@ async def _estimate(session: AsyncSession, criteria: Criteria) -> Outcome:
     outcome = Outcome([])
     for share in (16, 256):
         sample = _tsquery(f"'sample={share}'")
-        hits = _hits(criteria, literal(1.0, Double)).where(_doc.search_vector.op("@@")(sample))
+        hits = _hits(criteria, literal(1.0, Double)).where(_doc.search_vector.bool_op("@@")(sample))
         outcome = await _run(
             session,
             _found(
@@ -341,7 +341,7 @@ def _hits(criteria: Criteria, score: ColumnElement[Any], of: Any = _doc) -> Sele
         of.document_id, of.created_at, score.label("score"), of.family, of.tags
     ).where(*_readable(criteria, of), *_filtered(criteria, of))
     if criteria.words:
-        statement = statement.where(of.search_vector.op("@@")(_tsquery(criteria.words.tsquery)))
+        statement = statement.where(of.search_vector.bool_op("@@")(_tsquery(criteria.words.tsquery)))
     return statement
 
 
@@ -354,13 +354,13 @@ def _found(criteria: Criteria, hits: CTE) -> CTE:
         func.word_similarity(key, _doc.name_key) for key in keys
     ]
     score = cast(reduce(operator.add, similarity) / len(keys), Double)
-    matches = _doc.search_vector.op("@@")
+    matches = _doc.search_vector.bool_op("@@")
     names = select(
         _doc.document_id, _doc.created_at, score.label("score"), _doc.family, _doc.tags
     ).where(
         *_readable(criteria),
         *_filtered(criteria),
-        *(_doc.name_key.op("%>")(key) for key in keys),
+        *(_doc.name_key.bool_op("%>")(key) for key in keys),
         ~matches(_tsquery(criteria.words.tsquery)),
         select(func.count()).select_from(hits).scalar_subquery() <= MERGE_NAMES,
     )
@@ -380,7 +380,7 @@ def _readable(criteria: Criteria, of: Any = _doc) -> list[ColumnElement[bool]]:
 
 
 def _filtered(criteria: Criteria, of: Any = _doc) -> list[ColumnElement[bool]]:
-    matches = of.search_vector.op("@@")
+    matches = of.search_vector.bool_op("@@")
     conditions = [matches(func.dms_search_tag_query(tag)) for tag in criteria.tags]
     conditions += [~matches(func.dms_search_tag_query(tag)) for tag in criteria.without_tags]
     if criteria.families is not None:
@@ -516,12 +516,12 @@ async def excerpts(
     configuration = cast(func.dms_search_configuration(VersionText.language), REGCONFIG)
     source = func.dms_search_excerptable(VersionText.text, SNIPPET_SOURCE)
     headline = func.ts_headline(configuration, source, query, _HEADLINE)
-    in_name = func.ts_filter(_doc.search_vector, literal_column("'{a}'")).op("@@")(query)
+    in_name = func.ts_filter(_doc.search_vector, literal_column("'{a}'")).bool_op("@@")(query)
     rows = await session.execute(
         select(
             _doc.document_id,
             func.translate(func.coalesce(headline, ""), "\u0001", ""),
-            or_(in_name, ~_doc.search_vector.op("@@")(query)),
+            or_(in_name, ~_doc.search_vector.bool_op("@@")(query)),
         )
         .join_from(
             DocumentSearch.__table__,
@@ -541,7 +541,7 @@ async def names_like(
     key = func.dms_search_name_key(words, type_=Text)
     statement = (
         select(_doc.document_id, _doc.name, _doc.acl_key)
-        .where(*_readable(Criteria(org_id, keys)), _doc.name_key.op("%>")(key))
+        .where(*_readable(Criteria(org_id, keys)), _doc.name_key.bool_op("%>")(key))
         .order_by(
             func.word_similarity(key, _doc.name_key).desc(),
             _doc.created_at.desc(),

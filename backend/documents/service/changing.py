@@ -1,6 +1,7 @@
 """Renaming, moving, describing and discarding documents; the trash."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -47,20 +48,19 @@ async def update_document(
     document = await get_document(session, actor, document_id)
     await access.require(session, actor, Action.DOCUMENT_UPDATE, folder_id=document.folder_id)
     check_fresh(document, if_match)
-    if folder_id is not None and folder_id != document.folder_id:
-        await folders.get_folder(session, actor, folder_id)
+    target = document.folder_id if folder_id is None else folder_id
+    if target != document.folder_id:
+        await folders.get_folder(session, actor, target)
         await access.require(session, actor, Action.DOCUMENT_DELETE, folder_id=document.folder_id)
-        await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=folder_id)
-        document.folder_id = folder_id
-    if name is not None:
-        document.name = clean_name(name)
-    if tags is not None:
-        document.tags = list(dict.fromkeys(tags))
-    if properties is not None:
-        document.properties = dict(properties)
-    document.revision += 1
-    document.updated_at = now()
-    await _flush_or_name_taken(session, document)
+        await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=target)
+    new_name = document.name if name is None else clean_name(name)
+    async with _unless_name_taken(session, target, new_name):
+        document.folder_id, document.name = target, new_name
+        if tags is not None:
+            document.tags = list(dict.fromkeys(tags))
+        if properties is not None:
+            document.properties = dict(properties)
+        _touch(document)
     await _changed(session, document)
     return document
 
@@ -94,13 +94,13 @@ async def restore_document(
     )
     if not await folders.is_live(session, actor, document.folder_id):
         raise ParentTrashedError("The folder it was in is in the trash; restore that first.")
-    taken = await queries.id_by_name(session, document.folder_id, document.name)
-    if taken is not None and rename:
-        document.name = await free_name(session, document.folder_id, document.name)
-    document.deleted_at = document.deleted_by = None
-    document.revision += 1
-    document.updated_at = now()
-    await _flush_or_name_taken(session, document)
+    name = document.name
+    if rename and await queries.id_by_name(session, document.folder_id, name) is not None:
+        name = await free_name(session, document.folder_id, name)
+    async with _unless_name_taken(session, document.folder_id, name):
+        document.name = name
+        document.deleted_at = document.deleted_by = None
+        _touch(document)
     await _changed(session, document)
     return document
 
@@ -170,17 +170,25 @@ async def purge_expired(session: AsyncSession, *, before: datetime) -> int:
     return len(documents) + len(trashed_folders)
 
 
-async def _flush_or_name_taken(session: AsyncSession, document: Document) -> None:
-    # Read before the flush: after a failed one the object must be loaded again.
-    folder_id, name = document.folder_id, document.name
+@asynccontextmanager
+async def _unless_name_taken(
+    session: AsyncSession, folder_id: int, name: str
+) -> AsyncIterator[None]:
+    """Write the block's changes; where another document has the name, undo them and say so."""
     try:
         async with session.begin_nested():
+            yield
             await session.flush()
     except IntegrityError as error:
         if "uq_documents_live_name" not in str(error.orig):
             raise
         taken_by = await queries.id_by_name(session, folder_id, name)
         raise await name_taken(session, folder_id, name, taken_by or 0) from error
+
+
+def _touch(document: Document) -> None:
+    document.revision += 1
+    document.updated_at = now()
 
 
 async def _changed(session: AsyncSession, document: Document) -> None:

@@ -45,7 +45,7 @@ async def begin_indexing(session: AsyncSession, version_id: int) -> VersionConte
     row = await queries.version_with_document(session, version_id)
     if row is None:
         return None
-    version, document = row.tuple()
+    version, document = row
     held = version.index_lease_until is not None and version.index_lease_until > now()
     if version.index_status not in _UNREAD or held:
         return None
@@ -84,7 +84,7 @@ async def finish_indexing(
     row = await queries.version_with_document(session, version_id)
     if row is None:
         return False
-    version, document = row.tuple()
+    version, document = row
     version.page_count = page_count
     version.index_lease_until = None
     await _set_state(session, version, document, status, detail=detail)
@@ -95,7 +95,7 @@ async def request_ocr(session: AsyncSession, version_id: int) -> None:
     """Hand a version whose text is in pictures to the heavy queue."""
     row = await queries.version_with_document(session, version_id)
     if row is not None:
-        await _enqueue(session, row.tuple()[0], "document.ocr_requested")
+        await _enqueue(session, row[0], "document.ocr_requested")
 
 
 async def request_indexing(session: AsyncSession, actor: Actor, document_id: int) -> Document:

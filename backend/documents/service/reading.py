@@ -22,6 +22,7 @@ from backend.documents.schemas import (
     VersionOut,
 )
 from backend.folders import service as folders
+from backend.folders.schemas import FolderOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ async def list_folder(
     part, inner = ("f", None) if cursor is None else decode_cursor(cursor, str, str)
     if part not in {"f", "d"}:
         raise InvalidCursorError("This cursor was not given out by this list; start without one.")
-    shown = []
+    shown: list[FolderOut] = []
     if part == "f":
         shown, inner = await folders.list_children(
             session, actor, folder_id, cursor=inner, limit=limit

@@ -1,0 +1,275 @@
+"""Uploading: raw and multipart, names and conflicts, versions, viruses."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import func, select
+
+from backend.core.db import Database, Tenant
+from backend.core.settings import ScanMode, Settings
+from backend.documents.models import Blob, Version
+from tests.support.api import Api
+from tests.support.clamd import EICAR
+
+FRAME = 512 * 1024
+
+
+async def blob_count(database: Database, api: Api) -> int:
+    async with database.transaction(Tenant(api.org_id)) as session:
+        return await session.scalar(select(func.count()).select_from(Blob)) or 0
+
+
+def stored_files(settings: Settings, api: Api) -> list[Path]:
+    root = settings.store_dir / f"org-{api.org_id}"
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("size", [0, 1, FRAME - 1, FRAME, FRAME + 1, 3 * FRAME + 17])
+async def test_what_goes_in_comes_out(admin: Api, size: int) -> None:
+    content = secrets.token_bytes(size)
+    cabinet = await admin.folder("Cabinet")
+    document = await admin.document(cabinet, "data.bin", content)
+    digest = hashlib.sha256(content).hexdigest()
+    assert (document["size"], document["sha256"]) == (size, digest)
+    answer = await admin.get(f"/documents/{document['id']}/content")
+    assert answer.content == content
+    assert answer.headers["etag"] == f'"{digest}"'
+
+
+async def test_a_multipart_upload_brings_its_name(admin: Api) -> None:
+    cabinet = await admin.folder("Cabinet")
+    content = secrets.token_bytes(2 * FRAME + 5)
+    answer = await admin.post(
+        f"/folders/{cabinet}/documents",
+        files={
+            "note": (None, b"ignored"),
+            "file": ("Übersicht 世界.pdf", content, "application/pdf"),
+        },
+    )
+    assert answer.status_code == 201, answer.text
+    document = answer.json()
+    assert document["name"] == "Übersicht 世界.pdf"
+    assert (await admin.get(f"/documents/{document['id']}/content")).content == content
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhalf',
+            "boundary=b",
+        ),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="other"\r\n\r\nx\r\n--b--\r\n',
+            "boundary=b",
+        ),
+        (b"not multipart at all", "boundary=b"),
+        (b"", "boundary=b"),
+        (b"x", "nothing"),
+    ],
+)
+async def test_a_broken_multipart_body_leaves_nothing(
+    admin: Api, settings: Settings, body: bytes, content_type: str
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    answer = await admin.post(
+        f"/folders/{cabinet}/documents",
+        content=body,
+        headers={"Content-Type": f"multipart/form-data; {content_type}"},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "upload_incomplete")
+    assert stored_files(settings, admin) == []
+
+
+async def test_a_raw_upload_needs_a_name(admin: Api) -> None:
+    cabinet = await admin.folder("Cabinet")
+    answer = await admin.post(f"/folders/{cabinet}/documents", content=b"x")
+    assert (answer.status_code, answer.json()["code"]) == (422, "name_missing")
+
+
+async def test_a_taken_name_says_the_ways_out(admin: Api) -> None:
+    cabinet = await admin.folder("Cabinet")
+    first = await admin.document(cabinet, "Lease.pdf", b"one")
+    await admin.document(cabinet, "Lease (1).pdf", b"other")
+    refused = await admin.upload(cabinet, "lease.PDF", b"two")
+    problem = refused.json()
+    assert (refused.status_code, problem["code"], problem["document_id"]) == (
+        409,
+        "name_taken",
+        first["id"],
+    )
+    assert problem["suggestions"] == {"rename": "lease (2).PDF"}
+    assert problem["on_conflict"] == ["version", "rename"]
+
+    renamed = await admin.upload(cabinet, "lease.PDF", b"two", on_conflict="rename")
+    assert (renamed.status_code, renamed.json()["name"]) == (201, "lease (2).PDF")
+
+    version = await admin.upload(
+        cabinet, "lease.PDF", b"three", on_conflict="version", comment="Signed"
+    )
+    assert version.status_code == 200
+    current = version.json()["current_version"]
+    assert (version.json()["id"], current["number"], current["comment"]) == (
+        first["id"],
+        2,
+        "Signed",
+    )
+
+
+async def test_of_two_uploads_at_once_with_one_name_both_are_kept(admin: Api) -> None:
+    cabinet = await admin.folder("Cabinet")
+    answers = await asyncio.gather(
+        *(
+            admin.upload(cabinet, "same.txt", b"%d" % number, on_conflict="rename")
+            for number in range(5)
+        )
+    )
+    assert [answer.status_code for answer in answers] == [201] * 5
+    assert len({answer.json()["name"] for answer in answers}) == 5
+
+
+async def test_versions_at_once_all_get_a_number(admin: Api) -> None:
+    cabinet = await admin.folder("Cabinet")
+    document = await admin.document(cabinet, "a.txt")
+    answers = await asyncio.gather(
+        *(
+            admin.post(f"/documents/{document['id']}/versions", content=b"%d" % number)
+            for number in range(5)
+        )
+    )
+    assert [answer.status_code for answer in answers] == [201] * 5
+    listed = (await admin.get(f"/documents/{document['id']}/versions")).json()
+    assert [version["number"] for version in listed] == [6, 5, 4, 3, 2, 1]
+
+
+async def test_the_same_content_is_stored_once(
+    admin: Api, database: Database, settings: Settings
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    content = secrets.token_bytes(FRAME + 100)
+    await asyncio.gather(
+        *(admin.document(cabinet, f"{number}.bin", content) for number in range(6))
+    )
+    assert await blob_count(database, admin) == 1
+    assert len(stored_files(settings, admin)) == 1
+
+
+async def test_organisations_do_not_share_blobs(
+    admin: Api, stranger: Api, settings: Settings, database: Database
+) -> None:
+    content = secrets.token_bytes(1_000)
+    for api in (admin, stranger):
+        await api.document(await api.folder("Cabinet"), "a.bin", content)
+    for api in (admin, stranger):
+        assert await blob_count(database, api) == 1
+        assert len(stored_files(settings, api)) == 1
+
+
+async def test_a_virus_is_refused_and_leaves_nothing(
+    admin: Api, database: Database, settings: Settings
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    for body in (EICAR, EICAR + b" " * 40):
+        answer = await admin.upload(cabinet, "innocent.txt", body)
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (400, "virus_found")
+        assert "eicar" in problem["signature"].lower()
+    assert await blob_count(database, admin) == 0
+    assert stored_files(settings, admin) == []
+    contents = (await admin.get(f"/folders/{cabinet}/children")).json()
+    assert contents["documents"] == []
+
+
+async def test_clean_content_is_marked_so(admin: Api) -> None:
+    cabinet = await admin.folder("Cabinet")
+    document = await admin.document(cabinet, "a.txt")
+    assert document["current_version"]["scan_status"] == "clean"
+
+
+async def test_without_a_scanner_content_is_marked_unscanned_or_refused(
+    admin: Api, app: FastAPI, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    scanner = app.state.content.scanner
+    monkeypatch.setattr(scanner, "_socket", settings.data_dir / "nobody-listens.ctl")
+    document = await admin.document(cabinet, "a.txt")
+    assert document["current_version"]["scan_status"] == "unscanned"
+    monkeypatch.setattr(scanner, "mode", ScanMode.REQUIRED)
+    refused = await admin.upload(cabinet, "b.txt")
+    assert (refused.status_code, refused.json()["code"]) == (503, "scanner_unavailable")
+    assert refused.headers["retry-after"] == "30"
+
+
+async def test_what_is_too_large_is_refused_by_its_length_and_by_its_bytes(
+    admin: Api, app: FastAPI, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    monkeypatch.setattr(app.state.content, "max_size", 1_000)
+
+    async def unannounced() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 500
+
+    for content in (b"x" * 1_001, unannounced()):
+        answer = await admin.post(
+            f"/folders/{cabinet}/documents", params={"name": "a"}, content=content
+        )
+        assert (answer.status_code, answer.json()["limit"]) == (413, 1_000)
+    assert stored_files(settings, admin) == []
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(admin: Api, settings: Settings) -> None:
+    cabinet = await admin.folder("Cabinet")
+
+    class BrokenOffError(Exception):
+        pass
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield secrets.token_bytes(3 * FRAME)
+        raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        await admin.post(f"/folders/{cabinet}/documents", params={"name": "a"}, content=broken())
+    assert stored_files(settings, admin) == []
+    assert (await admin.get(f"/folders/{cabinet}/children")).json()["documents"] == []
+
+
+async def test_an_outsider_cannot_add(admin: Api, member: Api, stranger: Api) -> None:
+    cabinet = await admin.folder("Cabinet")
+    document = await admin.document(cabinet, "a.txt")
+    for outsider in (member, stranger):
+        assert (await outsider.upload(cabinet, "b.txt")).status_code == 404
+        answer = await outsider.post(f"/documents/{document['id']}/versions", content=b"x")
+        assert answer.status_code == 404
+    await admin.share(cabinet, member, "reader")
+    assert (await member.upload(cabinet, "b.txt")).status_code == 403
+    await admin.share(cabinet, member, "editor")
+    assert (await member.upload(cabinet, "b.txt")).status_code == 201
+
+
+async def test_a_version_based_on_an_earlier_state_is_refused(admin: Api) -> None:
+    cabinet = await admin.folder("Cabinet")
+    document = await admin.document(cabinet, "a.txt")
+    path, stale = f"/documents/{document['id']}/versions", {"If-Match": document["etag"]}
+    assert (await admin.post(path, content=b"mine", headers=stale)).status_code == 201
+    answer = await admin.post(path, content=b"theirs", headers=stale)
+    assert (answer.status_code, answer.json()["code"]) == (412, "stale")
+
+
+async def test_restoring_a_version_makes_a_new_one(admin: Api, database: Database) -> None:
+    cabinet = await admin.folder("Cabinet")
+    document = await admin.document(cabinet, "a.txt", b"first")
+    await admin.post(f"/documents/{document['id']}/versions", content=b"second")
+    restored = (await admin.post(f"/documents/{document['id']}/versions/1/restore")).json()
+    assert restored["current_version"]["number"] == 3
+    assert (await admin.get(f"/documents/{document['id']}/content")).content == b"first"
+    second = await admin.get(f"/documents/{document['id']}/content", params={"version": 2})
+    assert second.content == b"second"
+    async with database.transaction(Tenant(admin.org_id)) as session:
+        assert await session.scalar(select(func.count()).select_from(Version)) == 3
+    assert (await admin.post(f"/documents/{document['id']}/versions/9/restore")).status_code == 404
