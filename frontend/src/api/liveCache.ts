@@ -1,0 +1,82 @@
+/**
+ * Turns live events into stale marks on the cache. Events are gathered for a moment first: an
+ * import of 3,000 files must cost a handful of refetches, not 3,000.
+ */
+import type { InfiniteData } from "@tanstack/react-query";
+import { live, type LiveEvent } from "./live";
+import { folderChanged, keys, queryClient } from "./queries";
+import type { Children, Document, IndexStatus } from "./types";
+
+const GATHER_MS = 1_500;
+
+let timer: ReturnType<typeof setTimeout> | undefined;
+const folders = new Set<number>();
+const documents = new Set<number>();
+const indexed = new Map<number, { version: number; status: IndexStatus }>();
+
+const asId = (value: unknown): number | null => (typeof value === "number" ? value : null);
+
+function withStatus(document: Document): Document {
+  const change = indexed.get(document.id);
+  if (change?.version !== document.current_version.id) return document;
+  const current_version = { ...document.current_version, index_status: change.status };
+  return { ...document, current_version };
+}
+
+/** Shows new index states in the loaded lists without fetching them again. */
+function patchLists(): void {
+  queryClient.setQueriesData<InfiniteData<Children>>(
+    {
+      queryKey: ["children"],
+      predicate: (query) => query.queryKey[2] === "list",
+    },
+    (data) =>
+      data && {
+        ...data,
+        pages: data.pages.map((page) =>
+          page.documents.some((one) => indexed.has(one.id))
+            ? { ...page, documents: page.documents.map(withStatus) }
+            : page,
+        ),
+      },
+  );
+}
+
+function flush(): void {
+  timer = undefined;
+  if (folders.size) folderChanged(...folders);
+  if (indexed.size) patchLists();
+  for (const id of [...documents, ...indexed.keys()]) {
+    void queryClient.invalidateQueries({ queryKey: keys.document(id) });
+  }
+  folders.clear();
+  documents.clear();
+  indexed.clear();
+}
+
+function received({ event, data }: LiveEvent): void {
+  const folder = asId(data.folder_id);
+  const document = asId(data.document_id);
+  if (event === "hello") return;
+  if (event === "document.index_changed" && document !== null) {
+    const version = asId(data.version_id);
+    if (version !== null) {
+      indexed.set(document, { version, status: data.index_status as IndexStatus });
+    }
+  } else {
+    if (document !== null) documents.add(document);
+    if (folder !== null) folders.add(folder);
+  }
+  timer ??= setTimeout(flush, GATHER_MS);
+}
+
+/** Connects events and gaps to the cache; returns what undoes it. */
+export function keepCacheLive(): () => void {
+  const stops = [
+    live.onEvent(received),
+    live.onGap(() => void queryClient.invalidateQueries()),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}

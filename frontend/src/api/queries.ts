@@ -1,0 +1,133 @@
+/**
+ * What is cached, under which key, and what makes it stale. Screens take their query options from
+ * here, so that a live event can find everything it touches.
+ */
+import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
+import * as calls from "./calls";
+import { ApiProblem } from "./problem";
+import type { SortField, SortOrder } from "./types";
+
+export const keys = {
+  folders: ["folders"] as const,
+  folder: (id: number) => ["folders", id] as const,
+  children: (id: number) => ["children", id] as const,
+  documents: ["documents"] as const,
+  document: (id: number) => ["documents", id] as const,
+};
+
+function retry(failures: number, error: unknown): boolean {
+  // A refusal stays a refusal; only silence and overload are worth another try.
+  if (error instanceof ApiProblem && error.status < 500 && error.status !== 429) return false;
+  return failures < 2;
+}
+
+export const queryClient = new QueryClient({
+  defaultOptions: { queries: { retry, staleTime: 15_000, refetchOnWindowFocus: false } },
+});
+
+const nextCursor = (page: { next_cursor: string | null }) => page.next_cursor ?? undefined;
+const firstPage = undefined as string | undefined;
+
+export const meQuery = queryOptions({
+  queryKey: ["me"],
+  queryFn: calls.getMe,
+  staleTime: Infinity,
+});
+
+export const systemQuery = queryOptions({
+  queryKey: ["system"],
+  queryFn: calls.getSystem,
+  staleTime: 60_000,
+  refetchInterval: 120_000,
+});
+
+export const cabinetsQuery = infiniteQueryOptions({
+  queryKey: ["folders", "roots"],
+  queryFn: ({ pageParam }) => calls.listCabinets(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
+export const folderQuery = (id: number) =>
+  queryOptions({ queryKey: keys.folder(id), queryFn: () => calls.getFolder(id) });
+
+export const childrenQuery = (id: number, sort: SortField, order: SortOrder) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.children(id), "list", sort, order],
+    queryFn: ({ pageParam }) => calls.listChildren(id, { sort, order, cursor: pageParam }),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
+/** The folders inside one folder, for the tree: at most one page, told when there are more. */
+export const subfoldersQuery = (id: number) =>
+  queryOptions({
+    queryKey: [...keys.children(id), "tree"],
+    queryFn: async () => {
+      const page = await calls.listChildren(id, { sort: "name", order: "asc" });
+      return { folders: page.folders, more: page.next_cursor !== null && !page.documents.length };
+    },
+  });
+
+export const membersQuery = (id: number) =>
+  queryOptions({ queryKey: [...keys.folder(id), "members"], queryFn: () => calls.listMembers(id) });
+
+export const documentQuery = (id: number) =>
+  queryOptions({ queryKey: keys.document(id), queryFn: () => calls.getDocument(id) });
+
+export const versionsQuery = (id: number) =>
+  queryOptions({
+    queryKey: [...keys.document(id), "versions"],
+    queryFn: () => calls.listVersions(id),
+  });
+
+export const textQuery = (id: number, version: number) =>
+  queryOptions({
+    queryKey: [...keys.document(id), "text", version],
+    queryFn: () => calls.getText(id, version),
+  });
+
+export const recentQuery = queryOptions({
+  queryKey: ["recent"],
+  queryFn: () => calls.listRecent(),
+});
+
+export const usersQuery = infiniteQueryOptions({
+  queryKey: ["users"],
+  queryFn: ({ pageParam }) => calls.listUsers(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
+export const trashQuery = infiniteQueryOptions({
+  queryKey: ["trash"],
+  queryFn: ({ pageParam }) => calls.listTrash(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
+export const searchQuery = (query: calls.SearchQuery) =>
+  infiniteQueryOptions({
+    queryKey: ["search", query],
+    queryFn: ({ pageParam, signal }) => calls.search({ ...query, cursor: pageParam }, signal),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
+export const suggestQuery = (q: string) =>
+  queryOptions({
+    queryKey: ["suggest", q],
+    queryFn: ({ signal }) => calls.suggest(q, signal),
+    staleTime: 30_000,
+  });
+
+/** Marks stale what changing the content of a folder touches: its list, the counts, the tree. */
+export function folderChanged(...ids: (number | null | undefined)[]): void {
+  for (const id of ids) {
+    if (id === null || id === undefined) continue;
+    void queryClient.invalidateQueries({ queryKey: keys.children(id) });
+    void queryClient.invalidateQueries({ queryKey: keys.folder(id), exact: true });
+  }
+  void queryClient.invalidateQueries({ queryKey: ["folders", "roots"] });
+  void queryClient.invalidateQueries({ queryKey: ["recent"] });
+}

@@ -1,0 +1,113 @@
+/**
+ * The signed-in session: an access token held in memory only, renewed by the HttpOnly refresh
+ * cookie. Nothing is written to storage a script could read.
+ */
+import { ApiProblem, NetworkProblem, problemFromResponse } from "./problem";
+import type { AccessToken } from "./types";
+
+export type SessionState = "unknown" | "signed_in" | "signed_out";
+
+/** Renew this long before the token runs out, so that long uploads do not start with a dying one. */
+const RENEW_MARGIN_MS = 30_000;
+
+type Held = { token: string; expiresAt: number };
+
+let held: Held | null = null;
+let state: SessionState = "unknown";
+let renewing: Promise<string | null> | null = null;
+const listeners = new Set<() => void>();
+
+function setState(next: SessionState): void {
+  if (next === state) return;
+  state = next;
+  for (const listener of listeners) listener();
+}
+
+function hold(answer: AccessToken): string {
+  held = { token: answer.access_token, expiresAt: Date.now() + answer.expires_in * 1000 };
+  setState("signed_in");
+  return answer.access_token;
+}
+
+async function post(path: string, body?: unknown): Promise<Response> {
+  try {
+    return await fetch(`/api/v1/auth/${path}`, {
+      method: "POST",
+      credentials: "same-origin",
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+  } catch (cause) {
+    throw new NetworkProblem(cause);
+  }
+}
+
+/** Refresh tokens rotate, and using one twice ends the session: tabs must take turns. */
+async function oneTabAtATime(work: () => Promise<Response>): Promise<Response> {
+  // Browsers offer locks to secure origins only.
+  const locks = (navigator as { locks?: LockManager }).locks;
+  return locks ? await locks.request("dms-session-refresh", work) : await work();
+}
+
+async function renew(): Promise<string | null> {
+  const response = await oneTabAtATime(() => post("refresh"));
+  if (response.ok) return hold((await response.json()) as AccessToken);
+  if (response.status === 401) {
+    held = null;
+    setState("signed_out");
+    return null;
+  }
+  throw await problemFromResponse(response);
+}
+
+export const session = {
+  get state(): SessionState {
+    return state;
+  },
+
+  subscribe(listener: () => void): () => void {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  },
+
+  /**
+   * A new access token by the refresh cookie, however many ask at once; null when the session is
+   * over. Throws when the service could not be asked: that is not a sign-out.
+   */
+  refresh(): Promise<string | null> {
+    renewing ??= renew().finally(() => {
+      renewing = null;
+    });
+    return renewing;
+  },
+
+  /** A token good for at least half a minute, or null when nobody is signed in. */
+  async token(): Promise<string | null> {
+    if (state === "signed_out") return null;
+    if (held && held.expiresAt - Date.now() > RENEW_MARGIN_MS) return held.token;
+    return session.refresh();
+  },
+
+  /** The token a request was refused with is dead; get another unless someone already did. */
+  async replace(refused: string | null): Promise<string | null> {
+    if (held && held.token !== refused) return held.token;
+    return session.refresh();
+  },
+
+  async signIn(email: string, password: string): Promise<void> {
+    const response = await post("login", { email, password });
+    if (!response.ok) throw await problemFromResponse(response);
+    hold((await response.json()) as AccessToken);
+  },
+
+  async signOut(): Promise<void> {
+    try {
+      await post("logout");
+    } catch (error) {
+      if (!(error instanceof NetworkProblem) && !(error instanceof ApiProblem)) throw error;
+    } finally {
+      held = null;
+      setState("signed_out");
+    }
+  },
+};

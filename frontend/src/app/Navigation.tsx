@@ -1,0 +1,70 @@
+/** Left side: the places, and the tree of cabinets under them. */
+import { ActionIcon, Group, ScrollArea, Text } from "@mantine/core";
+import {
+  IconHome,
+  IconLayoutSidebarLeftCollapse,
+  IconSearch,
+  IconServer2,
+  IconTrash,
+  IconUsers,
+  type Icon,
+} from "@tabler/icons-react";
+import { Link, type LinkProps } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+import { FolderTree } from "@/features/library/FolderTree";
+import { Logo } from "./Logo";
+import classes from "./Navigation.module.css";
+import { useMe } from "./useMe";
+
+type PlaceProps = { to: LinkProps["to"]; icon: Icon; label: string };
+
+function Place({ to, icon: Glyph, label }: PlaceProps) {
+  return (
+    <Link
+      to={to}
+      className={classes.place ?? ""}
+      activeOptions={{ exact: true, includeSearch: false }}
+      activeProps={{ "data-active": true }}
+    >
+      <Glyph size={17} stroke={1.7} aria-hidden />
+      {label}
+    </Link>
+  );
+}
+
+export function Navigation({ onClose }: { onClose: () => void }) {
+  const { t } = useTranslation();
+  const { organisation, isAdministrator } = useMe();
+  return (
+    <div className={classes.root}>
+      <Group className={classes.brand} gap={10} wrap="nowrap">
+        <Logo size={24} />
+        <Text fw={640} size="sm" truncate title={organisation.name} style={{ flex: 1 }}>
+          {organisation.name}
+        </Text>
+        <ActionIcon
+          hiddenFrom="md"
+          variant="subtle"
+          color="gray"
+          onClick={onClose}
+          aria-label={t("shell.closeNavigation")}
+        >
+          <IconLayoutSidebarLeftCollapse size={18} />
+        </ActionIcon>
+      </Group>
+      <nav className={classes.places} aria-label={t("shell.places")}>
+        <Place to="/" icon={IconHome} label={t("nav.home")} />
+        <Place to="/search" icon={IconSearch} label={t("nav.search")} />
+        <Place to="/library" icon={IconServer2} label={t("nav.library")} />
+        <Place to="/trash" icon={IconTrash} label={t("nav.trash")} />
+        {isAdministrator && <Place to="/users" icon={IconUsers} label={t("nav.users")} />}
+      </nav>
+      <Text component="h2" className={classes.heading} id="cabinets-heading">
+        {t("nav.cabinets")}
+      </Text>
+      <ScrollArea className={classes.tree} type="hover" scrollbarSize={8}>
+        <FolderTree labelledBy="cabinets-heading" />
+      </ScrollArea>
+    </div>
+  );
+}

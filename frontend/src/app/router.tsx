@@ -1,0 +1,140 @@
+/** The routes of the application: every view has an address. Screens load when first visited. */
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from "@tanstack/react-router";
+import { IconError404 } from "@tabler/icons-react";
+import { useTranslation } from "react-i18next";
+import { meQuery, queryClient } from "@/api/queries";
+import { session } from "@/api/session";
+import { ErrorState, Message } from "@/components/States";
+import { documentSearch, librarySearch, loginSearch, searchSearch } from "./search-params";
+import { Shell } from "./Shell";
+
+function NotFound() {
+  const { t } = useTranslation();
+  return (
+    <Message icon={IconError404} title={t("notFound.title")} text={t("notFound.text")} />
+  );
+}
+
+function RouteError({ error, reset }: { error: unknown; reset: () => void }) {
+  const retry = () => {
+    reset();
+    void router.invalidate();
+  };
+  return <ErrorState error={error} onRetry={retry} />;
+}
+
+const rootRoute = createRootRoute({
+  component: Outlet,
+  notFoundComponent: NotFound,
+  errorComponent: RouteError,
+});
+
+const loginRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/login",
+  validateSearch: loginSearch,
+  component: lazyRouteComponent(() => import("@/features/auth/LoginPage"), "LoginPage"),
+});
+
+const appRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  id: "app",
+  beforeLoad: async ({ location }) => {
+    if (session.state === "unknown") await session.refresh();
+    if (session.state !== "signed_in") {
+      const target = location.href === "/" ? {} : { redirect: location.href };
+      throw redirect({ to: "/login", search: target });
+    }
+    await queryClient.ensureQueryData(meQuery);
+  },
+  component: Shell,
+});
+
+const inApp = { getParentRoute: () => appRoute };
+
+const homeRoute = createRoute({
+  ...inApp,
+  path: "/",
+  component: lazyRouteComponent(() => import("@/features/home/HomePage"), "HomePage"),
+});
+
+const libraryRoute = createRoute({
+  ...inApp,
+  path: "/library",
+  validateSearch: librarySearch,
+  component: lazyRouteComponent(() => import("@/features/library/CabinetsPage"), "CabinetsPage"),
+});
+
+const folderRoute = createRoute({
+  ...inApp,
+  path: "/library/$folderId",
+  params: {
+    parse: ({ folderId }) => ({ folderId: Number(folderId) }),
+    stringify: ({ folderId }) => ({ folderId: String(folderId) }),
+  },
+  validateSearch: librarySearch,
+  component: lazyRouteComponent(() => import("@/features/library/FolderPage"), "FolderPage"),
+});
+
+const documentRoute = createRoute({
+  ...inApp,
+  path: "/documents/$documentId",
+  params: {
+    parse: ({ documentId }) => ({ documentId: Number(documentId) }),
+    stringify: ({ documentId }) => ({ documentId: String(documentId) }),
+  },
+  validateSearch: documentSearch,
+  component: lazyRouteComponent(() => import("@/features/document/DocumentPage"), "DocumentPage"),
+});
+
+const searchRoute = createRoute({
+  ...inApp,
+  path: "/search",
+  validateSearch: searchSearch,
+  component: lazyRouteComponent(() => import("@/features/search/SearchPage"), "SearchPage"),
+});
+
+const trashRoute = createRoute({
+  ...inApp,
+  path: "/trash",
+  component: lazyRouteComponent(() => import("@/features/trash/TrashPage"), "TrashPage"),
+});
+
+const usersRoute = createRoute({
+  ...inApp,
+  path: "/users",
+  component: lazyRouteComponent(() => import("@/features/admin/UsersPage"), "UsersPage"),
+});
+
+const routeTree = rootRoute.addChildren([
+  loginRoute,
+  appRoute.addChildren([
+    homeRoute,
+    libraryRoute,
+    folderRoute,
+    documentRoute,
+    searchRoute,
+    trashRoute,
+    usersRoute,
+  ]),
+]);
+
+export const router = createRouter({
+  routeTree,
+  defaultPreload: "intent",
+  defaultErrorComponent: RouteError,
+  defaultNotFoundComponent: NotFound,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

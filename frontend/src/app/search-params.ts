@@ -1,0 +1,82 @@
+/** What the addresses of the application may carry, checked before any screen sees it. */
+import { FAMILIES, type Family } from "@/components/mediaFamily";
+import type { SortField, SortOrder } from "@/api/types";
+
+type Raw = Record<string, unknown>;
+
+function oneOf<T extends string>(value: unknown, allowed: readonly T[]): T | undefined {
+  return allowed.find((one) => one === value);
+}
+
+/** The router parses `?q=2024` to a number; a search for it is text all the same. */
+function text(value: unknown): string | undefined {
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  return typeof value === "string" && value.trim() !== "" ? value : undefined;
+}
+
+function positive(value: unknown): number | undefined {
+  const number = Number(value);
+  return Number.isSafeInteger(number) && number > 0 ? number : undefined;
+}
+
+function day(value: unknown): string | undefined {
+  const date = text(value);
+  return date !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(date) ? date : undefined;
+}
+
+export const SORT_FIELDS: readonly SortField[] = ["name", "updated_at", "created_at", "size"];
+
+export type LibrarySearch = { sort?: SortField; order?: SortOrder; view?: "list" | "grid" };
+
+export function librarySearch(raw: Raw): LibrarySearch {
+  return {
+    sort: oneOf(raw.sort, SORT_FIELDS),
+    order: oneOf(raw.order, ["asc", "desc"]),
+    view: oneOf(raw.view, ["list", "grid"]),
+  };
+}
+
+export const DOCUMENT_TABS = ["properties", "versions", "text"] as const;
+export type DocumentTab = (typeof DOCUMENT_TABS)[number];
+export type DocumentSearch = { tab?: DocumentTab; version?: number; q?: string };
+
+export function documentSearch(raw: Raw): DocumentSearch {
+  return {
+    tab: oneOf(raw.tab, DOCUMENT_TABS),
+    version: positive(raw.version),
+    q: text(raw.q),
+  };
+}
+
+export type SearchSearch = {
+  q?: string;
+  type?: Family;
+  tag?: string;
+  owner?: string;
+  folder?: number;
+  after?: string;
+  before?: string;
+  sort?: "relevance" | "newest";
+};
+
+export function searchSearch(raw: Raw): SearchSearch {
+  return {
+    q: text(raw.q),
+    type: oneOf(raw.type, FAMILIES),
+    tag: text(raw.tag),
+    owner: text(raw.owner),
+    folder: positive(raw.folder),
+    after: day(raw.after),
+    before: day(raw.before),
+    sort: oneOf(raw.sort, ["relevance", "newest"]),
+  };
+}
+
+export type LoginSearch = { redirect?: string };
+
+/** Only a path of our own: an address with a host would send people elsewhere after sign-in. */
+export function loginSearch(raw: Raw): LoginSearch {
+  const redirect = text(raw.redirect);
+  const ours = redirect !== undefined && /^\/(?![/\\])/.test(redirect);
+  return ours ? { redirect } : {};
+}

@@ -1,0 +1,9 @@
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { meQuery } from "@/api/queries";
+import type { Me } from "@/api/types";
+
+/** The signed-in person; the route has loaded it before any screen renders. */
+export function useMe(): Me & { isAdministrator: boolean } {
+  const { data } = useSuspenseQuery(meQuery);
+  return { ...data, isAdministrator: data.role === "administrator" };
+}

@@ -1,0 +1,54 @@
+/** The icon of a document or folder: a familiar glyph in the colour of its family. */
+import {
+  IconArchive,
+  IconArchiveFilled,
+  IconFile,
+  IconFileMusic,
+  IconFileText,
+  IconFileTypePdf,
+  IconFileTypography,
+  IconFolderFilled,
+  IconMail,
+  IconMovie,
+  IconPhoto,
+  IconPresentation,
+  IconServer2,
+  IconTable,
+} from "@tabler/icons-react";
+import type { FolderKind } from "@/api/types";
+import { familyOf, type Family } from "./mediaFamily";
+
+const GLYPHS: Record<Family, readonly [typeof IconFile, string]> = {
+  pdf: [IconFileTypePdf, "#d6393f"],
+  document: [IconFileTypography, "#3a6fd8"],
+  spreadsheet: [IconTable, "#1f9254"],
+  presentation: [IconPresentation, "#d9711c"],
+  image: [IconPhoto, "#9050d6"],
+  text: [IconFileText, "#64748b"],
+  email: [IconMail, "#0e8aa8"],
+  archive: [IconArchive, "#9a7b1c"],
+  audio: [IconFileMusic, "#c0408f"],
+  video: [IconMovie, "#c0408f"],
+  other: [IconFile, "#64748b"],
+};
+
+type DocumentIconProps = { name: string; mediaType?: string; size?: number };
+
+export function DocumentIcon({ name, mediaType = "", size = 18 }: DocumentIconProps) {
+  const [Glyph, color] = GLYPHS[familyOf(mediaType, name)];
+  return <Glyph aria-hidden size={size} stroke={1.7} color={color} style={{ flexShrink: 0 }} />;
+}
+
+type FolderIconProps = { kind: FolderKind; size?: number };
+
+/** Cabinets, drawers and folders look different, so that one sees the level at a glance. */
+export function FolderIcon({ kind, size = 18 }: FolderIconProps) {
+  const style = { flexShrink: 0 };
+  if (kind === "cabinet") {
+    return <IconServer2 aria-hidden size={size} stroke={1.7} color="#5b76c9" style={style} />;
+  }
+  if (kind === "drawer") {
+    return <IconArchiveFilled aria-hidden size={size} color="#8d9cc4" style={style} />;
+  }
+  return <IconFolderFilled aria-hidden size={size} color="#e2a93b" style={style} />;
+}

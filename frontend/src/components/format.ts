@@ -1,0 +1,41 @@
+/** Sizes, dates and counts as people read them, in the browser's language. */
+
+const UNITS = ["B", "KB", "MB", "GB", "TB", "PB"] as const;
+
+/** Bytes with binary steps and the unit names office users know: 1 MB = 1024 KB. */
+export function formatSize(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1;
+  return `${value.toLocaleString(undefined, { maximumFractionDigits: digits })} ${UNITS[unit] ?? ""}`;
+}
+
+export const formatCount = (count: number): string => count.toLocaleString();
+
+const sameDay = (a: Date, b: Date): boolean => a.toDateString() === b.toDateString();
+
+/** Short, for lists: the time today, the day this year, else the date. */
+export function formatWhen(iso: string, now: Date = new Date()): string {
+  const date = new Date(iso);
+  if (sameDay(date, now)) {
+    return date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  }
+  if (date.getFullYear() === now.getFullYear()) {
+    return date.toLocaleDateString(undefined, { day: "numeric", month: "short" });
+  }
+  return date.toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
+}
+
+/** In full, for tooltips and details. */
+export const formatDateTime = (iso: string): string =>
+  new Date(iso).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });
+
+/** The name up to its last dot, which rename dialogs select. */
+export function stemLength(name: string): number {
+  const dot = name.lastIndexOf(".");
+  return dot > 0 ? dot : name.length;
+}

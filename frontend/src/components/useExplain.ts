@@ -1,0 +1,73 @@
+/** Puts an error into words: what happened, and what the reader can do. One place for all codes. */
+import type { TFunction } from "i18next";
+import { useCallback } from "react";
+import { useTranslation } from "react-i18next";
+import { ApiProblem, NetworkProblem } from "@/api/problem";
+
+export type Explanation = { title: string; advice: string };
+
+/** Codes the service uses that have words of their own in `errors.*`. */
+const KNOWN = [
+  "name_taken",
+  "folder_cycle",
+  "folder_kind",
+  "invalid_credentials",
+  "invalid_password",
+  "too_many_attempts",
+  "virus_found",
+  "upload_too_large",
+  "scanner_unavailable",
+  "insufficient_storage",
+  "parent_trashed",
+  "stale",
+  "email_taken",
+] as const;
+
+type Known = (typeof KNOWN)[number];
+
+const isKnown = (code: string): code is Known => (KNOWN as readonly string[]).includes(code);
+
+const STATUS_CODES = {
+  401: "session_ended",
+  403: "forbidden",
+  404: "not_found",
+  412: "stale",
+  413: "upload_too_large",
+  422: "invalid",
+  429: "too_many_attempts",
+  507: "insufficient_storage",
+} as const;
+
+const hasWords = (status: number): status is keyof typeof STATUS_CODES => status in STATUS_CODES;
+
+function explainProblem(t: TFunction, problem: ApiProblem): Explanation {
+  const { code, status, body } = problem;
+  const data = {
+    signature: typeof body.signature === "string" ? body.signature : "",
+    seconds: Math.ceil(problem.retryAfter ?? 60),
+  };
+  if (isKnown(code)) {
+    return { title: t(`errors.${code}.title`, data), advice: t(`errors.${code}.advice`, data) };
+  }
+  if (hasWords(status)) {
+    const name = STATUS_CODES[status];
+    const detail = body.errors?.map((one) => one.msg).join(" ") ?? "";
+    const advice = t(`errors.${name}.advice`, data);
+    return { title: t(`errors.${name}.title`, data), advice: detail || advice };
+  }
+  if (status >= 500) return { title: t("errors.server.title"), advice: t("errors.server.advice") };
+  return { title: body.title ?? t("errors.server.title"), advice: body.detail ?? "" };
+}
+
+export function explain(t: TFunction, error: unknown): Explanation {
+  if (error instanceof ApiProblem) return explainProblem(t, error);
+  if (error instanceof NetworkProblem) {
+    return { title: t("errors.network.title"), advice: t("errors.network.advice") };
+  }
+  return { title: t("errors.unknown.title"), advice: t("errors.unknown.advice") };
+}
+
+export function useExplain(): (error: unknown) => Explanation {
+  const { t } = useTranslation();
+  return useCallback((error) => explain(t, error), [t]);
+}

@@ -1,0 +1,278 @@
+/** Administration of users: who there is, new ones, roles, and who may no longer sign in. */
+import {
+  ActionIcon,
+  Avatar,
+  Badge,
+  Button,
+  Group,
+  Menu,
+  PasswordInput,
+  Select,
+  Stack,
+  Text,
+  TextInput,
+} from "@mantine/core";
+import { useDocumentTitle } from "@mantine/hooks";
+import { modals } from "@mantine/modals";
+import { IconDots, IconKey, IconLock, IconUserCheck, IconUserOff, IconUserPlus } from "@tabler/icons-react";
+import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { useState, type FormEvent } from "react";
+import { useTranslation } from "react-i18next";
+import { createUser, updateUser, type UserChange } from "@/api/calls";
+import { queryClient, usersQuery } from "@/api/queries";
+import type { Role, User } from "@/api/types";
+import { useMe } from "@/app/useMe";
+import { notifyDone, notifyError } from "@/components/notify";
+import { PageHead } from "@/components/PageHead";
+import { ErrorState, Message, RowSkeletons } from "@/components/States";
+import { When } from "@/components/When";
+import { MIN_PASSWORD } from "@/features/auth/PasswordForm";
+import { ErrorNote } from "@/features/library/dialogs";
+import { i18next } from "@/i18n";
+import classes from "./UsersPage.module.css";
+
+const changed = () => queryClient.invalidateQueries({ queryKey: usersQuery.queryKey });
+const asRole = (value: string | null): Role =>
+  value === "administrator" ? "administrator" : "member";
+
+function openNewUser(): void {
+  modals.open({
+    modalId: "new-user",
+    title: i18next.t("users.new"),
+    children: <NewUserForm onDone={() => modals.close("new-user")} />,
+  });
+}
+
+function openSetPassword(user: User): void {
+  modals.open({
+    modalId: "set-password",
+    title: i18next.t("users.setPasswordOf", { name: user.name }),
+    children: <SetPasswordForm user={user} onDone={() => modals.close("set-password")} />,
+  });
+}
+
+export function UsersPage() {
+  const { t } = useTranslation();
+  useDocumentTitle(`${t("nav.users")} · ${t("app.name")}`);
+  const { isAdministrator } = useMe();
+  if (!isAdministrator) {
+    return <Message icon={IconLock} title={t("users.forbiddenTitle")} text={t("users.forbiddenText")} />;
+  }
+  return <UsersList />;
+}
+
+function UsersList() {
+  const { t } = useTranslation();
+  const users = useInfiniteQuery(usersQuery);
+  const items = users.data?.pages.flatMap((page) => page.items) ?? [];
+  return (
+    <>
+      <PageHead title={t("nav.users")}>
+        <Button leftSection={<IconUserPlus size={16} stroke={1.8} />} onClick={openNewUser}>
+          {t("users.new")}
+        </Button>
+      </PageHead>
+      {users.isPending && <RowSkeletons />}
+      {users.isError && <ErrorState error={users.error} onRetry={() => void users.refetch()} />}
+      {items.length > 0 && (
+        <ul className={classes.list}>
+          {items.map((user) => (
+            <UserRow key={user.id} user={user} />
+          ))}
+        </ul>
+      )}
+      {users.hasNextPage && (
+        <Group justify="center" p="md">
+          <Button variant="default" onClick={() => void users.fetchNextPage()}>
+            {t("common.more")}
+          </Button>
+        </Group>
+      )}
+    </>
+  );
+}
+
+function UserRow({ user }: { user: User }) {
+  const { t } = useTranslation();
+  const me = useMe();
+  const isMe = me.user.id === user.id;
+  const change = useMutation({
+    mutationFn: (what: UserChange) => updateUser(user.id, what),
+    onError: notifyError,
+    onSettled: changed,
+  });
+  return (
+    <li className={classes.row} data-inactive={!user.is_active || undefined}>
+      <Avatar size={34} name={user.name} color="initials" alt="" />
+      <div className={classes.who}>
+        <Text size="sm" fw={550} truncate>
+          {user.name}
+          {isMe && (
+            <Text span size="xs" c="dimmed" ml={6}>
+              {t("users.you")}
+            </Text>
+          )}
+        </Text>
+        <Text size="xs" c="dimmed" truncate>
+          {user.email}
+        </Text>
+      </div>
+      {!user.is_active && <Badge color="gray">{t("users.inactive")}</Badge>}
+      <Text size="xs" c="dimmed" visibleFrom="md" w={130}>
+        {t("users.since")} <When at={user.created_at} />
+      </Text>
+      <Select
+        aria-label={t("users.roleOf", { name: user.name })}
+        size="xs"
+        className={classes.role}
+        allowDeselect={false}
+        disabled={isMe || change.isPending}
+        data={[
+          { value: "member", label: t("users.member") },
+          { value: "administrator", label: t("users.administrator") },
+        ]}
+        value={user.role}
+        onChange={(value) => change.mutate({ role: asRole(value) })}
+      />
+      <Menu width={200}>
+        <Menu.Target>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            disabled={isMe}
+            aria-label={t("library.actionsFor", { name: user.name })}
+          >
+            <IconDots size={16} />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item leftSection={<IconKey size={16} />} onClick={() => openSetPassword(user)}>
+            {t("users.setPassword")}
+          </Menu.Item>
+          {user.is_active ? (
+            <Menu.Item
+              color="red"
+              leftSection={<IconUserOff size={16} />}
+              onClick={() => change.mutate({ is_active: false })}
+            >
+              {t("users.deactivate")}
+            </Menu.Item>
+          ) : (
+            <Menu.Item
+              leftSection={<IconUserCheck size={16} />}
+              onClick={() => change.mutate({ is_active: true })}
+            >
+              {t("users.activate")}
+            </Menu.Item>
+          )}
+        </Menu.Dropdown>
+      </Menu>
+    </li>
+  );
+}
+
+function NewUserForm({ onDone }: { onDone: () => void }) {
+  const { t } = useTranslation();
+  const [name, setName] = useState("");
+  const [email, setEmail] = useState("");
+  const [password, setPassword] = useState("");
+  const [role, setRole] = useState<Role>("member");
+  const create = useMutation({
+    mutationFn: () => createUser({ name: name.trim(), email: email.trim(), password, role }),
+    onSuccess: (user) => {
+      notifyDone(t("users.created", { name: user.name }));
+      void changed();
+      onDone();
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    create.mutate();
+  };
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="sm">
+        {create.error && <ErrorNote error={create.error} />}
+        <TextInput
+          label={t("users.name")}
+          required
+          withAsterisk={false}
+          data-autofocus
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <TextInput
+          label={t("login.email")}
+          type="email"
+          required
+          withAsterisk={false}
+          value={email}
+          onChange={(event) => setEmail(event.currentTarget.value)}
+        />
+        <NewPassword value={password} onChange={setPassword} />
+        <Select
+          label={t("users.role")}
+          description={t(`users.roleExplained.${role}`)}
+          allowDeselect={false}
+          data={[
+            { value: "member", label: t("users.member") },
+            { value: "administrator", label: t("users.administrator") },
+          ]}
+          value={role}
+          onChange={(value) => setRole(asRole(value))}
+        />
+        <Group justify="flex-end">
+          <Button type="submit" loading={create.isPending}>
+            {t("users.create")}
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+function SetPasswordForm({ user, onDone }: { user: User; onDone: () => void }) {
+  const { t } = useTranslation();
+  const [password, setPassword] = useState("");
+  const save = useMutation({
+    mutationFn: () => updateUser(user.id, { password }),
+    onSuccess: () => {
+      notifyDone(t("users.passwordSet", { name: user.name }));
+      onDone();
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    save.mutate();
+  };
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="sm">
+        {save.error && <ErrorNote error={save.error} />}
+        <NewPassword value={password} onChange={setPassword} />
+        <Group justify="flex-end">
+          <Button type="submit" loading={save.isPending}>
+            {t("users.setPassword")}
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+function NewPassword({ value, onChange }: { value: string; onChange: (value: string) => void }) {
+  const { t } = useTranslation();
+  return (
+    <PasswordInput
+      label={t("users.initialPassword")}
+      description={t("account.passwordRule", { count: MIN_PASSWORD })}
+      required
+      withAsterisk={false}
+      minLength={MIN_PASSWORD}
+      autoComplete="new-password"
+      value={value}
+      visibilityToggleButtonProps={{ "aria-label": t("login.showPassword") }}
+      onChange={(event) => onChange(event.currentTarget.value)}
+    />
+  );
+}

@@ -1,0 +1,88 @@
+/** The way from the cabinet down; each step is a link and takes drops. */
+import { Menu, Title, UnstyledButton } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import { IconChevronRight } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+import type { Crumb } from "@/api/types";
+import classes from "./Breadcrumbs.module.css";
+import { useFolderDrop } from "./drag";
+
+type BreadcrumbsProps = {
+  ancestors: readonly Crumb[];
+  /** The page itself: the last step, not a link. */
+  name: string;
+  withRoot?: boolean;
+};
+
+export function Breadcrumbs({ ancestors, name, withRoot = true }: BreadcrumbsProps) {
+  const { t } = useTranslation();
+  const phone = useMediaQuery("(max-width: 48em)");
+  const shown = phone ? ancestors.slice(-1) : ancestors.length > 3 ? ancestors.slice(-2) : ancestors;
+  const hidden = ancestors.slice(0, ancestors.length - shown.length);
+  return (
+    <nav className={classes.crumbs} aria-label={t("library.breadcrumbs")}>
+      {withRoot && !phone && (
+        <>
+          <Link to="/library" className={classes.crumb ?? ""}>
+            {t("nav.library")}
+          </Link>
+          <Separator />
+        </>
+      )}
+      {hidden.length > 0 && (
+        <>
+          <Menu position="bottom-start">
+            <Menu.Target>
+              <UnstyledButton className={classes.crumb ?? ""} aria-label={t("library.fullPath")}>
+                …
+              </UnstyledButton>
+            </Menu.Target>
+            <Menu.Dropdown>
+              {hidden.map((crumb) => (
+                <Menu.Item
+                  key={crumb.id}
+                  renderRoot={(props) => (
+                    <Link to="/library/$folderId" params={{ folderId: crumb.id }} {...props} />
+                  )}
+                >
+                  {crumb.name}
+                </Menu.Item>
+              ))}
+            </Menu.Dropdown>
+          </Menu>
+          <Separator />
+        </>
+      )}
+      {shown.map((crumb) => (
+        <Step key={crumb.id} crumb={crumb} />
+      ))}
+      <Title order={1} className={classes.here} title={name}>
+        {name}
+      </Title>
+    </nav>
+  );
+}
+
+function Separator() {
+  return <IconChevronRight size={14} className={classes.separator} aria-hidden />;
+}
+
+function Step({ crumb }: { crumb: Crumb }) {
+  const { over, handlers } = useFolderDrop(crumb.id);
+  return (
+    <>
+      <Link
+        to="/library/$folderId"
+        params={{ folderId: crumb.id }}
+        className={classes.crumb ?? ""}
+        data-over={over ?? undefined}
+        title={crumb.name}
+        {...handlers}
+      >
+        {crumb.name}
+      </Link>
+      <Separator />
+    </>
+  );
+}

@@ -1,0 +1,82 @@
+/** The application's one upload queue, wired to the service, the cache, the network and the tab. */
+import { useSyncExternalStore } from "react";
+import { createFolder, getDocument, listChildren } from "@/api/calls";
+import { live } from "@/api/live";
+import { isProblem } from "@/api/problem";
+import { folderChanged, keys, queryClient } from "@/api/queries";
+import { session } from "@/api/session";
+import type { IndexStatus } from "@/api/types";
+import { FolderMaker } from "./folderMaker";
+import { UploadQueue, type QueueSnapshot } from "./queue";
+import { sendUpload } from "./transport";
+
+/** Lists are refetched at most this often while files pour in. */
+const REFRESH_MS = 2_500;
+
+const touched = new Set<number>();
+let refreshTimer: ReturnType<typeof setTimeout> | undefined;
+
+function refreshSoon(folderId: number): void {
+  touched.add(folderId);
+  refreshTimer ??= setTimeout(() => {
+    refreshTimer = undefined;
+    folderChanged(...touched);
+    touched.clear();
+  }, REFRESH_MS);
+}
+
+async function listFolders(parentId: number) {
+  const folders = [];
+  let cursor: string | undefined;
+  do {
+    const page = await listChildren(parentId, { sort: "name", order: "asc", cursor });
+    folders.push(...page.folders);
+    // Folders come before documents: once documents appear there are no more folders.
+    cursor = page.documents.length ? undefined : (page.next_cursor ?? undefined);
+  } while (cursor !== undefined);
+  return folders;
+}
+
+const maker = new FolderMaker(
+  {
+    list: listFolders,
+    create: (parentId, name, kind) => createFolder(name, parentId, kind),
+    isTaken: (error) => isProblem(error, "name_taken"),
+  },
+  refreshSoon,
+);
+
+export const uploads = new UploadQueue({
+  send: sendUpload,
+  ensureFolder: (rootId, path) => maker.ensure(rootId, path),
+  document: getDocument,
+  stored: (document) => {
+    refreshSoon(document.folder_id);
+    void queryClient.invalidateQueries({ queryKey: keys.document(document.id) });
+  },
+  liveConnected: () => live.connected,
+});
+
+export const useUploads = (): QueueSnapshot =>
+  useSyncExternalStore(uploads.subscribe, uploads.getSnapshot);
+
+live.onEvent(({ event, data }) => {
+  if (event === "document.index_changed" && typeof data.version_id === "number") {
+    uploads.indexChanged(data.version_id, data.index_status as IndexStatus);
+  }
+});
+
+session.subscribe(() => {
+  if (session.state === "signed_in") uploads.resumeFrom("signed_out");
+});
+
+// A tree dropped later must look again: folders may have been moved or deleted in between.
+uploads.subscribe(() => {
+  if (!uploads.busy) maker.clear();
+});
+
+window.addEventListener("offline", () => uploads.hold("offline"));
+window.addEventListener("online", () => uploads.resumeFrom("offline"));
+window.addEventListener("beforeunload", (event) => {
+  if (uploads.busy) event.preventDefault();
+});

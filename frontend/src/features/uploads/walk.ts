@@ -1,0 +1,80 @@
+/**
+ * Reads what was dropped or picked into a flat list of files with the folders they lay in. Knows
+ * browsers' file APIs; knows nothing of the service.
+ */
+
+export type Found =
+  | { kind: "file"; folders: string[]; file: File }
+  /** A folder with nothing in it: listed so that the tree arrives complete. */
+  | { kind: "empty-folder"; folders: string[] };
+
+/** Files an operating system leaves in folders for itself; nobody means to archive them. */
+const LITTER = new Set([".ds_store", "thumbs.db", "desktop.ini"]);
+
+const isLitter = (name: string): boolean => LITTER.has(name.toLowerCase());
+
+/** macOS hands out decomposed names; the service and everyone else compare composed ones. */
+const composed = (name: string): string => name.normalize("NFC");
+
+const fileOf = (entry: FileSystemFileEntry): Promise<File> =>
+  new Promise((resolve, reject) => entry.file(resolve, reject));
+
+async function entriesOf(directory: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
+  const reader = directory.createReader();
+  const all: FileSystemEntry[] = [];
+  for (;;) {
+    // A reader gives a hundred at a time and says "no more" with an empty list.
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
+    if (some.length === 0) return all;
+    all.push(...some);
+  }
+}
+
+async function* walk(entry: FileSystemEntry, folders: string[]): AsyncGenerator<Found> {
+  if (entry.isFile) {
+    if (isLitter(entry.name)) return;
+    yield { kind: "file", folders, file: await fileOf(entry as FileSystemFileEntry) };
+    return;
+  }
+  const inside = [...folders, composed(entry.name)];
+  const entries = await entriesOf(entry as FileSystemDirectoryEntry);
+  if (entries.length === 0) yield { kind: "empty-folder", folders: inside };
+  for (const child of entries) yield* walk(child, inside);
+}
+
+/**
+ * What a drop event carries. Must be called inside the event handler: the browser empties the
+ * event as soon as it returns; the reading itself may go on afterwards.
+ */
+export function foundInDrop(transfer: DataTransfer): AsyncGenerator<Found> {
+  const entries: FileSystemEntry[] = [];
+  const loose: File[] = [];
+  for (const item of transfer.items) {
+    if (item.kind !== "file") continue;
+    const entry = item.webkitGetAsEntry();
+    const file = entry ? null : item.getAsFile();
+    if (entry) entries.push(entry);
+    else if (file) loose.push(file);
+  }
+  return (async function* () {
+    for (const file of loose) yield { kind: "file" as const, folders: [], file };
+    for (const entry of entries) yield* walk(entry, []);
+  })();
+}
+
+/** What an `<input type=file>` holds, with or without `webkitdirectory`. */
+export function foundInInput(files: Iterable<File>): Found[] {
+  const found: Found[] = [];
+  for (const file of files) {
+    if (isLitter(file.name)) continue;
+    const folders = file.webkitRelativePath.split("/").slice(0, -1).map(composed);
+    found.push({ kind: "file", folders, file });
+  }
+  return found;
+}
+
+/** Whether a drag brings files from outside, as opposed to rows of our own. */
+export const carriesFiles = (transfer: DataTransfer | null): boolean =>
+  transfer?.types.includes("Files") ?? false;
