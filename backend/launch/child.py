@@ -15,6 +15,7 @@ from backend.launch.errors import LaunchError
 from backend.launch.processes import die_with_parent
 
 READY_POLL = 0.05
+LAST_WORDS_MAY_TAKE = 1.0
 LONGEST_LINE = 64 * 1024
 KEPT_LINES = 20
 """How many of the last lines explain a failed start."""
@@ -45,6 +46,7 @@ class Child:
         self._report_group = report
         self._process: subprocess.Popen[bytes] | None = None
         self._said_ready = asyncio.Event()
+        self._all_read = asyncio.Event()
         self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
 
     async def start(self) -> None:
@@ -89,8 +91,8 @@ class Child:
         return f"ended with status {code}"
 
     def _spawn(self) -> None:
-        self._said_ready.clear()
-        self.ended.clear()
+        for event in (self._said_ready, self._all_read, self.ended):
+            event.clear()
         read_end, write_end = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -122,7 +124,7 @@ class Child:
         pidfd = os.pidfd_open(process.pid)
         loop.add_reader(pidfd, self._note_end, process, pidfd)
         reading = asyncio.ensure_future(
-            loop.connect_read_pipe(lambda: _Lines(self._take_line), output)
+            loop.connect_read_pipe(lambda: _Lines(self._take_line, self._all_read.set), output)
         )
         reading.add_done_callback(lambda done: done.result())
 
@@ -149,15 +151,23 @@ class Child:
         self._on_line(line)
 
     async def _succeeded(self) -> None:
-        await self.ended.wait()
+        await self._ended_and_read()
         if self._process is None or self._process.returncode != 0:
             raise self._failure(self.outcome())
 
     async def _became_ready(self) -> None:
         while not await self._is_ready():
             if self.ended.is_set():
+                await self._ended_and_read()
                 raise self._failure(self.outcome())
             await asyncio.sleep(READY_POLL)
+
+    async def _ended_and_read(self) -> None:
+        """Wait for the end and then for the last words, if nobody else holds the pipe open."""
+        await self.ended.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_MAY_TAKE):
+                await self._all_read.wait()
 
     async def _is_ready(self) -> bool:
         if self.spec.ready is not None:
@@ -171,8 +181,9 @@ class Child:
 class _Lines(asyncio.Protocol):
     """Cuts a stream into lines that are safe to show: bounded, and without control characters."""
 
-    def __init__(self, take: Callable[[str], None]) -> None:
+    def __init__(self, take: Callable[[str], None], end: Callable[[], None]) -> None:
         self._take = take
+        self._end = end
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:
@@ -186,6 +197,7 @@ class _Lines(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
         if self._rest:
             self._pass_on(self._rest)
+        self._end()
 
     def _pass_on(self, line: bytes) -> None:
         text = line.rstrip(b"\r").decode(errors="replace")

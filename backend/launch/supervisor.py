@@ -30,6 +30,7 @@ BACKOFF = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY = 60.0
 """A child that ran this long starts anew at the first of them."""
 
+OWN_NAME = "supervisor"
 REMAINS_MAY_TAKE = guardian.GRACE + 5
 
 
@@ -42,7 +43,7 @@ class Supervisor:
         self._console = console
         self._lock = lock
         self._logs = [ChildLog(logs / f"{spec.name}.log") for spec in specs]
-        width = max(len(spec.name) for spec in specs)
+        width = max(len(name) for name in (OWN_NAME, *(spec.name for spec in specs)))
         self._children: dict[str, Child] = {}
         for index, (spec, log) in enumerate(zip(specs, self._logs, strict=True)):
             show = self._shower(spec, log, colour=COLOURS[index % len(COLOURS)], width=width)
@@ -129,7 +130,7 @@ class Supervisor:
                 self._say(f"{child.spec.title} is back ({time.monotonic() - began:.1f} s).")
 
     def _say(self, text: str) -> None:
-        self._console.prefixed("supervisor", text, colour=RED, width=self._width)
+        self._console.prefixed(OWN_NAME, text, colour=RED, width=self._width)
 
     def _shower(
         self, spec: ChildSpec, log: ChildLog, *, colour: int, width: int

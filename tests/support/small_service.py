@@ -45,7 +45,7 @@ def child(directory: Path, name: str, script: str = LASTING, **rest: object) -> 
 
 def children(directory: Path, case: str) -> list[ChildSpec]:
     """Return the children of a case."""
-    database = child(directory, "database", ready=lambda: (directory / "database.pids").exists())
+    database = child(directory, "database", ready=(directory / "database.pids").exists)
     prepare = child(directory, "prepare", 'echo "$0 runs" >>events', after=("database",), task=True)
     server = child(directory, "server", after=("prepare",))
     if case == "good":

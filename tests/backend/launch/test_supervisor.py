@@ -47,14 +47,15 @@ def test_children_start_after_what_they_need_and_stop_before_it(tmp_path: Path) 
 
 
 def test_progress_and_then_the_lines_of_the_children_are_shown(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
     with service(tmp_path) as program:
         program.wait_for("ready after")
         os.kill(pids(tmp_path, "server")[-1], signal.SIGKILL)
         program.wait_for("server     | server says hello")
+        wait_until(lambda: log.read_text() == "server says hello\n" * 2)
         program.interrupt()
     progress = [line.split()[0] for line in program.lines if line.startswith("  ")]
     assert progress == ["Database", "Prepare", "Server"]
-    assert (tmp_path / "server.log").read_text() == "server says hello\n" * 2
 
 
 def test_a_killed_child_and_what_it_had_started_are_replaced(tmp_path: Path) -> None:
