@@ -50,8 +50,12 @@ class Pipeline:
             threading.Thread(target=self._digest_frames, name="store-digest", daemon=True),
             threading.Thread(target=self._seal_frames, name="store-seal", daemon=True),
         ]
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except BaseException:
+            self._end_threads()
+            raise
 
     def submit(self, frame: Frame) -> None:
         """Take over a frame; blocks while too many are under way.
@@ -79,10 +83,13 @@ class Pipeline:
         self._join()
 
     def _join(self) -> None:
-        self._to_digest.put(None)
-        self._to_seal.put(None)
+        self._end_threads()
         for thread in self._threads:
             thread.join()
+
+    def _end_threads(self) -> None:
+        self._to_digest.put(None)
+        self._to_seal.put(None)
 
     def _fail(self, failure: BaseException) -> None:
         with self._lock:

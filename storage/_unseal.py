@@ -167,13 +167,13 @@ def _decompress(
 ) -> bytes:
     """Decompress to exactly ``length`` bytes; what the data claims is compared before it is used."""
     try:
-        if zstandard.frame_content_size(stored) == length:
-            content = decompressor.decompress(stored, allow_extra_data=False)
-            if len(content) == length:
-                return content
+        plausible = zstandard.frame_content_size(stored) == length
+        content = decompressor.decompress(stored, allow_extra_data=False) if plausible else b""
     except zstandard.ZstdError as error:
         raise BlobDamagedError("frame", "it does not decompress", number=number) from error
-    raise BlobDamagedError("frame", "its content has another length", number=number)
+    if len(content) != length:
+        raise BlobDamagedError("frame", "its content has another length", number=number)
+    return content
 
 
 def open_data_key(header: Header, namespace: str, find_key: FindKey) -> bytes:

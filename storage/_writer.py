@@ -118,13 +118,17 @@ class _LargeWrite:
         self._file = destination.temporary()
         self._pieces = PieceWriter(self._file.descriptor, resources.outputs)
         self._pieces.append(sealer.header)
-        self._pipeline = Pipeline(
-            executor=resources.executor(),
-            encode=resources.encode,
-            consume=self._seal,
-            recycle=resources.frames.give,
-            tap=tap,
-        )
+        try:
+            self._pipeline = Pipeline(
+                executor=resources.executor(),
+                encode=resources.encode,
+                consume=self._seal,
+                recycle=resources.frames.give,
+                tap=tap,
+            )
+        except BaseException:  # no thread could be started
+            self._release()
+            raise
         self.submit = self._pipeline.submit
 
     def finish(self, size: int) -> tuple[TemporaryFile, bytes]:
@@ -139,6 +143,9 @@ class _LargeWrite:
     def abort(self) -> None:
         """Stop the threads, free the buffers, remove the file."""
         self._pipeline.abort()
+        self._release()
+
+    def _release(self) -> None:
         self._pieces.close()
         self._file.drop()
 

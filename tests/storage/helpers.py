@@ -19,7 +19,7 @@ def text(size: int, seed: int = 1) -> bytes:
     """Content that compresses."""
     source = random.Random(seed)  # noqa: S311 - it must be the same every time
     words = [b"frame", b"blob ", b"seal\n", b"digest ", b"x"]
-    return b"".join(source.choices(words, k=size // 3 + 1))[:size]
+    return b"".join(source.choices(words, k=size))[:size]
 
 
 def put(store: BlobStore, content: bytes, namespace: str = NAMESPACE) -> BlobInfo:

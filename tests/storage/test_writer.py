@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage import FRAME_SIZE, BlobStore
+from storage._seal import Frame
 from tests.storage.helpers import NAMESPACE, files_below, get, noise, put, sha256, text
 
 LARGE = 12 * FRAME_SIZE + 5
@@ -63,7 +64,8 @@ def test_a_failed_tap_does_not_block_a_writer_that_goes_on(store: BlobStore) -> 
         except ConnectionResetError:
             errors += 1
     assert errors > 0
-    writer.abort()
+    with pytest.raises(ConnectionResetError):
+        writer.finish()
     assert set() == store_threads()
 
 
@@ -151,3 +153,69 @@ def test_a_frame_that_hardly_compresses_is_stored_raw(store: BlobStore) -> None:
     assert raw.stored_size - raw.size < 400
     squeezed = put(store, noise(FRAME_SIZE - 20_000) + bytes(20_000))
     assert squeezed.stored_size < squeezed.size - 19_000
+
+
+def test_an_error_of_a_worker_is_the_error_of_the_write(
+    store: BlobStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(frame: Frame, compressor: object) -> bytes:
+        raise MemoryError("no memory for the compressor")
+
+    monkeypatch.setattr(Frame, "encode", fail)
+    for size in (10, LARGE):
+        with pytest.raises(MemoryError, match="compressor"):
+            put(store, noise(size))
+    assert files_below(root) == []
+    assert store_threads() == set()
+
+
+@pytest.mark.parametrize("startable", [0, 1])
+def test_threads_that_cannot_be_started_leave_nothing(
+    store: BlobStore, root: Path, monkeypatch: pytest.MonkeyPatch, startable: int
+) -> None:
+    """Stands in for a process at its limit of threads."""
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def limited(thread: threading.Thread) -> None:
+        if len(started) == startable:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with pytest.raises(RuntimeError, match="can't start"):
+        put(store, noise(FRAME_SIZE + 1))
+    for thread in started:
+        thread.join()
+    assert files_below(root) == []
+
+
+def test_a_write_waits_for_a_slow_tap(store: BlobStore) -> None:
+    """Back pressure: what is under way stays bounded however fast the client sends."""
+    gate, taken = threading.Semaphore(0), []
+
+    def slow(view: memoryview) -> None:
+        gate.acquire()
+        taken.append(len(view))
+
+    content = noise(40 * FRAME_SIZE)
+    sent = []
+
+    def send() -> None:
+        with store.writer(NAMESPACE, tap=slow) as writer:
+            for start in range(0, len(content), FRAME_SIZE):
+                writer.write(content[start : start + FRAME_SIZE])
+                sent.append(start)
+                ready.set()
+            writer.finish().discard()
+
+    ready = threading.Event()
+    sender = threading.Thread(target=send)
+    sender.start()
+    for _ in range(41):
+        assert len(sent) - len(taken) <= 9
+        gate.release()
+        ready.wait()
+    sender.join()
+    assert sum(taken) == len(content)
