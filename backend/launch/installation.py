@@ -42,7 +42,7 @@ def provide_master_key(settings: Settings, data: DataDirectory) -> MasterKey:
             text = base64.b64encode(os.urandom(32)).decode()
             write_private(path, text + "\n")
             key = MasterKey(key.environment, new_file=path)
-        text = path.read_text(encoding="ascii")
+        text = path.read_text(encoding="utf-8")
     try:
         parsed = parse_master_key(text)
         if settings.keyring_path.exists():
@@ -93,7 +93,7 @@ class FirstAdministrator:
     def password_to_show(self) -> str | None:
         """Return a generated password that is in use and was not shown yet."""
         try:
-            return self._in_use.read_text(encoding="ascii").strip()
+            return self._in_use.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             return None
 

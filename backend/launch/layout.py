@@ -84,7 +84,7 @@ class DataDirectory:
         """Return the password in `secrets/<name>`, made on first use (256 random bits)."""
         path = self.secrets / name
         try:
-            return path.read_text(encoding="ascii").strip()
+            return path.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             value = secrets.token_urlsafe(32)
             write_private(path, value + "\n")

