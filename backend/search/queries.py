@@ -209,7 +209,7 @@ async def users_named(session: AsyncSession, org_id: int, names: Sequence[str]) 
     matches = [
         or_(
             func.lower(User.email) == func.lower(name),
-            func.lower(User.name).contains(func.lower(name), autoescape=True),
+            User.name.icontains(name, autoescape=True),
         )
         for name in names
     ]
@@ -290,7 +290,9 @@ async def _walk(
     newest = _by_date(
         select(DocumentSearch.__table__).where(_doc.org_id == criteria.org_id), _doc, after, WALK
     ).subquery("document_search")
-    page = _hits(criteria, literal(1.0, Double), newest.c).limit(limit)
+    page = _hits(criteria, literal(1.0, Double), newest.c)
+    # The walk is in this order already; a join is free to lose it.
+    page = page.order_by(newest.c.created_at.desc(), newest.c.document_id.desc()).limit(limit)
     return _as_hits((await session.execute(page)).all())
 
 
@@ -341,7 +343,9 @@ def _hits(criteria: Criteria, score: ColumnElement[Any], of: Any = _doc) -> Sele
         of.document_id, of.created_at, score.label("score"), of.family, of.tags
     ).where(*_readable(criteria, of), *_filtered(criteria, of))
     if criteria.words:
-        statement = statement.where(of.search_vector.bool_op("@@")(_tsquery(criteria.words.tsquery)))
+        statement = statement.where(
+            of.search_vector.bool_op("@@")(_tsquery(criteria.words.tsquery))
+        )
     return statement
 
 

@@ -149,7 +149,7 @@ class Library:
 
     async def elsewhere(self) -> "Library":
         """Return the library of another organisation, in the same transaction; `back` returns here."""
-        other = await _organisation(self.session)
+        other = await new_organisation(self.session)
         return replace(self, administrator=other)
 
     async def enter(self) -> None:
@@ -157,7 +157,7 @@ class Library:
         await set_tenant(self.session, Tenant(self.org_id))
 
 
-async def _organisation(session: AsyncSession) -> Actor:
+async def new_organisation(session: AsyncSession) -> Actor:
     organisation = Organisation(name=secrets.token_hex(4))
     session.add(organisation)
     await session.flush()
@@ -177,5 +177,5 @@ async def _user(session: AsyncSession, org_id: int, role: Role, name: str) -> Ac
 @pytest.fixture
 async def library(database: Database) -> AsyncIterator[Library]:
     async with database.transaction() as session:
-        yield Library(session, await _organisation(session), count())
+        yield Library(session, await new_organisation(session), count())
         await session.rollback()

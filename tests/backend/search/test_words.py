@@ -48,7 +48,7 @@ async def texts(library: Library) -> dict[int, str]:
         ("übersicht", "german"),
         ("ubersicht", "german"),
         ("Rechnung", "german"),
-        ("groesse", ""),
+        ("groesse", "german"),
         ("größe", "german"),
         ("GRÖSSE", "german"),
         ("anbei", "german"),
@@ -156,7 +156,7 @@ async def test_tags_and_properties_are_words_too(library: Library) -> None:
         "'; DROP TABLE documents; --",
         "\\ \\' %s :name {x} & | ! <-> (",
         "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 👩‍👩‍👧 \u202e\u0007\u0301",
-        "x" * 5_000,
+        "x" * 3_900,
         "é" * 900 + " " + "日本" * 400,
         " ",
         "-" * 255,
@@ -174,7 +174,7 @@ async def test_odd_names_and_tags_do_no_harm(library: Library, name: str) -> Non
 
 
 async def test_a_text_too_long_for_the_index_is_kept_and_searched_in_part(library: Library) -> None:
-    words = [f"word{number:x}" for number in range(480_000)]
+    words = [f"word{number:x}" for number in range(520_000)]
     text = " ".join(words)
     assert len(text) > 4_800_000
     document = await library.document(await library.cabinet(), "long.txt", text)
