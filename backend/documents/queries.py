@@ -29,9 +29,9 @@ from backend.folders.models import Folder
 from backend.identity.models import User
 
 
-def readable_documents(visible: Select[int]) -> Select[Document]:
-    """Return the statement of live documents in visible folders, with what their wire shape needs."""
-    return _whole().where(Document.folder_id.in_(visible), Document.deleted_at.is_(None))
+def readable_documents(visible: ColumnElement[bool]) -> Select[Document]:
+    """Return the statement of live documents that are `visible`, with what their wire shape needs."""
+    return _whole().where(visible, Document.deleted_at.is_(None))
 
 
 def _whole() -> Select[Document]:
@@ -49,7 +49,7 @@ def _whole() -> Select[Document]:
 
 
 async def get(
-    session: AsyncSession, visible: Select[int], document_id: int
+    session: AsyncSession, visible: ColumnElement[bool], document_id: int
 ) -> Document | None:
     """Return a readable document, whole."""
     statement = readable_documents(visible).where(Document.id == document_id)
@@ -57,7 +57,7 @@ async def get(
 
 
 async def get_many(
-    session: AsyncSession, visible: Select[int], document_ids: Sequence[int]
+    session: AsyncSession, visible: ColumnElement[bool], document_ids: Sequence[int]
 ) -> Sequence[Document]:
     """Return those of the documents that are readable, whole, in no order."""
     return (
@@ -124,7 +124,7 @@ def sort_type(sort: SortBy) -> type:
 
 async def in_folder(
     session: AsyncSession,
-    visible: Select[int],
+    visible: ColumnElement[bool],
     folder_id: int,
     *,
     sort: SortBy,
@@ -156,7 +156,7 @@ def _bound(sort: SortBy, value: str | int) -> ColumnElement[Any]:
 
 async def newest(
     session: AsyncSession,
-    visible: Select[int],
+    visible: ColumnElement[bool],
     *,
     after: tuple[datetime, int] | None,
     limit: int,
@@ -257,14 +257,14 @@ async def put_blob(
 
 
 async def trashed_document(
-    session: AsyncSession, known: Select[int], document_id: int
+    session: AsyncSession, known: ColumnElement[bool], document_id: int
 ) -> Document | None:
     """Return a document that is in the trash, whole and locked."""
     await lock(session, document_id)
     return await session.scalar(
         _whole().where(
             Document.id == document_id,
-            Document.folder_id.in_(known),
+            known,
             Document.deleted_at.is_not(None),
         )
     )

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     DateTime,
-    Select,
     column,
     func,
     literal,
@@ -35,10 +35,10 @@ async def lock_tree(session: AsyncSession, org_id: int) -> None:
 
 
 async def get(
-    session: AsyncSession, visible: Select[int], folder_id: int, *, lock: bool = False
+    session: AsyncSession, visible: ColumnElement[bool], folder_id: int, *, lock: bool = False
 ) -> Folder | None:
     """Return a folder among the visible ones."""
-    statement = select(Folder).where(Folder.id == folder_id, Folder.id.in_(visible))
+    statement = select(Folder).where(Folder.id == folder_id, visible)
     if lock:
         statement = statement.with_for_update().execution_options(populate_existing=True)
     return await session.scalar(statement)
@@ -46,7 +46,7 @@ async def get(
 
 async def children(
     session: AsyncSession,
-    visible: Select[int],
+    visible: ColumnElement[bool],
     parent_id: int | None,
     *,
     after: tuple[str, int] | None,
@@ -54,9 +54,7 @@ async def children(
 ) -> Sequence[Folder]:
     """Return folders below a parent (None: cabinets) by name, from `after` (name, id) on."""
     key = func.lower(Folder.name)
-    statement = select(Folder).where(
-        Folder.parent_id.is_not_distinct_from(parent_id), Folder.id.in_(visible)
-    )
+    statement = select(Folder).where(Folder.parent_id.is_not_distinct_from(parent_id), visible)
     if after is not None:
         statement = statement.where(
             tuple_(key, Folder.id) > tuple_(func.lower(literal(after[0])), literal(after[1]))
@@ -122,10 +120,8 @@ async def trash(session: AsyncSession, folder_id: int, user_id: int) -> None:
 
 
 async def get_trashed(
-    session: AsyncSession, known: Select[int], folder_id: int
+    session: AsyncSession, known: ColumnElement[bool], folder_id: int
 ) -> Folder | None:
     """Return a folder that was itself put in the trash, locked."""
-    statement = select(Folder).where(
-        Folder.id == folder_id, Folder.deleted_at.is_not(None), Folder.id.in_(known)
-    )
+    statement = select(Folder).where(Folder.id == folder_id, Folder.deleted_at.is_not(None), known)
     return await session.scalar(statement.with_for_update())

@@ -59,7 +59,7 @@ async def list_children(
     after = None if cursor is None else decode_cursor(cursor, str, int)
     rows = await queries.children(
         session,
-        access.visible_folders(actor),
+        access.is_visible(actor, Folder.id),
         parent_id,
         after=None if after is None else (after[0], after[1]),
         limit=limit + 1,
@@ -180,7 +180,7 @@ async def get_trashed_folder(session: AsyncSession, actor: Actor, folder_id: int
     Raises:
         NotFoundError: there is none, or the actor may not know of it.
     """
-    known = access.visible_folders(actor, include_trashed=True)
+    known = access.is_visible(actor, Folder.id, include_trashed=True)
     folder = await queries.get_trashed(session, known, folder_id)
     if folder is None:
         raise NotFoundError(f"There is no folder {folder_id} in the trash.")
@@ -189,7 +189,7 @@ async def get_trashed_folder(session: AsyncSession, actor: Actor, folder_id: int
 
 async def is_live(session: AsyncSession, actor: Actor, folder_id: int) -> bool:
     """Tell whether the actor can see the folder outside the trash."""
-    return await queries.get(session, access.visible_folders(actor), folder_id) is not None
+    return await queries.get(session, access.is_visible(actor, Folder.id), folder_id) is not None
 
 
 async def require_cabinet(session: AsyncSession, actor: Actor, folder_id: int) -> Folder:
@@ -268,7 +268,7 @@ async def describe(
 async def _visible(
     session: AsyncSession, actor: Actor, folder_id: int, *, lock: bool = False
 ) -> Folder:
-    folder = await queries.get(session, access.visible_folders(actor), folder_id, lock=lock)
+    folder = await queries.get(session, access.is_visible(actor, Folder.id), folder_id, lock=lock)
     if folder is None:
         raise NotFoundError(f"There is no folder {folder_id}, or you may not see it.")
     return folder

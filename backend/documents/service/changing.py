@@ -85,7 +85,7 @@ async def restore_document(
         ParentTrashedError: its folder is in the trash: restore that first.
         DocumentNameTakenError: its name was given to another one meanwhile, and `rename` is false.
     """
-    known = access.visible_folders(actor, include_trashed=True)
+    known = access.is_visible(actor, Document.folder_id, include_trashed=True)
     document = await queries.trashed_document(session, known, document_id)
     if document is None:
         raise NotFoundError(f"There is no document {document_id} in the trash.")
@@ -144,7 +144,7 @@ async def purge_document(session: AsyncSession, actor: Actor, document_id: int) 
 
     The bytes stay in the store until the collection finds that nothing refers to them.
     """
-    known = access.visible_folders(actor, include_trashed=True)
+    known = access.is_visible(actor, Document.folder_id, include_trashed=True)
     document = await queries.trashed_document(session, known, document_id)
     if document is None:
         raise NotFoundError(f"There is no document {document_id} in the trash.")
