@@ -262,8 +262,9 @@ class EmbeddedPostgres(EmbeddedServer):
         left in the directory, nobody holds a lock.
         """
         self.wait_for_orphans()
-        for lock in ("postmaster.pid", *self.directory.glob(".s.PGSQL.*.lock")):
-            (self.directory / lock).unlink(missing_ok=True)
+        locks = (self.directory / "postmaster.pid", *self.directory.glob(".s.PGSQL.*.lock"))
+        for lock in locks:
+            lock.unlink(missing_ok=True)
 
 
 _RIGHTS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"

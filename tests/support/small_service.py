@@ -7,6 +7,7 @@ Each child is a shell that writes what happens to it into `DIRECTORY/events`.
 
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -47,11 +48,12 @@ def children(directory: Path, case: str) -> list[ChildSpec]:
     """Return the children of a case."""
     database = child(directory, "database", ready=(directory / "database.pids").exists)
     prepare = child(directory, "prepare", 'echo "$0 runs" >>events', after=("database",), task=True)
-    server = child(directory, "server", after=("prepare",))
+    hello = re.compile("says hello")
+    server = child(directory, "server", after=("prepare",), ready_line=hello)
     if case == "good":
         return [server, prepare, database]
     if case == "stubborn":
-        return [child(directory, "stubborn", STUBBORN, stop_grace=0.5)]
+        return [child(directory, "stubborn", STUBBORN, stop_grace=0.5, ready_line=hello)]
     failing = "echo preparing; echo the reason >&2; exit 3"
     return [server, database, child(directory, "prepare", failing, after=("database",), task=True)]
 
