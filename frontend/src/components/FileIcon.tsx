@@ -12,7 +12,6 @@ import {
   IconMovie,
   IconPhoto,
   IconPresentation,
-  IconServer2,
   IconTable,
 } from "@tabler/icons-react";
 import type { FolderKind } from "@/api/types";
@@ -45,10 +44,21 @@ type FolderIconProps = { kind: FolderKind; size?: number };
 export function FolderIcon({ kind, size = 18 }: FolderIconProps) {
   const style = { flexShrink: 0 };
   if (kind === "cabinet") {
-    return <IconServer2 aria-hidden size={size} stroke={1.7} color="#5b76c9" style={style} />;
+    return <CabinetGlyph size={size} />;
   }
   if (kind === "drawer") {
     return <IconArchiveFilled aria-hidden size={size} color="#8d9cc4" style={style} />;
   }
   return <IconFolderFilled aria-hidden size={size} color="#e2a93b" style={style} />;
+}
+
+/** A filing cabinet with two drawers; the icon set has none. */
+function CabinetGlyph({ size }: { size: number }) {
+  return (
+    <svg width={size} height={size} viewBox="0 0 24 24" aria-hidden style={{ flexShrink: 0 }}>
+      <rect x="4" y="2" width="16" height="9.5" rx="2" fill="#5b76c9" />
+      <rect x="4" y="12.5" width="16" height="9.5" rx="2" fill="#5b76c9" />
+      <path d="M9.5 6.5h5M9.5 17h5" stroke="#fff" strokeWidth="1.8" strokeLinecap="round" />
+    </svg>
+  );
 }

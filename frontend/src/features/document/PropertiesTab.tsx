@@ -22,6 +22,7 @@ import { ApiProblem } from "@/api/problem";
 import { folderChanged, keys, queryClient } from "@/api/queries";
 import type { Document, PropertyValue, Version } from "@/api/types";
 import { formatCount, formatDateTime, formatSize } from "@/components/format";
+import { familyOf } from "@/components/mediaFamily";
 import { notifyError } from "@/components/notify";
 import classes from "./DocumentPage.module.css";
 
@@ -286,7 +287,11 @@ function Facts({ document, version }: TabProps) {
           {t(version.scan_status === "clean" ? "scan.clean" : "scan.unscanned")}
         </Badge>
       </Fact>
-      <Fact name={t("facts.type")}>{version.media_type}</Fact>
+      <Fact name={t("facts.type")}>
+        <span title={version.media_type}>
+          {t(`family.${familyOf(version.media_type, document.name)}`)}
+        </span>
+      </Fact>
       <Fact name={t("facts.size")}>
         <span title={t("facts.bytes", { formatted: formatCount(version.size) })}>
           {formatSize(version.size)}

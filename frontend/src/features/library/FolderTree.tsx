@@ -7,7 +7,7 @@ import { useLocalStorage } from "@mantine/hooks";
 import { IconChevronRight } from "@tabler/icons-react";
 import { useInfiniteQuery, useQueries, useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { useEffect, useMemo, type KeyboardEvent } from "react";
+import { useCallback, useEffect, useMemo, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { cabinetsQuery, folderQuery, subfoldersQuery } from "@/api/queries";
 import type { Folder } from "@/api/types";
@@ -15,7 +15,14 @@ import { FolderIcon } from "@/components/FileIcon";
 import { useFolderDrop } from "./drag";
 import classes from "./FolderTree.module.css";
 
-type Branches = ReadonlyMap<number, { folders: Folder[]; more: boolean }>;
+/** The folders inside an opened folder; `more` when not all of them are listed. */
+type Branch = { folders: Folder[]; more: boolean };
+type Branches = ReadonlyMap<number, Branch>;
+
+const NONE_OPEN: readonly number[] = [];
+
+const sameMembers = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((id) => b.includes(id));
 
 type TreeModel = { nodes: TreeNodeData[]; byId: ReadonlyMap<string, Folder> };
 
@@ -47,9 +54,9 @@ export function FolderTree({ labelledBy, onPick, picked }: FolderTreeProps) {
   const navigate = useNavigate();
   const current = useParams({ strict: false }).folderId ?? null;
   const shown = onPick ? (picked ?? null) : current;
-  const [open, setOpen] = useLocalStorage<Record<string, boolean>>({
+  const [openIds, setOpenIds] = useLocalStorage<readonly number[]>({
     key: onPick ? "dms-picker-open" : "dms-tree-open",
-    defaultValue: {},
+    defaultValue: NONE_OPEN,
     getInitialValueInEffect: false,
   });
 
@@ -59,32 +66,40 @@ export function FolderTree({ labelledBy, onPick, picked }: FolderTreeProps) {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
 
-  const openIds = useMemo(
-    () =>
-      Object.entries(open)
-        .filter(([, isOpen]) => isOpen)
-        .map(([id]) => Number(id)),
-    [open],
-  );
-  const branches = useQueries({
-    queries: openIds.map((id) => subfoldersQuery(id)),
-    combine: (results) => {
-      const map = new Map<number, { folders: Folder[]; more: boolean }>();
+  // Stable, or every render would make a new map, and with it a new tree.
+  const combine = useCallback(
+    (results: readonly { data?: Branch | undefined }[]): Branches => {
+      const map = new Map<number, Branch>();
       results.forEach((result, index) => {
         const id = openIds[index];
         if (id !== undefined && result.data) map.set(id, result.data);
       });
-      return { map, loading: results.some((result) => result.isLoading) };
+      return map;
     },
-  });
+    [openIds],
+  );
+  const branches = useQueries({ queries: openIds.map((id) => subfoldersQuery(id)), combine });
 
-  useOpenAncestors(onPick ? null : current, setOpen);
+  useOpenAncestors(onPick ? null : current, setOpenIds);
 
   const model = useMemo(
-    () => buildModel(roots.data?.pages.flatMap((page) => page.items) ?? [], branches.map),
-    [roots.data, branches.map],
+    () => buildModel(roots.data?.pages.flatMap((page) => page.items) ?? [], branches),
+    [roots.data, branches],
   );
-  const tree = useTree({ expandedState: open, onExpandedStateChange: setOpen });
+  const expandedState = useMemo(
+    () => Object.fromEntries(openIds.map((id) => [String(id), true])),
+    [openIds],
+  );
+  const tree = useTree({
+    expandedState,
+    onExpandedStateChange: (state) => {
+      const next = Object.keys(state)
+        .filter((id) => state[id])
+        .map(Number);
+      // The tree reports its whole state whenever its data change, mostly what we gave it.
+      if (!sameMembers(next, openIds)) setOpenIds(next);
+    },
+  });
 
   const choose = (value: string) => {
     const folder = model.byId.get(value);
@@ -127,11 +142,11 @@ export function FolderTree({ labelledBy, onPick, picked }: FolderTreeProps) {
         if (!folder) return null;
         const { onClick: _select, ...props } = elementProps;
         return (
-          <Branch
+          <BranchRow
             folder={folder}
             expanded={expanded}
             hasChildren={hasChildren}
-            loading={expanded && hasChildren && !branches.map.has(folder.id)}
+            loading={expanded && hasChildren && !branches.has(folder.id)}
             shown={shown === folder.id}
             props={props}
             onChoose={() => choose(node.value)}
@@ -146,17 +161,17 @@ export function FolderTree({ labelledBy, onPick, picked }: FolderTreeProps) {
 /** Opens the way down to the folder being shown, without closing anything else. */
 function useOpenAncestors(
   folderId: number | null,
-  setOpen: (update: (open: Record<string, boolean>) => Record<string, boolean>) => void,
+  setOpenIds: (update: (open: readonly number[]) => readonly number[]) => void,
 ): void {
   const { data } = useQuery({ ...folderQuery(folderId ?? 0), enabled: folderId !== null });
   const way = data?.ancestors.map((one) => one.id).join(",");
   useEffect(() => {
     if (!way) return;
-    setOpen((open) => ({ ...open, ...Object.fromEntries(way.split(",").map((id) => [id, true])) }));
-  }, [way, setOpen]);
+    setOpenIds((open) => [...new Set([...open, ...way.split(",").map(Number)])]);
+  }, [way, setOpenIds]);
 }
 
-type BranchProps = {
+type BranchRowProps = {
   folder: Folder;
   expanded: boolean;
   hasChildren: boolean;
@@ -167,7 +182,7 @@ type BranchProps = {
   onToggle: () => void;
 };
 
-function Branch({
+function BranchRow({
   folder,
   expanded,
   hasChildren,
@@ -176,7 +191,7 @@ function Branch({
   props,
   onChoose,
   onToggle,
-}: BranchProps) {
+}: BranchRowProps) {
   const { over, handlers } = useFolderDrop(folder.id);
   return (
     <div

@@ -11,15 +11,21 @@ import {
   IconZoomIn,
   IconZoomOut,
 } from "@tabler/icons-react";
-import { EventBus, PDFFindController, PDFLinkService, PDFViewer } from "pdfjs-dist/legacy/web/pdf_viewer.mjs";
-import "pdfjs-dist/legacy/web/pdf_viewer.css";
 import { useEffect, useRef, useState, type KeyboardEvent, type RefObject } from "react";
 import { useTranslation } from "react-i18next";
 import { contentPath } from "@/api/calls";
 import { formatCount } from "@/components/format";
 import { ErrorState, Message } from "@/components/States";
 import { plainWords } from "@/features/search/words";
+// Before the viewer, which takes the library from a global that this sets.
 import { openPdf, pdfjs } from "./pdf";
+import {
+  EventBus,
+  PDFFindController,
+  PDFLinkService,
+  PDFViewer,
+} from "pdfjs-dist/legacy/web/pdf_viewer.mjs";
+import "pdfjs-dist/legacy/web/pdf_viewer.css";
 import type { PreviewProps } from "./Preview";
 import classes from "./PdfPreview.module.css";
 

@@ -8,6 +8,7 @@ import workerUrl from "pdfjs-dist/legacy/build/pdf.worker.min.mjs?url";
 import { apiFetchOk } from "@/api/http";
 
 pdfjs.GlobalWorkerOptions.workerSrc = workerUrl;
+(globalThis as { pdfjsLib?: typeof pdfjs }).pdfjsLib = pdfjs;
 
 const CHUNK = 256 * 1024;
 
