@@ -1,18 +1,47 @@
-"""Puts the subcommands together."""
+"""Puts the subcommands together. Each one's module is imported when it is called, and no other.
+
+Six processes of a starting service are subcommands: each would else load the whole backend first, and together they
+would need longer for that than for all the rest.
+"""
+
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from backend.cli import checks, server, up
+COMMANDS = {
+    "up": "backend.cli.up:up",
+    "prepare": "backend.cli.server:prepare",
+    "migrate": "backend.cli.server:migrate",
+    "init": "backend.cli.server:init",
+    "relay": "backend.cli.relay:relay",
+    "openapi": "backend.cli.openapi:openapi",
+    "fsck": "backend.cli.checks:fsck",
+}
+"""Where each subcommand is: its module and the function."""
+
+
+class _Subcommands(TyperGroup):
+    """The subcommands of `COMMANDS`. (Typer's own copy of Click, whose types these are, is private.)"""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Click's interface
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Click's interface
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name].partition(":")
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        single.command(cmd_name)(getattr(import_module(module), function))
+        return typer.main.get_command(single)
+
 
 app = typer.Typer(
-    name="dms",
-    help="DMS Enterprise: document management.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+    name="dms", cls=_Subcommands, no_args_is_help=True, pretty_exceptions_enable=False
 )
-app.command("up")(up.up)
-app.command("migrate")(server.migrate)
-app.command("init")(server.init)
-app.command("relay")(server.relay)
-app.command("openapi")(server.openapi)
-app.command("fsck")(checks.fsck)
+
+
+@app.callback()
+def _describe() -> None:
+    """DMS Enterprise: document management."""

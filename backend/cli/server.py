@@ -1,8 +1,7 @@
-"""What starts and prepares the parts of the service."""
+"""What must be done before the service starts: its schema, its keyring, its first administrator."""
 
 import asyncio
 import contextlib
-import json
 import secrets
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +10,10 @@ import typer
 from alembic import command
 from alembic.config import Config
 
-from backend import relay as relaying
 from backend.core.db import Database
-from backend.core.logging import configure_logging
 from backend.core.settings import get_settings
 from backend.identity.service import create_first_administrator
 from backend.launch.installation import CREATED
-from backend.main import create_app
 from storage import Keyring, KeyringExistsError
 
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -63,14 +59,7 @@ def init() -> None:
         typer.echo(f"{CREATED} {settings.admin_email}{shown}")
 
 
-def relay() -> None:
-    """Move events from the outbox to the queues and the live updates, until stopped."""
-    settings = get_settings()
-    configure_logging(settings)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(relaying.run(settings))
-
-
-def openapi() -> None:
-    """Print the OpenAPI document."""
-    typer.echo(json.dumps(create_app().openapi(), indent=2, ensure_ascii=False))
+def prepare() -> None:
+    """Do `migrate` and `init`, in one process: everything that must be done before the service starts."""
+    migrate()
+    init()

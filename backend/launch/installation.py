@@ -82,7 +82,7 @@ class FirstAdministrator:
         if self.settings.admin_password is not None:
             password = self.settings.admin_password.get_secret_value()
         else:
-            password = self.data.secret(self._proposed.name)
+            password = self.data.secret(self._proposed.name, size=12)
         return {"DMS_ADMIN_EMAIL": self.settings.admin_email, "DMS_ADMIN_PASSWORD": password}
 
     def note_line(self, line: str) -> None:

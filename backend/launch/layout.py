@@ -80,13 +80,13 @@ class DataDirectory:
         """State of the running service only; may be deleted while it is stopped."""
         return self.root / "run"
 
-    def secret(self, name: str) -> str:
-        """Return the password in `secrets/<name>`, made on first use (256 random bits)."""
+    def secret(self, name: str, *, size: int = 32) -> str:
+        """Return the password in `secrets/<name>`, made on first use out of `size` random bytes."""
         path = self.secrets / name
         try:
             return path.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
-            value = secrets.token_urlsafe(32)
+            value = secrets.token_urlsafe(size)
             write_private(path, value + "\n")
             return value
 

@@ -76,34 +76,28 @@ def children(
     cores = len(os.sched_getaffinity(0))
     child = partial(ChildSpec, directory=data.run)
     worker = partial(
-        child, environment=with_key, after=("init",), ready_line=_celery_ready(settings)
+        child, environment=with_key, after=("prepare",), ready_line=_celery_ready(settings)
     )
     return [
         *where.servers,
         child(
-            name="migrate",
-            title="Database schema",
-            command=_python("backend.cli", "migrate"),
-            environment=common | {"DMS_DATABASE_OWNER_URL": where.database_owner},
+            name="prepare",
+            title="Schema and administrator",
+            command=_python("backend.cli", "prepare"),
+            environment=with_key
+            | {"DMS_DATABASE_OWNER_URL": where.database_owner}
+            | administrator.environment,
             after=tuple(server.name for server in where.servers),
             task=True,
-            start_timeout=3600.0,  # a large installation's migration must not be cut off
-        ),
-        child(
-            name="init",
-            title="Administrator",
-            command=_python("backend.cli", "init"),
-            environment=with_key | administrator.environment,
-            after=("migrate",),
-            task=True,
             on_line=administrator.note_line,
+            start_timeout=3600.0,  # a large installation's migration must not be cut off
         ),
         child(
             name="backend",
             title="Backend",
             command=_backend(settings, workers=min(cores, MOST_BACKEND_WORKERS)),
             environment=with_key,
-            after=("init",),
+            after=("prepare",),
             ready=partial(_answers, settings),
             stop_grace=REQUESTS_MAY_TAKE + 5.0,
         ),
@@ -112,7 +106,7 @@ def children(
             title="Event relay",
             command=_python("backend.cli", "relay"),
             environment=common,
-            after=("migrate",),
+            after=("prepare",),
         ),
         worker(
             name="worker-fast",
@@ -129,7 +123,7 @@ def children(
             title="Scheduler",
             command=_scheduler(data.run / "scheduler"),
             environment=common,
-            after=("migrate",),
+            after=("prepare",),
         ),
     ]
 

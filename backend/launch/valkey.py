@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-import redis
-
 from backend.launch.errors import LaunchError
 from backend.launch.layout import DataDirectory, write_private
 from backend.launch.processes import (
@@ -121,12 +119,18 @@ class EmbeddedValkey(EmbeddedServer):
         write_private(path, text, uid=self.account.uid, gid=self.account.gid)
 
     def ready(self) -> bool:
-        """Return whether the server answers (not while it loads its data)."""
-        with redis.Redis.from_url(self.url, socket_timeout=5) as client:
-            try:
-                return bool(client.ping())
-            except redis.ConnectionError:
-                return False
+        """Return whether the server answers (not while it loads its data).
+
+        Said without redis-py, whose import would delay every start by a third of a second.
+        """
+        greeting = f"AUTH {self.data.secret('valkey')}\r\nPING\r\n".encode()
+        try:
+            with socket.create_connection((LOOPBACK, self.port), timeout=5) as connection:
+                connection.sendall(greeting)
+                with connection.makefile("rb") as answers:
+                    return [answers.readline(), answers.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
+        except OSError:
+            return False
 
 
 def _program(account: Account) -> Path:

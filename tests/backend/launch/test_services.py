@@ -42,18 +42,18 @@ def test_servers_that_are_given_are_used_instead_of_embedded_ones(tmp_path: Path
         redis_url="redis://redis.example.org/0",
     )
     assert {"postgres", "valkey"}.isdisjoint(specs)
-    assert specs["migrate"].after == ()
+    assert specs["prepare"].after == ()
     assert specs["backend"].environment["DMS_DATABASE_URL"] == OWN
     assert specs["backend"].environment["DMS_REDIS_URL"] == "redis://redis.example.org/0"
-    assert specs["migrate"].environment["DMS_DATABASE_OWNER_URL"] == OWNER
+    assert specs["prepare"].environment["DMS_DATABASE_OWNER_URL"] == OWNER
 
 
 @pytest.mark.parametrize(
     ("secret", "who"),
     [
-        ("DMS_DATABASE_OWNER_URL", {"migrate"}),
-        ("DMS_ADMIN_PASSWORD", {"init"}),
-        ("ENCRYPTION_KEY", {"init", "backend", "worker-fast", "worker-heavy"}),
+        ("DMS_DATABASE_OWNER_URL", {"prepare"}),
+        ("DMS_ADMIN_PASSWORD", {"prepare"}),
+        ("ENCRYPTION_KEY", {"prepare", "backend", "worker-fast", "worker-heavy"}),
     ],
 )
 def test_a_secret_is_told_only_to_those_who_need_it(

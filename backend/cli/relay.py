@@ -1,0 +1,16 @@
+"""`dms relay`."""
+
+import asyncio
+import contextlib
+
+from backend import relay as relaying
+from backend.core.logging import configure_logging
+from backend.core.settings import get_settings
+
+
+def relay() -> None:
+    """Move events from the outbox to the queues and the live updates, until stopped."""
+    settings = get_settings()
+    configure_logging(settings)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(relaying.run(settings))
