@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.worker.extraction.samples import write
-from worker.extraction import ExtractionResult, Limits, extract, run_bounded, shut_down
+from worker.extraction import OCR_LIMITS, ExtractionResult, Limits, extract, run_bounded, shut_down
 
 Reader = Callable[..., ExtractionResult]
 
@@ -39,6 +39,8 @@ def read_bounded(tmp_path: Path, sandbox: None) -> Reader:
 
     def read(data: bytes, name: str, *, ocr: bool = False, **limits: Any) -> ExtractionResult:
         path = write(tmp_path, "document", data)
+        # a busy test machine may take its time
+        limits = {"wall_seconds": OCR_LIMITS.wall_seconds if ocr else 120.0} | limits
         return run_bounded(path, name=name, limits=Limits(**limits), ocr=ocr)
 
     return read

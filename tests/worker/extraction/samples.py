@@ -12,12 +12,19 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import docx
+import pillow_heif
 import pptx
+import reportlab
 from PIL import Image, ImageDraw, ImageFont
 from pptx.util import Inches
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
+
+pillow_heif.register_heif_opener()
+
+_FONT = Path(reportlab.__file__).with_name("fonts") / "Vera.ttf"
+"""A real font with umlauts that comes with a package; Pillow's own has none."""
 
 CONTRACT = [
     "This agreement is made between the parties",
@@ -43,7 +50,7 @@ def scan(
     """Draw a page of A5 as a scanner would see it."""
     width, height = round(5.83 * dpi), round(8.27 * dpi)
     page = Image.new("RGB", (width, height), (250, 250, 247))
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(points * dpi / 72)
+    pen, font = ImageDraw.Draw(page), ImageFont.truetype(_FONT, points * dpi / 72)
     for number, line in enumerate(lines):
         pen.text((0.6 * dpi, (0.7 + number * 0.32) * dpi), line, (25, 25, 30), font)
     if noise:

@@ -45,13 +45,24 @@ class Line:
         return self.bottom - self.top
 
 
-def arrange(lines: Sequence[Line]) -> str:
-    """Give the page's text: lines in reading order, blocks separated by an empty line."""
+Row = list[Line]
+Block = list[Row]
+
+
+def arrange(lines: Sequence[Line]) -> list[Block]:
+    """Give the blocks of a page in reading order, each as rows from top to bottom, each row from left to right."""
     if not lines:
-        return ""
+        return []
     _level(lines)
     unit = statistics.median(line.height for line in lines)
-    return "\n\n".join(_rows(block) for block in _blocks(list(lines), max(unit, 1.0)))
+    return [_rows(block) for block in _blocks(list(lines), max(unit, 1.0))]
+
+
+def text_of(blocks: list[Block]) -> str:
+    """Give the text: parts of a row separated by a space, blocks by an empty line."""
+    return "\n\n".join(
+        "\n".join(" ".join(line.text for line in row) for row in block) for block in blocks
+    )
 
 
 def _level(lines: Sequence[Line]) -> None:
@@ -107,18 +118,19 @@ def _is_column(lines: list[Line], unit: float) -> bool:
     return len(lines) >= _COLUMN_LINES and typical >= _COLUMN_WIDTH * unit
 
 
-def _rows(block: list[Line]) -> str:
-    """Join what stands side by side into one line, left to right, and rows from top to bottom."""
-    rows: list[list[Line]] = []
-    for line in sorted(block, key=lambda line: line.top + line.bottom):
-        middle = (line.top + line.bottom) / 2
+def _rows(block: list[Line]) -> Block:
+    """Put what stands side by side into one row."""
+    rows: Block = []
+    for line in sorted(block, key=_middle):
         row = rows[-1] if rows else []
-        if row and middle - statistics.mean(
-            (other.top + other.bottom) / 2 for other in row
-        ) < _SAME_ROW * min(line.height, row[0].height):
+        if row and _middle(line) - statistics.mean(map(_middle, row)) < _SAME_ROW * min(
+            line.height, row[0].height
+        ):
             row.append(line)
         else:
             rows.append([line])
-    return "\n".join(
-        " ".join(line.text for line in sorted(row, key=lambda line: line.left)) for row in rows
-    )
+    return [sorted(row, key=lambda line: line.left) for row in rows]
+
+
+def _middle(line: Line) -> float:
+    return (line.top + line.bottom) / 2

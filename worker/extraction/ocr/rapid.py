@@ -7,7 +7,7 @@ if its boxes are tall or its widest lines read better upside down.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,19 @@ from rapidocr.ch_ppocr_rec.typings import WordInfo
 from rapidocr.main import RapidOCRError
 
 from worker.extraction.errors import OcrUnavailable
-from worker.extraction.ocr.engine import OcrPage, OcrWord, scaled
-from worker.extraction.ocr.layout import Line, arrange
+from worker.extraction.ocr.engine import Box, OcrPage, OcrWord, scaled
+from worker.extraction.ocr.layout import Line, arrange, text_of
 
 Pixels = NDArray[np.uint8]
 Corners = NDArray[np.float32]
 
 _LONGEST_SIDE = 2000
 """Pixels: larger pictures are scaled down, as the models were trained to see text; see STACK.md for what it costs."""
+_SHORTEST_SIDE = 32
+_NARROWEST = 6
+"""Times that a picture's longer side may be as long as the shorter; narrower ones are widened with white."""
+_TALLEST_PAGE = 1.5
+"""Height over width of the tallest paper."""
 _PROBES = 6
 """Lines whose scores decide which way up a page is; as many as the engine reads at once, so they cost nothing extra."""
 _SURELY_UPRIGHT = 0.9
@@ -72,15 +77,17 @@ class RapidEngine:
 
     def read(self, image: Image.Image) -> OcrPage:
         """Read a picture of any size, whichever way up it lies."""
-        scale = min(1.0, _LONGEST_SIDE / max(image.size))
-        if scale < 1.0:
-            size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-            image = image.resize(
-                size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR
-            )
-        pixels = np.asarray(image.convert("RGB"))[:, :, ::-1]
+        pages = []
+        for top, band in bands(image):
+            scale = min(1.0, _LONGEST_SIDE / max(band.size))
+            page = self._read_band(_for_the_models(band, scale), scale)
+            words = tuple(replace(word, box=_lowered(word.box, top)) for word in page.words)
+            pages.append(replace(page, words=words))
+        return _joined(pages)
+
+    def _read_band(self, pixels: Pixels, scale: float) -> OcrPage:
         try:
-            return self._read_upright(np.ascontiguousarray(pixels), scale)
+            return self._read_upright(pixels, scale)
         except MemoryError:
             raise
         except Exception as problem:  # a runtime of C++ that raises anything
@@ -120,12 +127,15 @@ class RapidEngine:
             < _LEAST_CHARACTERS
         ):
             return OcrPage("", rotation=turns * 90)
+        blocks = arrange(lines)
         words = tuple(
             _word_as_given(word, pixels.shape, turns, scale)
-            for line in lines
+            for block in blocks
+            for row in block
+            for line in row
             for word in line.words
         )
-        return OcrPage(arrange(lines), words, turns * 90)
+        return OcrPage(text_of(blocks), words, turns * 90)
 
     def _detect(self, pixels: Pixels) -> list[_Found]:
         try:
@@ -147,6 +157,55 @@ class RapidEngine:
                 result.txts, result.scores, result.word_results, strict=True
             )
         ]
+
+
+def bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Cut a picture that is much taller than wide into (top, band): scaled to one page it could not be read.
+
+    Receipts and long screenshots are such pictures. The cuts go where a row of pixels is plainest: between lines.
+    """
+    height = max(_LONGEST_SIDE, round(image.width * _TALLEST_PAGE))
+    if image.height <= height * _TALLEST_PAGE:
+        yield 0, image
+        return
+    rows = np.asarray(image.convert("L"), dtype=np.float32).std(axis=1)
+    top = 0
+    while image.height - top > height:
+        margin = top + round(height * 0.8)
+        cut = margin + int(rows[margin : top + height].argmin())
+        yield top, image.crop((0, top, image.width, cut))
+        top = cut
+    yield top, image.crop((0, top, image.width, image.height))
+
+
+def _for_the_models(image: Image.Image, scale: float) -> Pixels:
+    """Scale a picture, and widen a strip: the detector scales short sides up, a line of pixels to a gigabyte."""
+    if scale < 1.0:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(
+            size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR
+        )
+    short = max(_SHORTEST_SIDE, max(image.size) // _NARROWEST)
+    if min(image.size) < short:
+        sheet = Image.new("RGB", (max(image.width, short), max(image.height, short)), "white")
+        sheet.paste(image)
+        image = sheet
+    # the models were trained on pictures with blue first
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+
+
+def _joined(pages: list[OcrPage]) -> OcrPage:
+    """Make one page of the bands of a picture."""
+    return OcrPage(
+        text="\n".join(page.text for page in pages if page.text),
+        words=tuple(word for page in pages for word in page.words),
+        rotation=pages[0].rotation,
+    )
+
+
+def _lowered(box: Box, by: int) -> Box:
+    left, top, right, bottom = box
+    return left, top + by, right, bottom + by
 
 
 def _lies_on_its_side(found: list[_Found]) -> bool:

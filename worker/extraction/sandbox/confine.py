@@ -31,6 +31,7 @@ _LANDLOCK_CREATE_RULESET_VERSION = 1
 _LANDLOCK_RULE_PATH_BENEATH = 1
 _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
 _FILE_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
+_ABI_FILES, _ABI_TCP, _ABI_SCOPES = 1, 4, 6
 _TCP_RIGHTS = 0b11
 _SCOPES = 0b11  # abstract sockets and signals stay inside
 _CAPABILITY_VERSION_3 = 0x2008_0522
@@ -60,9 +61,12 @@ def confine() -> list[str]:
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
     _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    left_network = _leave_network()
+    landlock = _restrict_to_reading()
     locks = {
-        "network": _leave_network(),
-        "files": _restrict_files(),
+        "files": landlock >= _ABI_FILES,
+        "network": left_network or landlock >= _ABI_TCP,
+        "signals": landlock >= _ABI_SCOPES,
         "capabilities": os.geteuid() != 0 or _drop_capabilities(),
     }
     _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -113,25 +117,26 @@ def _leave_network() -> bool:
     return bool(_LIBC.unshare(flags) == 0 or _LIBC.unshare(flags | _CLONE_NEWUSER) == 0)
 
 
-def _restrict_files() -> bool:
+def _restrict_to_reading() -> int:
+    """Allow nothing but to read what is needed; give the version of Landlock that sees to it, 0 if there is none."""
     abi = _LIBC.syscall(
         _LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_CREATE_RULESET_VERSION
     )
-    if abi < 1:
-        return False
+    if abi < _ABI_FILES:
+        return 0
     rights = (1 << _FILE_RIGHTS_BY_ABI[min(abi, max(_FILE_RIGHTS_BY_ABI))]) - 1
     attributes = struct.pack("=Q", rights)
-    if abi >= 4:
+    if abi >= _ABI_TCP:
         attributes += struct.pack("=Q", _TCP_RIGHTS)
-    if abi >= 6:
+    if abi >= _ABI_SCOPES:
         attributes += struct.pack("=Q", _SCOPES)
     rules = _LIBC.syscall(_LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
     if rules < 0:
-        return False
+        return 0
     try:
         for path in _readable_paths():
             _allow_reading(rules, path)
-        return bool(_LIBC.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0) == 0)
+        return abi if _LIBC.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0) == 0 else 0
     finally:
         os.close(rules)
 

@@ -24,7 +24,7 @@ from worker.extraction.sandbox.confine import confine, limit_memory, silence
 
 _IDLE_SECONDS = 900.0
 _TRANSFER_SECONDS = 20.0
-_LARGEST_ADDRESS_SPACE = 12 << 30
+_LARGEST_ADDRESS_SPACE = 6 << 30
 _LARGEST_RESIDENT = 2 << 30
 _MOST_PAGES = 2_000
 

@@ -85,9 +85,10 @@ def shut_down() -> None:
 
 
 def confinement() -> list[str]:
-    """Give the names of the locks that hold around readers here: `network`, `files`, `capabilities`.
+    """Give the names of the locks that hold around readers here, as far as the kernel permits them.
 
-    It starts the zygote, which finds out. OSError if it cannot be started.
+    `files` (reads the system's files only, writes and executes none), `network` (none), `signals` (none to processes
+    outside), `capabilities` (none). It starts the zygote, which finds out: OSError if it cannot be started.
     """
     return _processes.locks()
 

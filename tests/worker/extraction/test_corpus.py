@@ -1,0 +1,67 @@
+"""Every file of the shared corpus ends in a state that says what became of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from worker.extraction import OCR_LIMITS, Limits, run_bounded
+
+CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
+FILES = sorted(path for path in CORPUS.glob("*") if path.is_file())
+EXPECTED = {
+    "testODTEncrypted.odt": "encrypted",
+    "testPassword4Spaces.pdf": "encrypted",
+    "print_protection.pdf": "encrypted",
+    "testHEIC_livePhoto.heic": "damaged",
+    "testMSG.msg": "unsupported",
+    "simple_lower_case.doc": "unsupported",
+    "pictures.ppt": "unsupported",
+    "bitmap-stripe.pdf": "needs_ocr",
+    "testOCR_spacing.png": "needs_ocr",
+    "testWORD_embeded.docx": "needs_ocr",
+    "bug1782564.pdf": "no_text",
+}
+PHRASES = {
+    "german-umlaut-r.pdf": "ö„üä",
+    "testArabicMisleadingCharset.html": "في قرية من القرى",
+    "testHTMLNoisyMetaEncoding_3.html": "وأعرب الاتحاد",
+    "gbk.zip": "审计压缩包文件检索测试",
+    "testTXTNonASCIIUTF8.txt": "Le renard brun rapide saute",
+    "testPopupAnnotation.pdf": "this is the note",
+    "issue12705.pdf": "מחלקה",
+    "issue15690.pdf": "Optimization of water extraction",
+    "testEXCEL_custom_props.xls": "propriétés",
+    "testWORD_numbered_list.docx": "Intervening table\tWithin cell 1",
+    "testPPT_comment.pptx": "add some content to this tps deck",
+    "testODT_svgTitleInStyledSpan.odt": "國立雲林科技大學",
+    "test-columnar.ods": "Record Number",
+    "testRFC822_x-.eml": "Julien Nioche commented",
+}
+
+
+@pytest.mark.skipif(not FILES, reason="the shared corpus is not beside this repository")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_it_ends_in_a_state_that_says_why(path: Path, sandbox: None) -> None:
+    result = run_bounded(path, name=path.name, limits=Limits(wall_seconds=30), ocr=False)
+
+    assert result.status == EXPECTED.get(path.name, result.status)
+    assert result.status != "failed", result.detail
+    assert bool(result.text) or result.status != "indexed"
+    assert bool(result.detail) or result.status in {"indexed", "needs_ocr"}
+    assert PHRASES.get(path.name, "") in result.text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FILES, reason="the shared corpus is not beside this repository")
+def test_what_waits_for_ocr_ends_with_ocr(sandbox: None) -> None:
+    seen = {}
+    for path in FILES:
+        if run_bounded(path, name=path.name, limits=Limits(), ocr=False).status == "needs_ocr":
+            seen[path.name] = run_bounded(path, name=path.name, limits=OCR_LIMITS, ocr=True)
+
+    assert {result.status for result in seen.values()} <= {"indexed", "no_text"}
+    assert seen["testOCR_spacing.png"].text == "The quick brown fox"
+    assert "declared vicinity continue supplied" in seen["testRotated+10.png"].text
+    assert "declared vicinity continue supplied" in seen["testRotated-10.png"].text
