@@ -25,6 +25,7 @@ from backend.main import create_app
 from storage import Keyring
 from tests.support.api import Api, new_user
 from tests.support.clamd import Clamd, clamd
+from tests.support.service import Service, running_service
 
 ROOT = Path(__file__).parents[1]
 
@@ -140,3 +141,22 @@ async def stranger(client: AsyncClient, database: Database) -> Api:
         session.add(elsewhere)
         await session.flush()
     return await new_user(client, database, elsewhere.id, UserRole.ADMINISTRATOR)
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterator[Service]:
+    """The whole service as a user starts it, scanning; tests that use it are marked `e2e` and run in one process."""
+    with running_service(
+        tmp_path_factory.mktemp("service"),
+        DMS_CLAMD_SOCKET=str(scanner.socket),
+        DMS_SCAN="required",
+    ) as started:
+        yield started
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one started service in one process, and say that they are end to end."""
+    for item in items:
+        if "service" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.xdist_group("service"))

@@ -14,6 +14,9 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
 
+# One line per request and per task comes from our own code, with the request id.
+_CHATTY = ("uvicorn.access", "celery.worker.strategy", "celery.app.trace", "celery.beat", "httpx")
+
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
@@ -68,5 +71,5 @@ def configure_logging(settings: Settings) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    # One line per request comes from our own middleware, with the request id.
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)

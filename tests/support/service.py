@@ -1,0 +1,166 @@
+"""The whole service, started as a user starts it: `dms up`."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).parents[2]
+START_MAY_TAKE = 180.0
+
+
+def wait_until(condition: Callable[[], object], *, seconds: float, what: str) -> None:
+    """Wait for a condition, looking ten times a second."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not so: {what}"
+        time.sleep(0.1)
+
+
+@dataclass
+class Service:
+    """A running service."""
+
+    data_dir: Path
+    environment: dict[str, str]
+    port: int = 0
+    admin_email: str = "admin@example.org"
+    admin_password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    process: subprocess.Popen[bytes] | None = None
+    clients: list[httpx.Client] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.port = self.port or _free_port()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self.data_dir / "up.log").read_text(errors="replace")
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a `dms` subcommand against this service's data."""
+        return subprocess.run(
+            [sys.executable, "-m", "backend.cli", *arguments],
+            env={**self._environment(), **self._addresses()},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    def start(self) -> None:
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with (self.data_dir / "up.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "backend.cli", "up"],
+                env=self._environment(),
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        def ready() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, self.log
+            return "Ready after" in self.log and self.is_ready()
+
+        try:
+            wait_until(ready, seconds=START_MAY_TAKE, what="the service is ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log[-5_000:]}") from error
+
+    def is_ready(self) -> bool:
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        return False
+
+    def stop(self) -> None:
+        for client in self.clients:
+            client.close()
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(90)
+
+    def processes(self, *words: str) -> list[psutil.Process]:
+        """Return the service's processes whose command line has all these words."""
+        assert self.process is not None
+        found = []
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                line = " ".join(process.cmdline())
+                if all(word in line for word in words):
+                    found.append(process)
+        return found
+
+    def backends(self) -> list[psutil.Process]:
+        """Return the backend's processes: uvicorn, and the workers it started."""
+        [master] = self.processes("uvicorn", "backend.main")
+        return [master, *master.children(recursive=True)]
+
+    def login(self) -> httpx.Client:
+        """Return a client that the administrator has signed in with; paths are below /api/v1.
+
+        It is closed when the service is stopped.
+        """
+        client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=120)
+        self.clients.append(client)
+        answer = client.post(
+            "/auth/login", json={"email": self.admin_email, "password": self.admin_password}
+        )
+        assert answer.status_code == 200, answer.text
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        return client
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("DMS_")}
+        return {
+            **kept,
+            "DMS_DATA_DIR": str(self.data_dir),
+            "DMS_PORT": str(self.port),
+            "DMS_ADMIN_EMAIL": self.admin_email,
+            "DMS_ADMIN_PASSWORD": self.admin_password,
+            "PYTHONUNBUFFERED": "1",
+            **self.environment,
+        }
+
+    def _addresses(self) -> dict[str, str]:
+        """What the supervisor tells the children, for commands run beside them."""
+        [backend] = self.processes("uvicorn", "backend.main")
+        told = backend.environ()
+        names = ("DMS_DATABASE_URL", "DMS_REDIS_URL", "ENCRYPTION_KEY", "ENCRYPTION_KEY_FILE")
+        return {name: told[name] for name in names if name in told}
+
+
+@contextmanager
+def running_service(data_dir: Path, **environment: str) -> Iterator[Service]:
+    """Run the service while the block runs."""
+    service = Service(data_dir, environment)
+    service.start()
+    try:
+        yield service
+    finally:
+        service.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
