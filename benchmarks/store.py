@@ -1,7 +1,7 @@
 """The store against the C calls it is made of, restic and borg: writing, reading, small files.
 
 Run ``python benchmarks/store.py``; ``--help`` tells the options. Every contestant reads the same
-input file and writes to the same disk; each run is a fresh process and a fresh store, synced before.
+input file and writes to the same disk; each run is a fresh process and a fresh store.
 Ours and the single thread use zstd 3; restic compresses by its default, borg is told ``zstd,3``.
 """
 
@@ -79,13 +79,17 @@ def make_inputs(folder: Path, size: int) -> dict[str, Path]:
     paths = {kind: folder / f"{kind}-{blocks}" for kind in TARGETS}
     if not all(path.exists() and path.stat().st_size == blocks * BLOCK for path in paths.values()):
         noise = random.Random(11)
-        with paths["text"].open("wb") as text, paths["mixed"].open("wb") as mixed:
-            with paths["incompressible"].open("wb") as incompressible:
-                for number, block in enumerate(text_blocks(blocks)):
-                    raw = noise.randbytes(BLOCK)
-                    text.write(block)
-                    incompressible.write(raw)
-                    mixed.write(raw if number // 4 % 2 else block)
+        with (
+            paths["text"].open("wb") as text,
+            paths["incompressible"].open("wb") as incompressible,
+            paths["mixed"].open("wb") as mixed,
+        ):
+            for number, block in enumerate(text_blocks(blocks)):
+                raw = noise.randbytes(BLOCK)
+                text.write(block)
+                incompressible.write(raw)
+                mixed.write(raw if number // 4 % 2 else block)
+        os.sync()  # or the first contestant would wait for the disk to take the input
     return paths
 
 
@@ -251,7 +255,8 @@ def write_restic(source: Path, folder: Path) -> dict[str, float]:
 def write_borg(source: Path, folder: Path) -> dict[str, float]:
     environment = {**os.environ, "BORG_PASSPHRASE": "bench", "BORG_BASE_DIR": str(folder)}
     repository = str(folder / "r")
-    subprocess.run(["borg", "init", "-e", "repokey", repository], env=environment, check=True)
+    init = ["borg", "--error", "init", "-e", "repokey", repository]
+    subprocess.run(init, env=environment, check=True, capture_output=True)
     create = ["borg", "create", "-C", "zstd,3", f"{repository}::a", str(source)]
     return vars(cost_of(lambda: subprocess.run(create, env=environment, check=True)))
 
@@ -273,8 +278,7 @@ CONTESTANTS: dict[str, Callable[[Path, Path], dict[str, float]]] = {
 
 
 def run(name: str, source: Path, folder: Path) -> dict[str, float]:
-    """One contestant in a process of its own, on a disk that has nothing left to write."""
-    os.sync()
+    """One contestant in a process of its own."""
     command = [sys.executable, __file__, "--contestant", name, str(source), str(folder)]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     return {key: float(value) for key, value in json.loads(answer).items()}
