@@ -21,6 +21,7 @@ class MetricsMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -38,6 +39,15 @@ class MetricsMiddleware:
             await self._app(scope, receive, count)
         finally:
             IN_PROGRESS.dec()
-            route = getattr(scope.get("route"), "path", "other")
+            route = _template(scope)
             REQUESTS.labels(scope["method"], route, str(status)).inc()
             DURATION.labels(scope["method"], route).observe(time.perf_counter() - started)
+
+
+def _template(scope: Scope) -> str:
+    """Return the path with the names of its parameters in place of their values."""
+    if "route" not in scope:
+        return "other"
+    names = {str(value): name for name, value in reversed(scope["path_params"].items())}
+    parts = [f"{{{names[part]}}}" if part in names else part for part in scope["path"].split("/")]
+    return "/".join(parts)
