@@ -57,7 +57,10 @@ _SIMILAR = "0.5"
 _SHORTEST_FUZZY = 3
 _MAX_FACET_VALUES = 20
 _RANK_BY_LENGTH = 1  # ts_rank: divide by 1 + the logarithm of the document's length
-_HEADLINE = "StartSel=\u0002, StopSel=\u0003, MaxFragments=2, MinWords=8, MaxWords=24, FragmentDelimiter= … "
+_HEADLINE = (
+    "StartSel=\u0002, StopSel=\u0003, FragmentDelimiter= … , "
+    "MaxFragments=2, MinWords=8, MaxWords=24, ShortWord=0"
+)
 
 _doc = DocumentSearch.__table__.c
 
@@ -67,6 +70,8 @@ class Words:
     """The words of a query, ready to be compared: folded, stemmed, and spelled for trigrams."""
 
     tsquery: str = ""
+    ranking: str = ""
+    """`tsquery` without what it excludes: ts_rank takes an excluded word for one that is missing."""
     certain: str = ""
     """The part of `tsquery` that holds for merely similar names too."""
     similar: tuple[str, ...] = ()
@@ -134,17 +139,19 @@ async def compile_words(session: AsyncSession, org_id: int, parsed: ParsedQuery)
         return Words()
     fuzzy = _fuzzy(parsed)
     certain = [term for term in parsed.terms if term not in fuzzy]
+    wanted = [[term for term in terms if not term.is_excluded] for terms in parsed.alternatives]
     row = (
         await session.execute(
             select(
                 cast(_any(org_id, parsed.alternatives), Text),
+                cast(_any(org_id, wanted), Text),
                 cast(_all(org_id, certain), Text),
                 *(func.dms_search_name_key(term.words) for term in fuzzy),
                 func.set_config("pg_trgm.word_similarity_threshold", _SIMILAR, true()),
             )
         )
     ).one()
-    return Words(row[0], row[1], tuple(key for key in row[2 : 2 + len(fuzzy)] if key))
+    return Words(row[0], row[1], row[2], tuple(key for key in row[3 : 3 + len(fuzzy)] if key))
 
 
 def _fuzzy(parsed: ParsedQuery) -> list[Term]:
@@ -234,7 +241,7 @@ async def by_relevance(
     limit: int,
 ) -> Outcome:
     """Return a page of matches by score and id, from `after` on; without `after`, with totals and facets."""
-    rank = func.ts_rank(_doc.search_vector, _tsquery(criteria.words.tsquery), _RANK_BY_LENGTH)
+    rank = func.ts_rank(_doc.search_vector, _tsquery(criteria.words.ranking), _RANK_BY_LENGTH)
     score = cast(1 + rank, Double) if criteria.words else literal(1.0, Double)
     found = _found(criteria, _hits(criteria, score).cte("hits"))
     key = tuple_(found.c.score, found.c.document_id)
@@ -516,7 +523,7 @@ async def excerpts(
 
     It is the text's beginning where only the name matches, and nothing where there is no text.
     """
-    query = _tsquery(criteria.words.tsquery)
+    query = _tsquery(criteria.words.ranking)
     configuration = cast(func.dms_search_configuration(VersionText.language), REGCONFIG)
     source = func.dms_search_excerptable(VersionText.text, SNIPPET_SOURCE)
     headline = func.ts_headline(configuration, source, query, _HEADLINE)

@@ -68,12 +68,13 @@ async def search(session: AsyncSession, actor: Actor, query: SearchQuery) -> Sea
         InvalidQueryError: a filter in the query has a value it cannot take.
         InvalidCursorError: the cursor belongs to another search.
     """
-    criteria = await _criteria(session, actor, query, parse(query.q))
+    parsed = parse(_storable(query.q))
+    # Without words all scores are the same.
+    sort = query.sort if parsed.terms else Sort.NEWEST
+    place = _place(query.cursor, sort)
+    criteria = await _criteria(session, actor, query, parsed)
     if criteria is None:
         return _result(Outcome([]), [], None)
-    # Without words all scores are the same.
-    sort = query.sort if criteria.words else Sort.NEWEST
-    place = _place(query.cursor, sort)
     outcome = await _run(session, criteria, sort, place, limit=query.limit + 1)
     if place is not None:
         outcome = replace(outcome, total=place.total, total_is_estimate=place.total_is_estimate)
@@ -87,7 +88,7 @@ async def suggest(
     session: AsyncSession, actor: Actor, text: str, *, limit: int = 10
 ) -> list[Suggestion]:
     """Return the documents whose names resemble what is being typed, best first; none below two characters."""
-    words = text.strip()
+    words = _storable(text).strip()
     keys = await access.visible_keys(session, actor)
     if len(words) < _SHORTEST_SUGGESTED or not keys:
         return []
@@ -125,8 +126,7 @@ async def index_text(
         {
             "org_id": org_id,
             "version_id": version_id,
-            # PostgreSQL's text holds neither U+0000 nor half a surrogate pair.
-            "text": text.replace("\x00", " ").encode("utf-8", "replace").decode(),
+            "text": _storable(text),
             "language": language,
             "engine": engine,
             "page_count": page_count,
@@ -163,6 +163,11 @@ async def read_text(
     )
 
 
+def _storable(text: str) -> str:
+    """Return a text without what PostgreSQL's cannot hold: U+0000, and halves of surrogate pairs."""
+    return text.replace("\x00", " ").encode("utf-8", "replace").decode()
+
+
 async def _criteria(
     session: AsyncSession, actor: Actor, query: SearchQuery, parsed: ParsedQuery
 ) -> Criteria | None:
@@ -187,7 +192,7 @@ async def _criteria(
         not_families=set(filters.family.but),
         owners=owners,
         not_owners=await _owners(session, actor, filters.owner.but) or set(),
-        tags=(*query.tags, *filters.tags),
+        tags=(*map(_storable, query.tags), *filters.tags),
         without_tags=filters.without_tags,
         created_from=max(filter(None, (query.created_after, filters.created_from)), default=None),
         created_before=min(

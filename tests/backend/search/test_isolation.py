@@ -100,7 +100,7 @@ async def test_keys_of_another_organisation_open_nothing(library: Library) -> No
     other = await library.elsewhere()
     theirs = await other.cabinet()
     await other.document(theirs, "Secret theirs.pdf", "secret")
-    words = queries.Words("'secret'", "", ("secret",))
+    words = queries.Words("'secret'", "'secret'", "", ("secret",))
     criteria = queries.Criteria(library.org_id, [theirs], words)
     session = library.session
     assert (await queries.by_relevance(session, criteria, after=None, limit=9)).hits == []

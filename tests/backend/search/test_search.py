@@ -94,6 +94,14 @@ async def test_pages_have_no_gaps_and_no_repeats_where_scores_tie(
     assert [len(page) for page in pages] == [5, 5, 5, 5, 1]
 
 
+async def test_what_is_excluded_does_not_spoil_the_order(library: Library) -> None:
+    cabinet = await library.cabinet()
+    often = await library.document(cabinet, text="apple " * 9)
+    once = await library.document(cabinet, text="apple " + "pear " * 8)
+    for query in ("apple", "apple -plum", "apple or -apple"):
+        assert await library.find(query) == [often, once], query
+
+
 async def test_newest_first(library: Library) -> None:
     cabinet = await library.cabinet()
     made = [await library.document(cabinet, text="words") for _ in range(4)]
