@@ -297,18 +297,26 @@ SELECT ('''' || replace(replace(dms_search_tag(tag), '\', '\\'), '''', '''''') |
 $$
 """
 
-# The beginning of a text as snippets are cut from it: readable, yet parsed into the words dms_search_fold makes. Around
-# what is no letter or digit, U+0001 keeps the parser from seeing file names and the like; it is taken out of the
-# snippet. Control characters of the text itself go: U+0002 and U+0003 mark the hits.
+# The beginning of a text as snippets are cut from it: readable, yet parsed into the words dms_search_fold makes. U+0001
+# around what is no letter or digit keeps the parser from seeing file names and the like; it is taken out of the
+# snippet. In ASCII it is needed only where such a character touches the next word. Control characters of the text
+# itself go: U+0002 and U+0003 mark the hits.
 EXCERPTABLE = r"""
 CREATE FUNCTION dms_search_excerptable(body text, size integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT AS $$
-SELECT regexp_replace(
+SELECT CASE WHEN octet_length(start) = length(start) THEN
     regexp_replace(
-        normalize(left(body, size), NFKC),
-        '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f\u00ad\u200b-\u200f\u2060\ufeff]', '', 'g'),
-    '([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|[^[:alnum:][:space:]])',
-    E'\x01\\1\x01', 'g')
+        regexp_replace(start, '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f]', '', 'g'),
+        '([^a-zA-Z0-9\s])(?=[a-zA-Z0-9])', E'\\1\x01', 'g')
+ELSE
+    regexp_replace(
+        regexp_replace(
+            CASE WHEN start IS NFKC NORMALIZED THEN start ELSE normalize(start, NFKC) END,
+            '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f\u00ad\u200b-\u200f\u2060\ufeff]', '', 'g'),
+        '([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|[^[:alnum:][:space:]])',
+        E'\x01\\1\x01', 'g')
+END
+FROM (SELECT left(body, size) AS start) AS beginning
 $$
 """
 
