@@ -96,6 +96,7 @@ _OLE_BY_EXTENSION = {DOC, XLS, PPT, MSG}
 _ZIP_ENTRY = b"PK\x03\x04"
 _ZIP_MAGIC = (_ZIP_ENTRY, b"PK\x05\x06")
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1b\b"))
 _PDF_SLACK = 1024  # Acrobat looks for %PDF- in the first kilobyte (ISO 32000-1, annex H, note 13)
 
 _HTML_START = re.compile(
@@ -252,7 +253,7 @@ def looks_like_text(head: bytes) -> bool:
         return True
     if b"\0" in head:
         return utf16_without_bom(head) is not None
-    controls = sum(byte < 32 and byte not in b"\t\n\r\f\x1b\b" for byte in head)
+    controls = len(head) - len(head.translate(None, _CONTROLS))
     return controls * 50 <= len(head)
 
 

@@ -62,7 +62,7 @@ _BLANKS = re.compile(r"[ \t\u2000-\u200a\u3000]{2,}")
 _BLANK_LINES = re.compile(r" *\n[ \n]*\n")
 _LINE_EDGES = re.compile(r" *\n *")
 
-_LANGUAGE_SAMPLE = 4_000
+_LANGUAGE_SAMPLE = 2_000
 _LANGUAGE_MINIMUM = 25
 """Letters below which a guess is a coin toss."""
 _LANGUAGE_CONFIDENCE = 0.9

@@ -6,6 +6,7 @@ pypdf reads form fields, and whole files that pdfium refuses.
 from __future__ import annotations
 
 import io
+import logging
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from worker.extraction.pictures import is_affordable, read_picture
 from worker.extraction.reading import Content, Context, Enough, Source
 
 MEDIA_TYPES = ("application/pdf",)
+
+logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it comments on every broken file
 
 _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 _RENDER_SIDE = 2000

@@ -84,7 +84,8 @@ def _read_sheet(
 
 def _lines(rows: Iterator[list[Cell]]) -> Iterator[str]:
     for row in rows:
-        yield "\t".join(_shown(cell) for cell in row if cell != "")
+        # most cells are text: it goes by without a call
+        yield "\t".join([cell if type(cell) is str else _shown(cell) for cell in row if cell != ""])
 
 
 def _shown(cell: Cell) -> str:
