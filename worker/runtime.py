@@ -51,4 +51,4 @@ class Runtime:
         self._runner.run(self.database.close())
         self._runner.close()
         self.content.close()
-        type(self)._current = None
+        Runtime._current = None

@@ -98,24 +98,28 @@ class Content:
             StorageFullError: the disk is full.
         """
         writer = self.store.writer(namespace)
+        finished = False
         try:
             async with self.scanner.stream() as scan:
-                head = await self._pass(chunks, writer, scan)
-                pending, verdict = await asyncio.gather(self.run(writer.finish), scan.verdict())
+                head, tail = await self._pass(chunks, writer, scan)
+                pending, verdict = await asyncio.gather(
+                    self.run(_finish, writer, tail), _end(scan, tail)
+                )
+            finished = True
             return await self._publish(pending, verdict, head)
         except StoreFullError as error:
             raise StorageFullError(
                 "The storage has no room for this file. Nothing of it was kept; ask an administrator for space."
             ) from error
         finally:
-            # Does nothing to what was finished; gives up what was not, however far it came.
-            await asyncio.shield(self.run(writer.abort))
+            if not finished:
+                await asyncio.shield(self.run(writer.abort))
 
     async def _pass(
         self, chunks: AsyncIterator[bytes], writer: BlobWriter, scan: ScanStream
-    ) -> bytes:
-        """Move every chunk to the store and, beside it, to the scanner; return the first bytes."""
-        head = b""
+    ) -> tuple[bytes, bytes]:
+        """Move whole frames to the store and, beside it, to the scanner; return the first bytes and the rest."""
+        head = tail = b""
         size = 0
         async for frame in _coalesce(chunks):
             size += len(frame)
@@ -125,8 +129,11 @@ class Content:
                     limit=self.max_size,
                 )
             head = head or frame[:HEAD_SIZE]
-            await asyncio.gather(self.run(writer.write, frame), scan.send(frame))
-        return head
+            if len(frame) < FRAME_SIZE:
+                tail = frame
+            else:
+                await asyncio.gather(self.run(writer.write, frame), scan.send(frame))
+        return head, tail
 
     async def _publish(self, pending: PendingBlob, verdict: Verdict, head: bytes) -> Received:
         try:
@@ -180,13 +187,18 @@ class Outgoing:
         self._reader = reader
         self.size = reader.size
 
-    async def chunks(self, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+    async def chunks(
+        self, offset: int = 0, length: int | None = None, *, check_digest: bool = True
+    ) -> AsyncIterator[bytes]:
         """Yield `length` bytes from `offset` on, authenticated frame by frame.
+
+        The seals of the frames and of the index prove every byte, its place and the end. The digest of the whole, which
+        costs as much again, finds only what was wrong before it was sealed.
 
         Raises:
             ContentDamagedError: the next frame is not what was written; what was yielded before is.
         """
-        frames = self._reader.iter(offset, length)
+        frames = self._reader.iter(offset, length, check_digest=check_digest)
         while True:
             try:
                 frame = await self._content.run(next, frames, None)
@@ -206,6 +218,18 @@ def _damaged(error: StoreError, digest: bytes) -> ContentDamagedError:
         f"This content {lost} the storage. Tell an administrator: `dms fsck` names the damage.",
         sha256=digest.hex(),
     )
+
+
+def _finish(writer: BlobWriter, tail: bytes) -> PendingBlob:
+    """Write the rest and finish; a small file crosses to a thread once."""
+    if tail:
+        writer.write(tail)
+    return writer.finish()
+
+
+async def _end(scan: ScanStream, tail: bytes) -> Verdict:
+    await scan.send(tail)
+    return await scan.verdict()
 
 
 async def _coalesce(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""From a version's content to searchable text: `indexing.process` first, `indexing.ocr` where the text is in pictures."""
+"""From a version's content to searchable text: `process` first, `ocr` where the text is in pictures."""
 
 import asyncio
 import shutil
@@ -71,7 +71,7 @@ async def _index(runtime: Runtime, org_id: int, version_id: int, *, ocr: bool) -
             session,
             version_id,
             status=IndexStatus(result.status),
-            detail=result.detail,
+            detail=result.detail or None,
             page_count=result.page_count,
         )
         if known and result.text:
