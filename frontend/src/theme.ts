@@ -76,7 +76,10 @@ export const theme = createTheme({
     Badge: Badge.extend({ defaultProps: { variant: "light", size: "sm", tt: "none", fw: 550 } }),
     Button: Button.extend({ defaultProps: { size: "xs" } }),
     Menu: Menu.extend({ defaultProps: { shadow: "md", position: "bottom-end" } }),
-    Modal: Modal.extend({ defaultProps: { centered: true, overlayProps: { blur: 1 } } }),
+    Modal: Modal.extend({
+      defaultProps: { centered: true, overlayProps: { blur: 1 } },
+      styles: { title: { fontWeight: 620, fontSize: "1rem" } },
+    }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 350, withArrow: true } }),
   },
 });
@@ -85,6 +88,7 @@ export const theme = createTheme({
 export const cssVariables: CSSVariablesResolver = () => ({
   variables: { "--app-header": "3rem", "--app-row": "2.25rem" },
   light: {
+    "--app-warning": "#fff6dc",
     "--mantine-color-body": "#ffffff",
     "--mantine-color-dimmed": "#5b6577",
     "--mantine-color-placeholder": "#6b7486",
@@ -101,6 +105,10 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--app-paper": "#e9ecf2",
   },
   dark: {
+    "--app-warning": "#2e2710",
+    "--mantine-color-gray-light": "#262d3b",
+    "--mantine-color-gray-light-hover": "#2f3747",
+    "--mantine-color-gray-light-color": "#c4cad6",
     "--mantine-color-body": "#141821",
     "--mantine-color-dimmed": "#98a1b3",
     "--mantine-color-placeholder": "#8791a5",

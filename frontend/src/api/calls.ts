@@ -84,7 +84,12 @@ export const updateUser = (id: number, change: UserChange) =>
 export const listCabinets = (cursor?: string) =>
   get<Page<Folder>>("/folders", { limit: PAGE_SIZE, cursor });
 export const getFolder = (id: number) => get<Folder>(`/folders/${id}`);
-export type ChildrenQuery = { sort?: SortField; order?: SortOrder; limit?: number; cursor?: string };
+export type ChildrenQuery = {
+  sort?: SortField;
+  order?: SortOrder;
+  limit?: number;
+  cursor?: string;
+};
 export const listChildren = (id: number, query: ChildrenQuery = {}) =>
   get<Children>(`/folders/${id}/children`, { limit: PAGE_SIZE, ...query });
 export const createFolder = (name: string, parent_id: number | null, kind?: FolderKind) =>

@@ -72,10 +72,7 @@ function received({ event, data }: LiveEvent): void {
 
 /** Connects events and gaps to the cache; returns what undoes it. */
 export function keepCacheLive(): () => void {
-  const stops = [
-    live.onEvent(received),
-    live.onGap(() => void queryClient.invalidateQueries()),
-  ];
+  const stops = [live.onEvent(received), live.onGap(() => void queryClient.invalidateQueries())];
   return () => {
     for (const stop of stops) stop();
   };

@@ -21,7 +21,10 @@ export function ScanBanner() {
       withCloseButton={!refused}
       closeButtonLabel={t("common.dismiss")}
       onClose={() => setDismissed(data.scan.state)}
-      styles={{ message: { color: "var(--mantine-color-text)" } }}
+      styles={{
+        root: refused ? {} : { background: "var(--app-warning)" },
+        message: { color: "var(--mantine-color-text)" },
+      }}
     >
       {refused ? t("scan.refused") : t(`scan.${data.scan.state}`)}
     </Alert>

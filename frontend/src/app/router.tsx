@@ -17,9 +17,7 @@ import { Shell } from "./Shell";
 
 function NotFound() {
   const { t } = useTranslation();
-  return (
-    <Message icon={IconError404} title={t("notFound.title")} text={t("notFound.text")} />
-  );
+  return <Message icon={IconError404} title={t("notFound.title")} text={t("notFound.text")} />;
 }
 
 function RouteError({ error, reset }: { error: unknown; reset: () => void }) {
@@ -52,7 +50,7 @@ const appRoute = createRoute({
       const target = location.href === "/" ? {} : { redirect: location.href };
       throw redirect({ to: "/login", search: target });
     }
-    await queryClient.ensureQueryData(meQuery);
+    await queryClient.query({ ...meQuery, staleTime: "static" });
   },
   component: Shell,
 });

@@ -18,17 +18,17 @@ import type { FolderKind } from "@/api/types";
 import { familyOf, type Family } from "./mediaFamily";
 
 const GLYPHS: Record<Family, readonly [typeof IconFile, string]> = {
-  pdf: [IconFileTypePdf, "#d6393f"],
-  document: [IconFileTypography, "#3a6fd8"],
-  spreadsheet: [IconTable, "#1f9254"],
-  presentation: [IconPresentation, "#d9711c"],
-  image: [IconPhoto, "#9050d6"],
-  text: [IconFileText, "#64748b"],
-  email: [IconMail, "#0e8aa8"],
-  archive: [IconArchive, "#9a7b1c"],
-  audio: [IconFileMusic, "#c0408f"],
-  video: [IconMovie, "#c0408f"],
-  other: [IconFile, "#64748b"],
+  pdf: [IconFileTypePdf, "light-dark(#d6393f, #f0767b)"],
+  document: [IconFileTypography, "light-dark(#3a6fd8, #78a2f5)"],
+  spreadsheet: [IconTable, "light-dark(#1f9254, #4fc489)"],
+  presentation: [IconPresentation, "light-dark(#d9711c, #f09a55)"],
+  image: [IconPhoto, "light-dark(#9050d6, #b98af0)"],
+  text: [IconFileText, "light-dark(#64748b, #98a6bd)"],
+  email: [IconMail, "light-dark(#0e8aa8, #4bb8d3)"],
+  archive: [IconArchive, "light-dark(#9a7b1c, #cdae4f)"],
+  audio: [IconFileMusic, "light-dark(#c0408f, #e078b6)"],
+  video: [IconMovie, "light-dark(#c0408f, #e078b6)"],
+  other: [IconFile, "light-dark(#64748b, #98a6bd)"],
 };
 
 type DocumentIconProps = { name: string; mediaType?: string; size?: number };

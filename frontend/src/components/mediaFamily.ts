@@ -16,26 +16,24 @@ export const FAMILIES = [
 
 export type Family = (typeof FAMILIES)[number];
 
-const BY_EXTENSION: Record<string, Family> = {
+const EXTENSIONS: Partial<Record<Family, string>> = {
   pdf: "pdf",
-  doc: "document",
-  docx: "document",
-  odt: "document",
-  rtf: "document",
-  xls: "spreadsheet",
-  xlsx: "spreadsheet",
-  ods: "spreadsheet",
-  csv: "spreadsheet",
-  ppt: "presentation",
-  pptx: "presentation",
-  odp: "presentation",
-  eml: "email",
-  msg: "email",
-  zip: "archive",
-  tar: "archive",
-  gz: "archive",
-  "7z": "archive",
+  document: "doc docx odt rtf pages",
+  spreadsheet: "xls xlsx ods csv numbers",
+  presentation: "ppt pptx odp key",
+  image: "png jpg jpeg gif webp avif bmp svg tif tiff heic",
+  text: "txt md log json xml yaml yml html htm",
+  email: "eml msg",
+  archive: "zip tar gz 7z rar",
+  audio: "mp3 wav ogg m4a flac",
+  video: "mp4 webm mov mkv avi",
 };
+
+const BY_EXTENSION = new Map(
+  Object.entries(EXTENSIONS).flatMap(([family, extensions]) =>
+    extensions.split(" ").map((extension) => [extension, family as Family] as const),
+  ),
+);
 
 const BY_WORD: readonly (readonly [RegExp, Family])[] = [
   [/pdf/, "pdf"],
@@ -52,7 +50,7 @@ const BY_WORD: readonly (readonly [RegExp, Family])[] = [
 
 export function familyOf(mediaType: string, name = ""): Family {
   const extension = name.slice(name.lastIndexOf(".") + 1).toLowerCase();
-  const known = BY_EXTENSION[extension];
+  const known = BY_EXTENSION.get(extension);
   if (known) return known;
   return BY_WORD.find(([pattern]) => pattern.test(mediaType))?.[1] ?? "other";
 }

@@ -283,7 +283,8 @@ export const en = {
     broken: "This file cannot be shown",
     brokenText: "It seems damaged. Downloading gives you exactly what was uploaded.",
     enlarge: "Show in full size",
-    extractedNote: "The text of this document, without its layout. Download it to see the original.",
+    extractedNote:
+      "The text of this document, without its layout. Download it to see the original.",
     find: "Find in document",
     fit: "Fit to the window",
     fitWidth: "Fit width",

@@ -14,9 +14,16 @@ import {
 } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import { modals } from "@mantine/modals";
-import { IconDots, IconKey, IconLock, IconUserCheck, IconUserOff, IconUserPlus } from "@tabler/icons-react";
+import {
+  IconDots,
+  IconKey,
+  IconLock,
+  IconUserCheck,
+  IconUserOff,
+  IconUserPlus,
+} from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
-import { useState, type FormEvent } from "react";
+import { useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { createUser, updateUser, type UserChange } from "@/api/calls";
 import { queryClient, usersQuery } from "@/api/queries";
@@ -56,7 +63,9 @@ export function UsersPage() {
   useDocumentTitle(`${t("nav.users")} · ${t("app.name")}`);
   const { isAdministrator } = useMe();
   if (!isAdministrator) {
-    return <Message icon={IconLock} title={t("users.forbiddenTitle")} text={t("users.forbiddenText")} />;
+    return (
+      <Message icon={IconLock} title={t("users.forbiddenTitle")} text={t("users.forbiddenText")} />
+    );
   }
   return <UsersList />;
 }
@@ -117,7 +126,11 @@ function UserRow({ user }: { user: User }) {
           {user.email}
         </Text>
       </div>
-      {!user.is_active && <Badge color="gray">{t("users.inactive")}</Badge>}
+      {!user.is_active && (
+        <Badge color="gray" visibleFrom="xs">
+          {t("users.inactive")}
+        </Badge>
+      )}
       <Text size="xs" c="dimmed" visibleFrom="md" w={130}>
         {t("users.since")} <When at={user.created_at} />
       </Text>
@@ -185,7 +198,7 @@ function NewUserForm({ onDone }: { onDone: () => void }) {
       onDone();
     },
   });
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     create.mutate();
   };
@@ -241,7 +254,7 @@ function SetPasswordForm({ user, onDone }: { user: User; onDone: () => void }) {
       onDone();
     },
   });
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     save.mutate();
   };

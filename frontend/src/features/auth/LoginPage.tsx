@@ -4,7 +4,7 @@ import { useDocumentTitle } from "@mantine/hooks";
 import { IconAlertCircle } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { getRouteApi, useRouter } from "@tanstack/react-router";
-import { useRef, type FormEvent } from "react";
+import { useRef, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { queryClient } from "@/api/queries";
 import { session } from "@/api/session";
@@ -37,7 +37,7 @@ export function LoginPage() {
     onError: () => password.current?.select(),
   });
 
-  const submit = (event: FormEvent<HTMLFormElement>) => {
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const field = (name: string) => {

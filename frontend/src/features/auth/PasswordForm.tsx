@@ -1,7 +1,7 @@
 /** Change of one's own password. */
 import { Alert, Button, Group, PasswordInput, Stack } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
-import { useState, type FormEvent } from "react";
+import { useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { changePassword } from "@/api/calls";
 import { notifyDone } from "@/components/notify";
@@ -23,7 +23,7 @@ export function PasswordForm({ onDone }: { onDone: () => void }) {
     },
   });
   const differs = again !== "" && again !== next;
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     if (next === again) change.mutate();
   };

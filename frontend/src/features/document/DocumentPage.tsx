@@ -197,8 +197,7 @@ function DocumentActions({ document, version }: ViewProps) {
     ["D", download],
     [
       "Backspace",
-      () =>
-        void navigate({ to: "/library/$folderId", params: { folderId: document.folder_id } }),
+      () => void navigate({ to: "/library/$folderId", params: { folderId: document.folder_id } }),
     ],
   ]);
 

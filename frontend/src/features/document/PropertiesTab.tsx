@@ -15,7 +15,7 @@ import {
 } from "@mantine/core";
 import { IconCheck, IconCopy, IconPlus, IconX } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
-import { useState, type FormEvent, type ReactNode } from "react";
+import { useState, type SubmitEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { updateDocument, type DocumentChange } from "@/api/calls";
 import { ApiProblem } from "@/api/problem";
@@ -121,9 +121,7 @@ function CustomProperties({ document }: { document: Document }) {
           value={value}
           writable={writable}
           onSave={(next) => save({ ...document.properties, [name]: next })}
-          onRemove={() =>
-            save(Object.fromEntries(entries.filter(([other]) => other !== name)))
-          }
+          onRemove={() => save(Object.fromEntries(entries.filter(([other]) => other !== name)))}
         />
       ))}
       {adding && (
@@ -207,7 +205,7 @@ function NewProperty({ onSave, onCancel }: NewPropertyProps) {
   const { t } = useTranslation();
   const [name, setName] = useState("");
   const [value, setValue] = useState("");
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     // The failure was told by the mutation; the form stays as it is.
     onSave(name.trim(), value).catch(() => undefined);
@@ -275,7 +273,9 @@ function Facts({ document, version }: TabProps) {
   return (
     <dl className={classes.facts}>
       <Fact name={t("facts.search")}>
-        <Badge color={INDEX_COLORS[version.index_status]}>{t(`index.${version.index_status}`)}</Badge>
+        <Badge color={INDEX_COLORS[version.index_status]}>
+          {t(`index.${version.index_status}`)}
+        </Badge>
         {version.index_detail && (
           <Text size="xs" c="dimmed" mt={4}>
             {version.index_detail}

@@ -24,9 +24,7 @@ export async function restoreVersionOf(document: Document, number: number): Prom
     queryClient.setQueryData(keys.document(document.id), restored);
     void queryClient.invalidateQueries({ queryKey: versionsQuery(document.id).queryKey });
     folderChanged(restored.folder_id);
-    notifyDone(
-      i18next.t("versions.restored", { number, next: restored.current_version.number }),
-    );
+    notifyDone(i18next.t("versions.restored", { number, next: restored.current_version.number }));
   } catch (error) {
     notifyError(error);
   }

@@ -18,8 +18,9 @@ type BreadcrumbsProps = {
 export function Breadcrumbs({ ancestors, name, withRoot = true }: BreadcrumbsProps) {
   const { t } = useTranslation();
   const phone = useMediaQuery("(max-width: 48em)");
-  const shown = phone ? ancestors.slice(-1) : ancestors.length > 3 ? ancestors.slice(-2) : ancestors;
-  const hidden = ancestors.slice(0, ancestors.length - shown.length);
+  const room = phone ? 0 : ancestors.length > 3 ? 2 : ancestors.length;
+  const shown = ancestors.slice(ancestors.length - room);
+  const hidden = ancestors.slice(0, ancestors.length - room);
   return (
     <nav className={classes.crumbs} aria-label={t("library.breadcrumbs")}>
       {withRoot && !phone && (

@@ -68,7 +68,9 @@ export function CabinetsPage() {
         <Message
           icon={IconServer2}
           title={t("library.noCabinets.title")}
-          text={isAdministrator ? t("library.noCabinets.administrator") : t("library.noCabinets.member")}
+          text={
+            isAdministrator ? t("library.noCabinets.administrator") : t("library.noCabinets.member")
+          }
         >
           {newButton}
         </Message>

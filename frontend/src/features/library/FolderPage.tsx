@@ -88,7 +88,9 @@ function FolderView({ folderId }: { folderId: number }) {
   return (
     <div className={classes.page} {...handlers}>
       <PageHead
-        title={<Breadcrumbs ancestors={folder.data?.ancestors ?? []} name={folder.data?.name ?? "…"} />}
+        title={
+          <Breadcrumbs ancestors={folder.data?.ancestors ?? []} name={folder.data?.name ?? "…"} />
+        }
       >
         {list.selectedItems.length > 0 ? (
           <SelectionBar items={list.selectedItems} onClear={list.clear} />
@@ -126,7 +128,9 @@ function FolderView({ folderId }: { folderId: number }) {
                 documents: t("library.documents", { count: folder.data.document_count }),
               })}
             {hasNextPage && (
-              <span>{t("library.loaded", { count: items.length, formatted: formatCount(items.length) })}</span>
+              <span>
+                {t("library.loaded", { count: items.length, formatted: formatCount(items.length) })}
+              </span>
             )}
           </footer>
         </>

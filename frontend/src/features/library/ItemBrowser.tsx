@@ -135,7 +135,8 @@ export function ItemBrowser(props: ItemBrowserProps) {
     },
     onDragStart: (event) => {
       const targets = targetsOf(item);
-      const image = targets.length === 1 ? nameOf(item) : t("library.items", { count: targets.length });
+      const image =
+        targets.length === 1 ? nameOf(item) : t("library.items", { count: targets.length });
       startDrag(event, targets, image);
     },
     onDragEnd: endDrag,
@@ -149,7 +150,13 @@ export function ItemBrowser(props: ItemBrowserProps) {
   const allSelected = items.length > 0 && selection.selected.size === items.length;
   const toggleAll = async () => {
     if (allSelected) list.clear();
-    else setSelection(selectAll(selection, (await loadAll()).map((item) => item.key)));
+    else
+      setSelection(
+        selectAll(
+          selection,
+          (await loadAll()).map((item) => item.key),
+        ),
+      );
   };
 
   return (

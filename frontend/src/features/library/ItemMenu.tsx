@@ -37,7 +37,8 @@ export function ItemMenu({ place, onClose, onOpen }: ItemMenuProps) {
   const writable = items.every(canWrite);
   const movable = writable && items.every((one) => one.type === "document" || one.folder.parent_id);
   const downloadable = items.every((one) => one.type === "document");
-  const cabinet = single?.type === "folder" && single.folder.kind === "cabinet" ? single.folder : null;
+  const cabinet =
+    single?.type === "folder" && single.folder.kind === "cabinet" ? single.folder : null;
 
   const copyLink = (item: Item) => {
     void navigator.clipboard

@@ -30,14 +30,29 @@ export function SelectionBar({ items, onClear }: SelectionBarProps) {
           <IconX size={16} />
         </ActionIcon>
       </Tooltip>
-      <Text size="sm" fw={550} mr={6} className="tabular" aria-live="polite" style={{ whiteSpace: "nowrap" }}>
+      <Text
+        size="sm"
+        fw={550}
+        mr={6}
+        className="tabular"
+        aria-live="polite"
+        style={{ whiteSpace: "nowrap" }}
+      >
         {t("library.selected", { count: items.length })}
       </Text>
       {downloadable && (
-        <Action icon={IconDownload} label={t("library.download")} onClick={() => void downloadItems(items)} />
+        <Action
+          icon={IconDownload}
+          label={t("library.download")}
+          onClick={() => void downloadItems(items)}
+        />
       )}
       {movable && (
-        <Action icon={IconFolderSymlink} label={t("library.move")} onClick={() => openMove(items)} />
+        <Action
+          icon={IconFolderSymlink}
+          label={t("library.move")}
+          onClick={() => openMove(items)}
+        />
       )}
       {items.every(canDelete) && (
         <Action icon={IconTrash} label={t("library.toTrash")} onClick={() => openTrash(items)} />
@@ -61,7 +76,13 @@ export function Action({ icon: Glyph, label, onClick }: ActionProps) {
         {label}
       </Button>
       <Tooltip label={label}>
-        <ActionIcon hiddenFrom="sm" variant="default" size={30} onClick={onClick} aria-label={label}>
+        <ActionIcon
+          hiddenFrom="sm"
+          variant="default"
+          size={30}
+          onClick={onClick}
+          aria-label={label}
+        >
           <Glyph size={16} stroke={1.8} />
         </ActionIcon>
       </Tooltip>

@@ -2,7 +2,7 @@
 import { Alert, Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { modals } from "@mantine/modals";
 import { useMutation } from "@tanstack/react-query";
-import { useEffect, useRef, useState, type FormEvent } from "react";
+import { useEffect, useRef, useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { createFolder } from "@/api/calls";
 import { folderChanged } from "@/api/queries";
@@ -38,7 +38,7 @@ function NameForm({ initial, selectLength, submitLabel, onSubmit, onDone }: Name
     });
     return () => cancelAnimationFrame(frame);
   }, [selectLength]);
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const trimmed = name.trim();
     if (trimmed === initial) onDone();

@@ -62,7 +62,8 @@ function reportFailures(failures: readonly Failure[], total: number): void {
 function refresh(items: readonly Item[], ...folders: number[]): void {
   folderChanged(...folders, ...new Set(items.map(parentOf)));
   for (const item of items) {
-    const key = item.type === "folder" ? keys.folder(item.folder.id) : keys.document(item.document.id);
+    const key =
+      item.type === "folder" ? keys.folder(item.folder.id) : keys.document(item.document.id);
     void queryClient.invalidateQueries({ queryKey: key });
   }
   void queryClient.invalidateQueries({ queryKey: ["trash"] });

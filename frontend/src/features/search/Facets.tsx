@@ -27,7 +27,11 @@ export function Facets({ search, facets, onChange }: FacetsProps) {
   const { t } = useTranslation();
   const counts = new Map(facets.type?.map(({ value, count }) => [value, count]));
   const types = FAMILIES.filter((family) => counts.has(family) || family === search.type).map(
-    (family) => ({ value: family, label: t(`family.${family}`), count: counts.get(family) ?? null }),
+    (family) => ({
+      value: family,
+      label: t(`family.${family}`),
+      count: counts.get(family) ?? null,
+    }),
   );
   const plain = (values: typeof facets.tag, chosen: string | undefined): Choice[] => {
     const choices = (values ?? [])

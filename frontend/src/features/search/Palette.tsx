@@ -1,6 +1,6 @@
 /** Ctrl-K: names as one types, the places of the application, and the way to the full search. */
-import { useDebouncedValue } from "@mantine/hooks";
-import { Spotlight } from "@mantine/spotlight";
+import { useDebouncedValue, useHotkeys } from "@mantine/hooks";
+import { Spotlight, spotlight } from "@mantine/spotlight";
 import {
   IconHome,
   IconSearch,
@@ -28,6 +28,9 @@ export function Palette() {
   const navigate = useNavigate();
   const { isAdministrator } = useMe();
   const [text, setText] = useState("");
+  // From inside a field too, where a slash alone is just a slash.
+  useHotkeys([["mod + K", spotlight.toggle]], []);
+  useHotkeys([["/", spotlight.open]]);
   const query = text.trim();
   const [settled] = useDebouncedValue(query, TYPING_PAUSE_MS);
   const suggestions = useQuery({
@@ -53,7 +56,7 @@ export function Palette() {
     <Spotlight.Root
       query={text}
       onQueryChange={setText}
-      shortcut={["mod + K", "/"]}
+      shortcut={null}
       size="lg"
       scrollable
       maxHeight={460}
@@ -84,10 +87,20 @@ export function Palette() {
                   })
                 }
               >
-                <div style={{ display: "flex", alignItems: "center", gap: 12, width: "100%", minWidth: 0 }}>
+                <div
+                  style={{
+                    display: "flex",
+                    alignItems: "center",
+                    gap: 12,
+                    width: "100%",
+                    minWidth: 0,
+                  }}
+                >
                   <DocumentIcon name={one.name} size={20} />
                   <div style={{ minWidth: 0 }}>
-                    <div style={{ overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" }}>
+                    <div
+                      style={{ overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" }}
+                    >
                       <MarkedText text={one.name} query={query} />
                     </div>
                     <div style={{ fontSize: 12, color: "var(--mantine-color-dimmed)" }}>

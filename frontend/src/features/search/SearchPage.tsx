@@ -17,7 +17,7 @@ import { useDebouncedCallback, useDisclosure, useDocumentTitle } from "@mantine/
 import { IconAdjustments, IconHelp, IconSearch, IconSearchOff } from "@tabler/icons-react";
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { SearchQuery } from "@/api/calls";
 import { folderQuery, searchQuery } from "@/api/queries";
@@ -48,7 +48,7 @@ function toQuery(search: SearchSearch): SearchQuery {
 }
 
 const isAsked = ({ sort: _sort, ...filters }: SearchSearch): boolean =>
-  Object.values(filters).some((value) => value !== undefined);
+  Object.values(filters).some(Boolean);
 
 export function SearchPage() {
   const { t } = useTranslation();
@@ -102,7 +102,13 @@ export function SearchPage() {
           aria-label={t("search.results")}
           data-stale={results.isPlaceholderData || undefined}
         >
-          {!asked && <Message icon={IconSearch} title={t("search.startTitle")} text={t("search.startText")} />}
+          {!asked && (
+            <Message
+              icon={IconSearch}
+              title={t("search.startTitle")}
+              text={t("search.startText")}
+            />
+          )}
           {asked && results.isPending && <RowSkeletons count={8} />}
           {results.isError && (
             <ErrorState error={results.error} onRetry={() => void results.refetch()} />
@@ -111,7 +117,10 @@ export function SearchPage() {
             <>
               <ResultsHead result={first} search={search} onChange={set} />
               {first.items.length === 0 ? (
-                <NothingFound search={search} onClear={() => void navigate({ search: { q: search.q } })} />
+                <NothingFound
+                  search={search}
+                  onClear={() => void navigate({ search: { q: search.q } })}
+                />
               ) : (
                 <Results
                   hits={results.data?.pages.flatMap((page) => page.items) ?? []}
@@ -140,9 +149,19 @@ export function SearchPage() {
 function SearchBox({ value, onChange }: { value: string; onChange: (q: string) => void }) {
   const { t } = useTranslation();
   const [text, setText] = useState(value);
-  const settle = useDebouncedCallback(onChange, TYPING_PAUSE_MS);
-  // The address may change from elsewhere: the palette, a tag, the back button.
-  useEffect(() => setText(value), [value]);
+  const [sent, setSent] = useState(value);
+  const [shown, setShown] = useState(value);
+  // The address may change from elsewhere: the palette, a tag, the back button. Our own change
+  // coming back is no news: by then more may have been typed.
+  if (value !== shown) {
+    setShown(value);
+    if (value !== sent) setText(value);
+  }
+  const send = (next: string) => {
+    setSent(next);
+    onChange(next);
+  };
+  const settle = useDebouncedCallback(send, TYPING_PAUSE_MS);
   const change = (next: string) => {
     setText(next);
     settle(next.trim());
@@ -159,7 +178,7 @@ function SearchBox({ value, onChange }: { value: string; onChange: (q: string) =
       value={text}
       onChange={(event) => change(event.currentTarget.value)}
       onKeyDown={(event) => {
-        if (event.key === "Enter") onChange(text.trim());
+        if (event.key === "Enter") send(text.trim());
       }}
       rightSection={
         text && <CloseButton size="sm" aria-label={t("search.clear")} onClick={() => change("")} />
@@ -237,7 +256,10 @@ function ResultsHead({ result, search, onChange }: ChangeProps & { result: Searc
 
 function ActiveFilters({ search, onChange }: ChangeProps) {
   const { t } = useTranslation();
-  const folder = useQuery({ ...folderQuery(search.folder ?? 0), enabled: search.folder !== undefined });
+  const folder = useQuery({
+    ...folderQuery(search.folder ?? 0),
+    enabled: search.folder !== undefined,
+  });
   const active: [keyof SearchSearch, string][] = [];
   if (search.folder !== undefined) active.push(["folder", folder.data?.name ?? "…"]);
   if (search.type) active.push(["type", t(`family.${search.type}`)]);
@@ -267,7 +289,7 @@ function ActiveFilters({ search, onChange }: ChangeProps) {
 function NothingFound({ search, onClear }: { search: SearchSearch; onClear: () => void }) {
   const { t } = useTranslation();
   const { q: _q, sort: _sort, ...rest } = search;
-  const filtered = Object.values(rest).some((value) => value !== undefined);
+  const filtered = Object.values(rest).some(Boolean);
   return (
     <Message
       icon={IconSearchOff}

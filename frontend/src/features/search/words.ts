@@ -5,11 +5,11 @@ const FIELD = /^(type|tag|in|owner|before|after|size)[:<>]/i;
 /** `"annual report" -draft type:pdf tax` → `annual`, `report`, `tax`. */
 export function plainWords(query: string): string[] {
   const words: string[] = [];
-  for (const [, phrase, word] of query.matchAll(/-?"([^"]*)"|(\S+)/g)) {
+  for (const [, not, phrase, word] of query.matchAll(/(-?)"([^"]*)"|(\S+)/g)) {
     if (word !== undefined) {
       const skipped = word.startsWith("-") || FIELD.test(word) || /^or$/i.test(word);
       if (!skipped) words.push(word);
-    } else if (phrase !== undefined) {
+    } else if (phrase !== undefined && not === "") {
       words.push(...phrase.split(/\s+/));
     }
   }

@@ -21,13 +21,15 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { formatCount, formatSize } from "@/components/format";
 import { uploadPanel, useUploadPanel } from "./panelState";
-import type { QueueSnapshot, UploadGroup } from "./queue";
+import type { QueueSnapshot, UploadGroup, UploadStatus } from "./queue";
 import { UploadRow } from "./UploadRow";
 import { uploads, useUploads } from "./uploads";
 import classes from "./UploadPanel.module.css";
 
 const ROW = 48;
 const CONFLICT_ROW = 84;
+/** A refusal needs two lines to say what happened and what to do. */
+const REFUSED_ROW = 66;
 const LIST_HEIGHT = 300;
 
 type Filter = "all" | UploadGroup;
@@ -132,10 +134,12 @@ function PanelBody({ queue }: { queue: QueueSnapshot }) {
   const { t } = useTranslation();
   const [filter, setFilter] = useState<Filter>("all");
   const { groups } = queue;
-  const running = groups.waiting + groups.active;
   const filters: { value: Filter; label: string }[] = [
     { value: "all", label: t("uploads.filter.all") },
-    { value: "attention", label: t("uploads.filter.attention", { formatted: formatCount(groups.attention) }) },
+    {
+      value: "attention",
+      label: t("uploads.filter.attention", { formatted: formatCount(groups.attention) }),
+    },
     { value: "done", label: t("uploads.filter.done", { formatted: formatCount(groups.done) }) },
   ];
   return (
@@ -156,40 +160,46 @@ function PanelBody({ queue }: { queue: QueueSnapshot }) {
           fullWidth
           data={filters}
           value={filter}
-          onChange={(value) => setFilter(value as Filter)}
+          onChange={setFilter}
           aria-label={t("uploads.filter.label")}
         />
       )}
       <EntryList queue={queue} filter={filter} />
-      <footer className={classes.foot}>
-        {queue.retryable > 0 && (
-          <Button variant="subtle" size="compact-xs" onClick={() => uploads.retryFailed()}>
-            {t("uploads.retryFailed", { count: queue.retryable })}
-          </Button>
-        )}
-        {running > 0 && (
-          <Button
-            variant="subtle"
-            color="red"
-            size="compact-xs"
-            onClick={() => uploads.cancelAll()}
-          >
-            {t("uploads.cancelAll")}
-          </Button>
-        )}
-        {groups.done + groups.dropped > 0 && (
-          <Button
-            variant="subtle"
-            color="gray"
-            size="compact-xs"
-            ml="auto"
-            onClick={() => uploads.clearFinished()}
-          >
-            {t("uploads.clear")}
-          </Button>
-        )}
-      </footer>
+      <PanelFoot queue={queue} />
     </>
+  );
+}
+
+function PanelFoot({ queue }: { queue: QueueSnapshot }) {
+  const { t } = useTranslation();
+  const { groups } = queue;
+  const running = groups.waiting + groups.active;
+  const finished = groups.done + groups.dropped;
+  if (running + finished + queue.retryable === 0) return null;
+  return (
+    <footer className={classes.foot}>
+      {queue.retryable > 0 && (
+        <Button variant="subtle" size="compact-xs" onClick={() => uploads.retryFailed()}>
+          {t("uploads.retryFailed", { count: queue.retryable })}
+        </Button>
+      )}
+      {running > 0 && (
+        <Button variant="subtle" color="red" size="compact-xs" onClick={() => uploads.cancelAll()}>
+          {t("uploads.cancelAll")}
+        </Button>
+      )}
+      {finished > 0 && (
+        <Button
+          variant="subtle"
+          color="gray"
+          size="compact-xs"
+          ml="auto"
+          onClick={() => uploads.clearFinished()}
+        >
+          {t("uploads.clear")}
+        </Button>
+      )}
+    </footer>
   );
 }
 
@@ -216,6 +226,11 @@ function ConflictsNotice({ count }: { count: number }) {
   );
 }
 
+function rowHeight(status: UploadStatus | undefined): number {
+  if (status === "conflict") return CONFLICT_ROW;
+  return status === "failed" || status === "rejected" ? REFUSED_ROW : ROW;
+}
+
 function EntryList({ queue, filter }: { queue: QueueSnapshot; filter: Filter }) {
   const { t } = useTranslation();
   const scroller = useRef<HTMLDivElement>(null);
@@ -230,12 +245,11 @@ function EntryList({ queue, filter }: { queue: QueueSnapshot; filter: Filter }) 
     count: ids.length,
     getScrollElement: () => scroller.current,
     getItemKey: (index) => ids[index] ?? index,
-    estimateSize: (index) =>
-      uploads.entry(ids[index] ?? 0)?.status === "conflict" ? CONFLICT_ROW : ROW,
+    estimateSize: (index) => rowHeight(uploads.entry(ids[index] ?? 0)?.status),
     overscan: 6,
   });
-  const { conflicts } = queue;
-  useEffect(() => virtualizer.measure(), [virtualizer, conflicts, ids.length]);
+  const { attention } = queue.groups;
+  useEffect(() => virtualizer.measure(), [virtualizer, attention, ids.length]);
 
   const height = Math.min(virtualizer.getTotalSize(), phone ? LIST_HEIGHT * 0.8 : LIST_HEIGHT);
   return (

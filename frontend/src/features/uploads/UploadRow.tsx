@@ -60,7 +60,7 @@ export function UploadRow({ entry, position, total, offset, height }: UploadRowP
               {entry.name}
             </Text>
           )}
-          <Text size="xs" truncate className={classes.stage} title={stageText(t, entry)}>
+          <Text size="xs" className={classes.stage} title={stageText(t, entry)}>
             {stageText(t, entry)}
           </Text>
           {status === "uploading" && (
@@ -95,8 +95,8 @@ function stageText(t: TFunction, entry: UploadEntry): string {
         ? t("uploads.stage.retrying", { reason: explain(t, problem).title })
         : t("uploads.stage.queued", { size: formatSize(entry.size) });
     case "rejected": {
-      const signature = problem instanceof ApiProblem ? problem.body.signature : undefined;
-      return t("uploads.stage.rejected", { signature: String(signature ?? "") });
+      const found = problem instanceof ApiProblem ? problem.body.signature : undefined;
+      return t("uploads.stage.rejected", { signature: typeof found === "string" ? found : "?" });
     }
     case "failed": {
       const { title, advice } = explain(t, problem);

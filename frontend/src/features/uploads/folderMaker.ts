@@ -29,7 +29,9 @@ export class FolderMaker {
     const key = `${rootId}/${path.join("/")}`;
     const known = this.ready.get(key);
     if (known) return known;
-    const making = this.ensure(rootId, path.slice(0, -1)).then((parent) => this.child(parent, name));
+    const making = this.ensure(rootId, path.slice(0, -1)).then((parent) =>
+      this.child(parent, name),
+    );
     this.ready.set(key, making);
     // A failure is not remembered, so that a retry of the file tries the folder again.
     making.catch(() => this.ready.delete(key));

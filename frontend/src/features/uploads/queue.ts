@@ -53,8 +53,7 @@ export type UploadEntry = {
 };
 
 export type UploadTarget =
-  | { kind: "folder"; folderId: number }
-  | { kind: "version"; documentId: number; comment: string };
+  { kind: "folder"; folderId: number } | { kind: "version"; documentId: number; comment: string };
 
 export type UploadGroup = "waiting" | "active" | "attention" | "done" | "dropped";
 
@@ -114,6 +113,9 @@ const GROUP: Record<UploadStatus, UploadGroup> = {
   skipped: "dropped",
 };
 
+/** In a queue of thousands, what needs someone and what runs must not be somewhere below. */
+const ORDER: readonly UploadGroup[] = ["attention", "active", "waiting", "done", "dropped"];
+
 /** Groups whose bytes make up the whole that progress is measured against. */
 const COUNTED: ReadonlySet<UploadGroup> = new Set(["waiting", "active", "done"]);
 
@@ -169,13 +171,11 @@ export class UploadQueue {
     return this.jobs.get(id)?.entry;
   }
 
-  /** Ids in the order they were added, of one group or of all. */
-  ids(group: UploadGroup | null = null): number[] {
-    const ids: number[] = [];
-    for (const [id, job] of this.jobs) {
-      if (group === null || GROUP[job.entry.status] === group) ids.push(id);
-    }
-    return ids;
+  /** Ids of one group in the order they were added; of all, what matters most now first. */
+  ids(only: UploadGroup | null = null): number[] {
+    const byGroup = new Map<UploadGroup, number[]>(ORDER.map((group) => [group, []]));
+    for (const [id, job] of this.jobs) byGroup.get(GROUP[job.entry.status])?.push(id);
+    return only === null ? [...byGroup.values()].flat() : (byGroup.get(only) ?? []);
   }
 
   get busy(): boolean {
@@ -475,7 +475,8 @@ export class UploadQueue {
         const mine = current_version.id === job.entry.versionId;
         this.indexKnown(job, mine ? current_version.index_status : "indexed");
       } catch (error) {
-        if (error instanceof ApiProblem && error.status === 404) this.indexKnown(job, "unsupported");
+        if (error instanceof ApiProblem && error.status === 404)
+          this.indexKnown(job, "unsupported");
       }
     }
   }

@@ -52,6 +52,9 @@ export const uploads = new UploadQueue({
   document: getDocument,
   stored: (document) => {
     refreshSoon(document.folder_id);
+    // The folder above shows how many documents are in this one.
+    const above = document.ancestors.at(-2);
+    if (above) refreshSoon(above.id);
     void queryClient.invalidateQueries({ queryKey: keys.document(document.id) });
   },
   liveConnected: () => live.connected,

@@ -3,8 +3,10 @@
  * browsers' file APIs; knows nothing of the service.
  */
 
+export type FoundFile = { kind: "file"; folders: string[]; file: File };
+
 export type Found =
-  | { kind: "file"; folders: string[]; file: File }
+  | FoundFile
   /** A folder with nothing in it: listed so that the tree arrives complete. */
   | { kind: "empty-folder"; folders: string[] };
 
@@ -65,14 +67,17 @@ export function foundInDrop(transfer: DataTransfer): AsyncGenerator<Found> {
 }
 
 /** What an `<input type=file>` holds, with or without `webkitdirectory`. */
-export function foundInInput(files: Iterable<File>): Found[] {
-  const found: Found[] = [];
+export function foundInInput(files: Iterable<File>): FoundFile[] {
+  const found: FoundFile[] = [];
   for (const file of files) {
     if (isLitter(file.name)) continue;
     const folders = file.webkitRelativePath.split("/").slice(0, -1).map(composed);
     found.push({ kind: "file", folders, file });
   }
-  return found;
+  // Browsers list a picked folder in the order of the disk, which looks like none.
+  const order = new Intl.Collator(undefined, { numeric: true });
+  const path = (one: FoundFile) => [...one.folders, one.file.name].join("/");
+  return found.sort((a, b) => order.compare(path(a), path(b)));
 }
 
 /** Whether a drag brings files from outside, as opposed to rows of our own. */

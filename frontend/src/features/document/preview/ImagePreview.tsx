@@ -15,7 +15,9 @@ export function ImagePreview(props: PreviewProps) {
   const [broken, setBroken] = useState(false);
   if (ticket.isError) return <ErrorState error={ticket.error} />;
   if (broken) {
-    return <Message icon={IconPhotoOff} title={t("preview.broken")} text={t("preview.brokenText")} />;
+    return (
+      <Message icon={IconPhotoOff} title={t("preview.broken")} text={t("preview.brokenText")} />
+    );
   }
   if (!ticket.data) {
     return (

@@ -5,7 +5,10 @@ import type { PreviewProps } from "./Preview";
 import classes from "./Preview.module.css";
 import { useTicket } from "./useTicket";
 
-export function MediaPreview({ element: Element, ...props }: PreviewProps & { element: "audio" | "video" }) {
+export function MediaPreview({
+  element: Element,
+  ...props
+}: PreviewProps & { element: "audio" | "video" }) {
   const ticket = useTicket(props);
   if (ticket.isError) return <ErrorState error={ticket.error} />;
   return (

@@ -98,6 +98,24 @@ function usePdf(container: RefObject<HTMLDivElement | null>, props: PreviewProps
   return { state, error, handle };
 }
 
+// pdf.js is told what to do by assignment.
+
+function showPage(viewer: PDFViewer, page: number): void {
+  viewer.currentPageNumber = page;
+}
+
+function zoomViewer(viewer: PDFViewer, scale: number): void {
+  viewer.currentScale = Math.min(MAX_ZOOM, Math.max(MIN_ZOOM, scale));
+}
+
+function fitWidth(viewer: PDFViewer): void {
+  viewer.currentScaleValue = "page-width";
+}
+
+function rotate(viewer: PDFViewer): void {
+  viewer.pagesRotation = (viewer.pagesRotation + 90) % 360;
+}
+
 function find(events: EventBus, query: string, type: "" | "again", previous = false): void {
   events.dispatch("find", {
     source: null,
@@ -120,7 +138,9 @@ export function PdfPreview(props: PreviewProps) {
     return <Message icon={IconLock} title={t("preview.locked")} text={t("preview.lockedText")} />;
   }
   if (error instanceof pdfjs.InvalidPDFException) {
-    return <Message icon={IconFileOff} title={t("preview.broken")} text={t("preview.brokenText")} />;
+    return (
+      <Message icon={IconFileOff} title={t("preview.broken")} text={t("preview.brokenText")} />
+    );
   }
   if (error) return <ErrorState error={error} />;
   return (
@@ -156,28 +176,14 @@ function Toolbar({ state, handle, initialQuery }: ToolbarProps) {
   const { t } = useTranslation();
   const { pages, page, zoom, matches } = state;
   const goTo = (target: number) => {
-    if (handle && target >= 1 && target <= pages) handle.viewer.currentPageNumber = target;
+    if (handle && target >= 1 && target <= pages) showPage(handle.viewer, target);
   };
-  const zoomTo = (scale: number) => {
-    if (handle) handle.viewer.currentScale = Math.min(MAX_ZOOM, Math.max(MIN_ZOOM, scale));
-  };
+  const zoomTo = (scale: number) => handle && zoomViewer(handle.viewer, scale);
   const tools = [
     [IconZoomOut, t("preview.zoomOut"), () => zoomTo(zoom / ZOOM_STEP)],
     [IconZoomIn, t("preview.zoomIn"), () => zoomTo(zoom * ZOOM_STEP)],
-    [
-      IconArrowAutofitWidth,
-      t("preview.fitWidth"),
-      () => {
-        if (handle) handle.viewer.currentScaleValue = "page-width";
-      },
-    ],
-    [
-      IconRotateClockwise,
-      t("preview.rotate"),
-      () => {
-        if (handle) handle.viewer.pagesRotation = (handle.viewer.pagesRotation + 90) % 360;
-      },
-    ],
+    [IconArrowAutofitWidth, t("preview.fitWidth"), () => handle && fitWidth(handle.viewer)],
+    [IconRotateClockwise, t("preview.rotate"), () => handle && rotate(handle.viewer)],
   ] as const;
 
   return (
@@ -230,7 +236,11 @@ function Toolbar({ state, handle, initialQuery }: ToolbarProps) {
   );
 }
 
-type FindBoxProps = { handle: Viewer | null; matches: number | null; initialQuery: string | undefined };
+type FindBoxProps = {
+  handle: Viewer | null;
+  matches: number | null;
+  initialQuery: string | undefined;
+};
 
 function FindBox({ handle, matches, initialQuery = "" }: FindBoxProps) {
   const { t } = useTranslation();

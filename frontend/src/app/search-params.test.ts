@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { documentSearch, librarySearch, loginSearch, searchSearch } from "./search-params";
+
+test("a search keeps what it understands and drops the rest", () => {
+  expect(
+    searchSearch({
+      q: 2024,
+      type: "pdf",
+      folder: "12",
+      after: "2026-01-31",
+      before: "soon",
+      sort: "oldest",
+      nonsense: 1,
+    }),
+  ).toEqual({ q: "2024", type: "pdf", folder: 12, after: "2026-01-31" });
+});
+
+test("a list is sorted only by columns that exist", () => {
+  expect(librarySearch({ sort: "size", order: "desc", view: "grid" })).toEqual({
+    sort: "size",
+    order: "desc",
+    view: "grid",
+  });
+  expect(librarySearch({ sort: "colour", order: "up" })).toEqual({});
+});
+
+test("versions are positive whole numbers", () => {
+  expect(documentSearch({ version: "3", tab: "text" })).toEqual({ version: 3, tab: "text" });
+  expect(documentSearch({ version: "-1", tab: "secrets" })).toEqual({});
+});
+
+test.each([
+  ["/library/3?sort=size", true],
+  ["//evil.example", false],
+  ["/\\evil.example", false],
+  ["https://evil.example", false],
+  ["javascript:alert(1)", false],
+])("after sign-in, %s is followed: %s", (redirect, followed) => {
+  expect(loginSearch({ redirect })).toEqual(followed ? { redirect } : {});
+});
