@@ -5,7 +5,7 @@
           └──────────starts──▶ OCR server ◀─────────┘
 
 The *zygote* imports every format once and forks a *reader* per document: an interpreter that is warm after a
-millisecond and in which no document meets another. The *OCR server* keeps the models, which cost seconds and a gigabyte
+few milliseconds and in which no document meets another. The *OCR server* keeps the models, which cost seconds and a gigabyte
 to load, and is shown nothing but pixels. Both lock themselves in (`confine`) before they read anything.
 
 `runner` is the worker's side; `wire` is what the processes say to each other.

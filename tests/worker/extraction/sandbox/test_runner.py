@@ -223,17 +223,23 @@ def test_a_killed_zygote_is_replaced(read_bounded: Reader) -> None:
     assert read_bounded(b"after", "a.txt").text == "after"
 
 
-def test_a_forked_worker_has_helpers_of_its_own(read_bounded: Reader, tmp_path: Path) -> None:
-    assert read_bounded(b"parent", "a.txt").text == "parent"
-    path = samples.write(tmp_path, "b.txt", b"child")
-    process = os.fork()
-    if process == 0:
-        outcome = run_bounded(path, name="b.txt", limits=Limits(), ocr=False)
-        os._exit(0 if outcome.text == "child" else 1)
-    _, status = os.waitpid(process, 0)
+def test_a_forked_worker_has_helpers_of_its_own(tmp_path: Path) -> None:
+    path = samples.write(tmp_path, "a.txt", b"text")
+    script = (
+        "import os, sys\nfrom pathlib import Path\nfrom worker.extraction import *\n"
+        "def read():\n"
+        "    return run_bounded(Path(sys.argv[1]), name='a.txt', limits=Limits(), ocr=False).text\n"
+        "assert read() == 'text'\n"
+        "process = os.fork()\n"
+        "if process == 0:\n"
+        "    fine = read() == 'text'\n"
+        "    shut_down()\n"
+        "    os._exit(0 if fine else 1)\n"
+        "assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0\n"
+        "print(read())\n"
+    )
 
-    assert os.waitstatus_to_exitcode(status) == 0
-    assert read_bounded(b"parent again", "a.txt").text == "parent again"
+    assert _run_python(script, path) == "text\n"
 
 
 def test_helpers_end_when_the_worker_is_killed(tmp_path: Path) -> None:
@@ -272,16 +278,19 @@ def test_a_daemonic_process_may_use_it(tmp_path: Path) -> None:
         "process = multiprocessing.Process(target=work, args=(queue,), daemon=True)\n"
         "process.start()\nprint(queue.get())\nprocess.join()\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, path],
-        capture_output=True,
-        cwd=ROOT,
-        timeout=60,
-        check=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
+    assert _run_python(script, path) == "from a daemon\n"
 
-    assert done.stdout == b"from a daemon\n"
+
+def _run_python(script: str, path: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, path],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return done.stdout
 
 
 def _helpers(kind: str) -> list[psutil.Process]:
