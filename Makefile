@@ -32,6 +32,7 @@ e2e: dev web ## Run only the tests that drive the whole service in a browser
 	$(BIN)/python -m pytest -m e2e
 
 bench: dev ## Run the benchmarks; each prints ratios against a peer
+	@tools/install-test-packages --bench
 	@for benchmark in benchmarks/[a-z]*.py; do $(BIN)/python "$$benchmark" || exit 1; done
 
 openapi: dev ## Write the API's description and the web application's client for it
