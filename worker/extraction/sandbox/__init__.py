@@ -4,9 +4,9 @@
           │                                         │ pixels
           └──────────starts──▶ OCR server ◀─────────┘
 
-The *zygote* imports every format once and forks a *reader* per document: an interpreter that is warm after a
-few milliseconds and in which no document meets another. The *OCR server* keeps the models, which cost seconds and a gigabyte
-to load, and is shown nothing but pixels. Both lock themselves in (`confine`) before they read anything.
+The *zygote* imports every format once and forks a *reader* per document: an interpreter that is warm after a few
+milliseconds and in which no document meets another. The *OCR server* keeps the models, which cost seconds and most of
+a gigabyte to load, and is shown nothing but pixels. Both lock themselves in (`confine`) before they take work.
 
 `runner` is the worker's side; `wire` is what the processes say to each other.
 """
