@@ -76,7 +76,10 @@ def children(
     cores = len(os.sched_getaffinity(0))
     child = partial(ChildSpec, directory=data.run)
     worker = partial(
-        child, environment=with_key, after=("prepare",), ready_line=_celery_ready(settings)
+        child,
+        environment=with_key,
+        after=("prepare",),
+        ready_line=_said_at_info(settings, r"@\S+ ready\."),
     )
     return [
         *where.servers,
@@ -107,6 +110,7 @@ def children(
             command=_python("backend.cli", "relay"),
             environment=common,
             after=("prepare",),
+            ready_line=_said_at_info(settings, r"relay_starts"),
         ),
         worker(
             name="worker-fast",
@@ -124,6 +128,7 @@ def children(
             command=_scheduler(data.run / "scheduler"),
             environment=common,
             after=("prepare",),
+            ready_line=re.compile(r"beat v\S+ .*is starting"),
         ),
     ]
 
@@ -192,7 +197,7 @@ def _scheduler(schedule: Path) -> tuple[str, ...]:
     return _python("celery", "-A", "worker.app", "beat", "--pidfile=", "--schedule", str(schedule))
 
 
-def _celery_ready(settings: Settings) -> re.Pattern[str] | None:
-    """Return the line with which Celery says that a worker consumes, unless the log level hides it."""
+def _said_at_info(settings: Settings, line: str) -> re.Pattern[str] | None:
+    """Return the pattern of a line that is logged at level INFO, unless the log level hides it."""
     hidden = logging.getLevelNamesMapping()[settings.log_level] > logging.INFO
-    return None if hidden else re.compile(r"@\S+ ready\.")
+    return None if hidden else re.compile(line)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -42,10 +43,11 @@ class Supervisor:
     ) -> None:
         self._console = console
         self._lock = lock
-        self._logs = [ChildLog(logs / f"{spec.name}.log") for spec in specs]
+        self._log = ChildLog(logs / f"{OWN_NAME}.log")
+        self._child_logs = [ChildLog(logs / f"{spec.name}.log") for spec in specs]
         width = max(len(name) for name in (OWN_NAME, *(spec.name for spec in specs)))
         self._children: dict[str, Child] = {}
-        for index, (spec, log) in enumerate(zip(specs, self._logs, strict=True)):
+        for index, (spec, log) in enumerate(zip(specs, self._child_logs, strict=True)):
             show = self._shower(spec, log, colour=COLOURS[index % len(COLOURS)], width=width)
             self._children[spec.name] = Child(spec, on_line=show, report=self._tell_guardian)
         self._width = width
@@ -95,7 +97,7 @@ class Supervisor:
             with contextlib.suppress(OSError):
                 self._guardian.stdin.close()
             self._guardian.wait()
-        for log in self._logs:
+        for log in (self._log, *self._child_logs):
             log.close()
 
     async def _bring_up(self, child: Child) -> None:
@@ -130,6 +132,7 @@ class Supervisor:
                 self._say(f"{child.spec.title} is back ({time.monotonic() - began:.1f} s).")
 
     def _say(self, text: str) -> None:
+        self._log.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {text}")
         self._console.prefixed(OWN_NAME, text, colour=RED, width=self._width)
 
     def _shower(
