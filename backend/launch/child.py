@@ -72,8 +72,8 @@ class Child:
         """End the process: by its stop signal, and after its grace, or once `hurry` is set, by force."""
         if self._process is None or self.ended.is_set():
             return
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(self.spec.stop_signal)
+        # Not by Popen's method: that would reap a process that has just ended, and with it the group's number.
+        os.kill(self._process.pid, self.spec.stop_signal)
         waits = [asyncio.create_task(event.wait()) for event in (self.ended, hurry)]
         await asyncio.wait(waits, timeout=self.spec.stop_grace, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:

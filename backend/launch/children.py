@@ -43,7 +43,7 @@ class ChildSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace: float = 10.0
     """After this it is killed."""
-    start_timeout: float = 90.0
+    start_timeout: float = 180.0
     on_console: bool = True
     """Whether its lines are shown; they are always in its log file."""
 

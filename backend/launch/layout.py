@@ -12,6 +12,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.launch.errors import LaunchError
+
 SOCKET_PATH_LIMIT = 107
 """Longest path of a Unix socket in bytes, without the terminating zero (sun_path, unix(7))."""
 
@@ -27,7 +29,11 @@ class DataDirectory:
 
     @classmethod
     def at(cls, root: Path) -> "DataDirectory":
-        """Return the data directory at `root`, created (mode 0700, with its parts) if absent."""
+        """Return the data directory at `root`, created (mode 0700, with its parts) if absent.
+
+        Raises:
+            LaunchError: this user may not use it.
+        """
         directory = cls(Path(os.path.abspath(root)))  # noqa: PTH100 - resolve() would follow links
         for part in (
             directory.root,
@@ -37,7 +43,14 @@ class DataDirectory:
             directory.logs,
             directory.run,
         ):
-            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except PermissionError as error:
+                message = (
+                    f"The data directory {directory.root} cannot be used by this user (uid {os.geteuid()})."
+                    " Start the service as the user it belongs to, or choose another with --data-dir."
+                )
+                raise LaunchError(message) from error
         return directory
 
     @property
@@ -120,6 +133,9 @@ def short_path(directory: Path, *, socket_name: str) -> Path:
 
     That is the directory itself where the whole fits into a socket address, else a symbolic link in a
     private directory of this user under the system's temporary directory.
+
+    Raises:
+        LaunchError: that private directory is not ours.
     """
     if len(os.fsencode(directory / socket_name)) <= SOCKET_PATH_LIMIT:
         return directory
@@ -129,7 +145,7 @@ def short_path(directory: Path, *, socket_name: str) -> Path:
     # Somebody else could have made the directory first, and would then choose where our passwords go.
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
         message = f"{private} is not a private directory of this user; remove it or set TMPDIR."
-        raise PermissionError(message)
+        raise LaunchError(message)
     link = private / hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
     if not link.is_symlink() or link.readlink() != directory:
         replacement = link.with_suffix(f".{os.getpid()}")

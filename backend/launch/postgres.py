@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import quote
 
 from backend.launch.errors import LaunchError
 from backend.launch.layout import DataDirectory, short_path
@@ -33,7 +34,7 @@ DEFAULT_PORT = 5432
 """Names the socket; nothing listens on TCP unless asked."""
 
 CLUSTER_SETTINGS = {
-    "max_connections": "100",
+    "max_connections": "200",
     "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "maintenance_work_mem": "128MB",
@@ -119,7 +120,7 @@ class EmbeddedPostgres(EmbeddedServer):
         password = self.data.secret(f"postgres-{role}")
         if tcp:
             return f"{driver}://{role}:{password}@127.0.0.1:{self.port}/{database}"
-        address = f"localhost/{database}?host={self.host}&port={self.port}"
+        address = f"localhost/{database}?host={quote(self.host)}&port={self.port}"
         return f"{driver}://{role}:{password}@{address}"
 
     @property

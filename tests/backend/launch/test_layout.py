@@ -1,11 +1,14 @@
 """Paths, modes and secrets of a data directory."""
 
 import socket
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from backend.launch.errors import LaunchError
 from backend.launch.layout import DataDirectory, short_path
 
 
@@ -45,5 +48,21 @@ def test_a_directory_that_others_can_change_is_not_trusted(
     directory = tmp_path / ("x" * 120)
     directory.mkdir()
     short_path(directory, socket_name="s").parent.chmod(0o777)
-    with pytest.raises(PermissionError, match="not a private directory"):
+    with pytest.raises(LaunchError, match="not a private directory"):
         short_path(directory, socket_name="s")
+
+
+def test_a_directory_of_another_user_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from backend.launch.layout import DataDirectory\n"
+        "if os.geteuid() == 0: os.setuid(65534)\n"
+        "DataDirectory.at(Path(sys.argv[1]))"
+    )
+    tmp_path.chmod(0o500)
+    completed = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "data"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "cannot be used by this user" in completed.stderr
