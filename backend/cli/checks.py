@@ -17,7 +17,7 @@ _EXIT_DAMAGED = 1
 
 
 def fsck(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per finding.")] = False,
+    *, as_json: Annotated[bool, typer.Option("--json", help="One JSON object per finding.")] = False
 ) -> None:
     """Read every blob against its digest, and compare the database with the store.
 

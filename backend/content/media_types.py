@@ -1,6 +1,6 @@
 """Tell a file's media type from its first bytes, and by its name where bytes cannot.
 
-Standard library only, and nothing else of ours: any layer may use a copy of this file.
+Standard library only, and nothing else of ours: the sandboxed readers import it too.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ _TEXTUAL_APPLICATIONS = {
 _OLE_BY_EXTENSION = {DOC, XLS, PPT, MSG}
 
 _ZIP_ENTRY = b"PK\x03\x04"
+_ZIP_MAGIC = (_ZIP_ENTRY, b"PK\x05\x06")
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1b\b"))
 _PDF_SLACK = 1024  # Acrobat looks for %PDF- in the first kilobyte (ISO 32000-1, annex H, note 13)
 
 _HTML_START = re.compile(
@@ -124,7 +126,7 @@ def media_type_of(head: bytes, name: str) -> str:
 
 
 def zip_media_type(names: Iterable[str], mimetype: bytes = b"") -> str | None:
-    """Give the type of an archive with these entries and this content of its `mimetype` entry; None if it is only a ZIP."""
+    """Give the type of an archive by its entries and the content of its `mimetype` entry; None if it is only a ZIP."""
     declared = mimetype.strip().decode("ascii", "replace")
     if declared in {ODT, ODS, ODP, EPUB}:
         return declared
@@ -156,21 +158,24 @@ def ole_media_type(streams: Iterable[str]) -> str | None:
 
 
 def _by_signature(head: bytes, by_name: str) -> str | None:
-    if head.startswith(_ZIP_ENTRY) or head.startswith(b"PK\x05\x06"):
-        return _zip_from_head(head, by_name)
-    if head.startswith(_OLE_MAGIC):
-        return _ole_from_head(head, by_name)
-    if head[:4] == b"RIFF" and head[8:12] in _RIFF:
-        return _RIFF[head[8:12]]
-    if head[4:8] == b"ftyp":
-        return _iso_media(head[8:12])
     for offset, magic, media_type in _BY_SIGNATURE:
         # two letters alone would claim every text that begins with them
         if head.startswith(magic, offset) and (len(magic) > 2 or b"\0" in head[:64]):
             return media_type
-    if b"%PDF-" in head[:_PDF_SLACK]:
-        return "application/pdf"
-    return None
+    return _by_container(head, by_name) or (
+        "application/pdf" if b"%PDF-" in head[:_PDF_SLACK] else None
+    )
+
+
+def _by_container(head: bytes, by_name: str) -> str | None:
+    """Look into formats that others are made of."""
+    if head.startswith(_ZIP_MAGIC):
+        return _zip_from_head(head, by_name)
+    if head.startswith(_OLE_MAGIC):
+        return _ole_from_head(head, by_name)
+    if head[4:8] == b"ftyp":
+        return _iso_media(head[8:12])
+    return _RIFF.get(head[8:12]) if head.startswith(b"RIFF") else None
 
 
 def _iso_media(brand: bytes) -> str:
@@ -248,7 +253,7 @@ def looks_like_text(head: bytes) -> bool:
         return True
     if b"\0" in head:
         return utf16_without_bom(head) is not None
-    controls = sum(byte < 32 and byte not in b"\t\n\r\f\x1b\b" for byte in head)
+    controls = len(head) - len(head.translate(None, _CONTROLS))
     return controls * 50 <= len(head)
 
 

@@ -19,6 +19,7 @@ from backend.content.errors import (
     UploadTooLargeError,
     VirusFoundError,
 )
+from backend.content.media_types import HEAD_BYTES
 from backend.content.scanner import Outcome, Scanner, ScanStream, Verdict
 from backend.core.settings import ScanMode, Settings
 from storage import (
@@ -39,8 +40,6 @@ R = TypeVar("R")
 
 FRAME_SIZE = 512 * 1024
 """Chunks are coalesced to this many bytes before they cross a thread boundary."""
-HEAD_SIZE = 8 * 1024
-"""How much of the beginning is kept, to tell the media type by."""
 _THREADS = 32
 
 
@@ -128,7 +127,7 @@ class Content:
                     f"The file is larger than the {self.max_size} bytes an upload may have. Nothing was kept.",
                     limit=self.max_size,
                 )
-            head = head or frame[:HEAD_SIZE]
+            head = head or frame[:HEAD_BYTES]
             if len(frame) < FRAME_SIZE:
                 tail = frame
             else:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, Text, delete, text
+from sqlalchemy import BigInteger, DateTime, Identity, Index, Text, delete, insert, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -37,13 +37,12 @@ class OutboxEvent(Base):
 async def emit(session: AsyncSession, name: str, *, org_id: int, data: Mapping[str, Any]) -> None:
     """Write an event that leaves if and only if the transaction commits.
 
-    `data` holds ids and small facts, never content. NOTIFY is transactional too: the relay wakes after the commit.
+    `data` holds ids and small facts, never content. A trigger notifies the relay, which wakes after the commit.
     """
-    session.add(
-        OutboxEvent(org_id=org_id, name=name, data=dict(data), request_id=current_request_id())
+    event = insert(OutboxEvent).values(
+        org_id=org_id, name=name, data=dict(data), request_id=current_request_id()
     )
-    await session.flush()
-    await session.execute(text(f"NOTIFY {CHANNEL}"))
+    await session.execute(event)
 
 
 async def prune(session: AsyncSession, *, before: datetime) -> None:

@@ -256,6 +256,34 @@ async def put_blob(
     return (await session.scalars(statement.returning(Blob.id))).one()
 
 
+async def insert_document(
+    session: AsyncSession, *, org_id: int, folder_id: int, name: str, owner_id: int
+) -> int | None:
+    """Return the id of a new document that has no version yet; None where its name is taken."""
+    statement = insert(Document).values(
+        org_id=org_id, folder_id=folder_id, name=name, owner_id=owner_id
+    )
+    return await session.scalar(statement.on_conflict_do_nothing().returning(Document.id))
+
+
+async def set_first_version(session: AsyncSession, document_id: int, version_id: int) -> None:
+    """Give a new document its content."""
+    await session.execute(
+        update(Document).where(Document.id == document_id).values(current_version_id=version_id)
+    )
+
+
+async def set_next_version(session: AsyncSession, document_id: int, version_id: int) -> None:
+    """Make a version the current one of a document, which is thereby changed."""
+    await session.execute(
+        update(Document)
+        .where(Document.id == document_id)
+        .values(
+            current_version_id=version_id, revision=Document.revision + 1, updated_at=func.now()
+        )
+    )
+
+
 async def trashed_document(
     session: AsyncSession, known: ColumnElement[bool], document_id: int
 ) -> Document | None:

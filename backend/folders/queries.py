@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from backend.core.clock import now
-from backend.folders.models import Folder, FolderKind
+from backend.folders.models import Folder
+from backend.folders.schemas import FolderRef
 
 # Documents stand above folders in the layers; their table is counted here by name alone.
 _documents = table(
@@ -62,20 +63,18 @@ async def children(
     return (await session.scalars(statement.order_by(key, Folder.id).limit(limit))).all()
 
 
-async def named(
-    session: AsyncSession, folder_ids: Sequence[int]
-) -> dict[int, tuple[str, FolderKind]]:
-    """Return name and kind of folders by id."""
+async def trails(session: AsyncSession, folder_ids: Sequence[int]) -> list[tuple[int, FolderRef]]:
+    """Return (folder id, a folder on the way to it), for each folder from the cabinet down to itself."""
     rows = await session.execute(
-        select(Folder.id, Folder.name, Folder.kind).where(Folder.id.in_(folder_ids))
+        text(
+            "SELECT f.id AS folder_id, a.id, a.name, a.kind FROM folders f "
+            "CROSS JOIN LATERAL unnest(string_to_array(ltree2text(f.path), '.')::bigint[]) "
+            "WITH ORDINALITY AS step(id, position) JOIN folders a ON a.id = step.id "
+            "WHERE f.id = ANY(:ids) ORDER BY f.id, step.position"
+        ),
+        {"ids": list(folder_ids)},
     )
-    return {row.id: (row.name, row.kind) for row in rows}
-
-
-async def paths(session: AsyncSession, folder_ids: Sequence[int]) -> dict[int, str]:
-    """Return the paths of folders by id."""
-    rows = await session.execute(select(Folder.id, Folder.path).where(Folder.id.in_(folder_ids)))
-    return {row.id: row.path for row in rows}
+    return [(row.folder_id, FolderRef(id=row.id, name=row.name, kind=row.kind)) for row in rows]
 
 
 async def counts(session: AsyncSession, folder_ids: Sequence[int]) -> dict[int, tuple[int, int]]:

@@ -215,21 +215,10 @@ async def ancestors_of(
     session: AsyncSession, folder_ids: Sequence[int]
 ) -> dict[int, list[FolderRef]]:
     """Return, for each folder, itself and what it stands in, from the cabinet down."""
-    trails = {
-        folder_id: ids(path)
-        for folder_id, path in (await queries.paths(session, folder_ids)).items()
-    }
-    named = await queries.named(
-        session, list({step for trail in trails.values() for step in trail})
-    )
-    return {
-        folder_id: [
-            FolderRef(id=step, name=named[step][0], kind=named[step][1])
-            for step in trail
-            if step in named
-        ]
-        for folder_id, trail in trails.items()
-    }
+    trails: dict[int, list[FolderRef]] = {}
+    for folder_id, step in await queries.trails(session, folder_ids):
+        trails.setdefault(folder_id, []).append(step)
+    return trails
 
 
 def ids(path: str) -> list[int]:

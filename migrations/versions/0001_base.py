@@ -354,6 +354,14 @@ def _secure() -> None:
         "CREATE FUNCTION dms_user_id() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE "
         "AS $$ SELECT NULLIF(current_setting('dms.user_id', true), '')::bigint $$"
     )
+    op.execute(
+        "CREATE FUNCTION notify_outbox() RETURNS trigger LANGUAGE plpgsql "
+        "AS $$ BEGIN NOTIFY dms_outbox; RETURN NULL; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER notify AFTER INSERT ON outbox "
+        "FOR EACH STATEMENT EXECUTE FUNCTION notify_outbox()"
+    )
     for table in GLOBAL:
         grant(table)
     # Readiness compares the schema's revision with the code's.
@@ -410,5 +418,6 @@ def downgrade() -> None:
     op.drop_table("organisations")
     op.drop_index(op.f("ix_login_throttles_last_failed_at"), table_name="login_throttles")
     op.drop_table("login_throttles")
+    op.execute("DROP FUNCTION notify_outbox()")
     op.execute("DROP FUNCTION dms_user_id()")
     op.execute("DROP FUNCTION dms_org_id()")

@@ -6,8 +6,8 @@ in which a document that nobody trusts is read. `extract` works in the calling p
 workers call the latter.
 """
 
+from backend.content.media_types import HEAD_BYTES, media_type_of
 from worker.extraction.extract import extract
-from worker.extraction.media_type import HEAD_BYTES, media_type_of
 from worker.extraction.model import OCR_LIMITS, ExtractionResult, Limits, Status
 from worker.extraction.sandbox.runner import configure, confinement, run_bounded, shut_down
 

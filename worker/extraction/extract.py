@@ -12,16 +12,7 @@ from typing import BinaryIO
 
 import olefile
 
-from worker.extraction import registry
-from worker.extraction.archive import BROKEN
-from worker.extraction.errors import (
-    Damaged,
-    Encrypted,
-    ExtractionError,
-    OcrUnavailable,
-    Unsupported,
-)
-from worker.extraction.media_type import (
+from backend.content.media_types import (
     DOC,
     HEAD_BYTES,
     MSG,
@@ -32,6 +23,15 @@ from worker.extraction.media_type import (
     media_type_of,
     ole_media_type,
     zip_media_type,
+)
+from worker.extraction import registry
+from worker.extraction.archive import BROKEN
+from worker.extraction.errors import (
+    Damaged,
+    Encrypted,
+    ExtractionError,
+    OcrUnavailable,
+    Unsupported,
 )
 from worker.extraction.model import ExtractionResult, Limits, Status
 from worker.extraction.ocr import OcrEngine, local_engine

@@ -13,7 +13,7 @@ from functools import cache
 import charset_normalizer
 from py3langid import langid  # type: ignore[import-untyped]  # it ships no types
 
-from worker.extraction.media_type import utf16_without_bom
+from backend.content.media_types import utf16_without_bom
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.content.errors import ContentDamagedError
 from backend.core.db import Tenant
@@ -21,7 +22,7 @@ from backend.documents.service.indexing import LEASE
 from backend.identity.models import store_namespace
 from backend.search import service as search
 from worker.app import app
-from worker.extraction import ExtractionResult, Limits, run_bounded
+from worker.extraction import OCR_LIMITS, ExtractionResult, Limits, run_bounded
 from worker.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -29,8 +30,7 @@ log = structlog.get_logger(__name__)
 MAX_READ_SIZE = 2 * 2**30
 """Content beyond this many bytes is not read for its text."""
 _FAST_LIMITS = Limits()
-_HEAVY_LIMITS = Limits()
-_HARD_LIMIT = 1_800
+_TIME_TO_FETCH = 600
 _RETRIES: dict[str, Any] = {
     "autoretry_for": (DBAPIError, PoolTimeoutError, OSError),
     "retry_backoff": 2,
@@ -39,14 +39,16 @@ _RETRIES: dict[str, Any] = {
 }
 
 
-@app.task(name="indexing.process", time_limit=_HARD_LIMIT, **_RETRIES)
+@app.task(
+    name="indexing.process", time_limit=int(_FAST_LIMITS.wall_seconds) + _TIME_TO_FETCH, **_RETRIES
+)
 def process(org_id: int, version_id: int) -> None:
     """Read the text a version has as text; hand it on to `ocr` where there are pictures to read."""
     runtime = Runtime.current()
     runtime.run(_index(runtime, org_id, version_id, ocr=False))
 
 
-@app.task(name="indexing.ocr", time_limit=_HARD_LIMIT, **_RETRIES)
+@app.task(name="indexing.ocr", time_limit=int(OCR_LIMITS.wall_seconds) + _TIME_TO_FETCH, **_RETRIES)
 def ocr(org_id: int, version_id: int) -> None:
     """Read a version's text, pictures included."""
     runtime = Runtime.current()
@@ -65,26 +67,33 @@ async def _index(runtime: Runtime, org_id: int, version_id: int, *, ocr: bool) -
     log.info("text_read", version_id=version_id, status=result.status, engine=result.engine)
     async with runtime.database.transaction(tenant) as session:
         if result.status == "needs_ocr":
-            await documents.request_ocr(session, version_id)
-            return
-        known = await documents.finish_indexing(
-            session,
-            version_id,
-            status=IndexStatus(result.status),
-            detail=result.detail or None,
-            page_count=result.page_count,
-        )
-        if known and result.text:
-            await search.index_text(
+            known = await documents.request_ocr(session, version_id)
+        else:
+            known = await documents.finish_indexing(
                 session,
-                org_id=org_id,
-                version_id=version_id,
-                text=result.text,
-                language=result.language,
-                engine=result.engine,
+                version_id,
+                status=IndexStatus(result.status),
+                detail=result.detail or None,
                 page_count=result.page_count,
-                truncated=result.truncated,
             )
+        if known and result.text:
+            # Also where pictures wait to be read: what there is without them is findable by then.
+            await _index_text(session, org_id, version_id, result)
+
+
+async def _index_text(
+    session: AsyncSession, org_id: int, version_id: int, result: ExtractionResult
+) -> None:
+    await search.index_text(
+        session,
+        org_id=org_id,
+        version_id=version_id,
+        text=result.text,
+        language=result.language,
+        engine=result.engine,
+        page_count=result.page_count,
+        truncated=result.truncated,
+    )
 
 
 async def _read(
@@ -103,7 +112,7 @@ async def _read(
                 path,
                 name=version.name,
                 media_type=version.media_type,
-                limits=_HEAVY_LIMITS if ocr else _FAST_LIMITS,
+                limits=OCR_LIMITS if ocr else _FAST_LIMITS,
                 ocr=ocr,
             )
     except ContentDamagedError as error:

@@ -91,11 +91,13 @@ async def finish_indexing(
     return True
 
 
-async def request_ocr(session: AsyncSession, version_id: int) -> None:
-    """Hand a version whose text is in pictures to the heavy queue."""
+async def request_ocr(session: AsyncSession, version_id: int) -> bool:
+    """Hand a version whose text is in pictures to the heavy queue; return False where it was purged meanwhile."""
     row = await queries.version_with_document(session, version_id)
-    if row is not None:
-        await _enqueue(session, row[0], "document.ocr_requested")
+    if row is None:
+        return False
+    await _enqueue(session, row[0], "document.ocr_requested")
+    return True
 
 
 async def request_indexing(session: AsyncSession, actor: Actor, document_id: int) -> Document:

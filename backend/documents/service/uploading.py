@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
@@ -10,7 +9,6 @@ from backend.access.actions import Action
 from backend.content.media_types import media_type_of
 from backend.content.service import Received
 from backend.core.actor import Actor
-from backend.core.clock import now
 from backend.core.errors import StaleError
 from backend.core.names import numbered_name
 from backend.core.outbox import emit
@@ -19,7 +17,6 @@ from backend.documents.errors import DocumentNameTakenError
 from backend.documents.models import Document, IndexStatus, ScanStatus, Version
 from backend.documents.schemas import OnConflict
 from backend.documents.service.reading import etag, get_document, get_version
-from backend.folders import service as folders
 
 _CANDIDATES = 50
 _ATTEMPTS = 5
@@ -42,7 +39,6 @@ async def check_upload(
         NotFoundError, ForbiddenError: the actor may not see the folder, or not add to it.
         DocumentNameTakenError: the name is taken, and `on_conflict` leaves it at that.
     """
-    await folders.get_folder(session, actor, folder_id)
     await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=folder_id)
     if on_conflict is OnConflict.ERROR:
         taken_by = await queries.id_by_name(session, folder_id, name)
@@ -70,23 +66,34 @@ async def record_document(
     comment: str | None,
 ) -> Recorded:
     """Make stored content a document, or by `on_conflict` a version of the one that has its name."""
-    await check_upload(session, actor, folder_id=folder_id, name=name, on_conflict=on_conflict)
+    await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=folder_id)
+    free = name
     for _ in range(_ATTEMPTS):
-        taken_by = await queries.id_by_name(session, folder_id, name)
-        if taken_by is not None and on_conflict is OnConflict.VERSION:
+        document_id = await queries.insert_document(
+            session, org_id=actor.org_id, folder_id=folder_id, name=free, owner_id=actor.user_id
+        )
+        if document_id is not None:
+            version = await _new_version(
+                session,
+                actor,
+                received,
+                document_id=document_id,
+                name=free,
+                number=1,
+                comment=comment,
+            )
+            await queries.set_first_version(session, document_id, version.id)
+            await _announce(session, "document.created", version, folder_id=folder_id)
+            return Recorded(document_id, created=True)
+        taken_by = await queries.id_by_name(session, folder_id, free)
+        if taken_by is None:
+            continue  # given back between the insert and the look
+        if on_conflict is OnConflict.ERROR:
+            raise await name_taken(session, folder_id, name, taken_by)
+        if on_conflict is OnConflict.VERSION:
             await record_version(session, actor, received, document_id=taken_by, comment=comment)
             return Recorded(taken_by, created=False)
-        if taken_by is not None and on_conflict is OnConflict.ERROR:
-            raise await name_taken(session, folder_id, name, taken_by)
-        free = name if taken_by is None else await free_name(session, folder_id, name)
-        document = Document(
-            org_id=actor.org_id, folder_id=folder_id, name=free, owner_id=actor.user_id
-        )
-        if await _insert(session, document):
-            version = await _add_version(session, actor, document, received, comment=comment)
-            await _announce(session, "document.created", document, version)
-            return Recorded(document.id, created=True)
-        # Somebody else took the name between the look and the insert: look again.
+        free = await free_name(session, folder_id, name)
     raise DocumentNameTakenError(
         f"The name {name!r} is being taken over and over; try again.", name=name
     )
@@ -110,10 +117,17 @@ async def record_version(
     await queries.lock(session, document_id)
     await check_new_version(session, actor, document_id, if_match=if_match)
     document = await get_document(session, actor, document_id)
-    version = await _add_version(session, actor, document, received, comment=comment)
-    _touch(document)
-    await session.flush()
-    await _announce(session, "document.version_created", document, version)
+    version = await _new_version(
+        session,
+        actor,
+        received,
+        document_id=document_id,
+        name=document.name,
+        number=await queries.last_number(session, document_id) + 1,
+        comment=comment,
+    )
+    await queries.set_next_version(session, document_id, version.id)
+    await _announce(session, "document.version_created", version, folder_id=document.folder_id)
 
 
 async def restore_version(
@@ -135,10 +149,10 @@ async def restore_version(
         comment=f"Restored from version {number}",
         created_by=actor.user_id,
     )
-    await _make_current(session, document, version)
-    _touch(document)
+    session.add(version)
     await session.flush()
-    await _announce(session, "document.version_created", document, version)
+    await queries.set_next_version(session, document_id, version.id)
+    await _announce(session, "document.version_created", version, folder_id=document.folder_id)
 
 
 def check_fresh(document: Document, if_match: str | None) -> None:
@@ -178,24 +192,14 @@ async def name_taken(
     )
 
 
-async def _insert(session: AsyncSession, document: Document) -> bool:
-    try:
-        async with session.begin_nested():
-            session.add(document)
-            await session.flush()
-    except IntegrityError as error:
-        if "uq_documents_live_name" not in str(error.orig):
-            raise
-        return False
-    return True
-
-
-async def _add_version(
+async def _new_version(
     session: AsyncSession,
     actor: Actor,
-    document: Document,
     received: Received,
     *,
+    document_id: int,
+    name: str,
+    number: int,
     comment: str | None,
 ) -> Version:
     blob_id = await queries.put_blob(
@@ -207,41 +211,28 @@ async def _add_version(
     )
     version = Version(
         org_id=actor.org_id,
-        document_id=document.id,
-        number=await queries.last_number(session, document.id) + 1,
+        document_id=document_id,
+        number=number,
         blob_id=blob_id,
-        media_type=media_type_of(received.head, document.name),
+        media_type=media_type_of(received.head, name),
         scan_status=ScanStatus.CLEAN if received.scanned else ScanStatus.UNSCANNED,
         index_status=IndexStatus.PENDING,
         comment=comment,
         created_by=actor.user_id,
     )
-    await _make_current(session, document, version)
+    session.add(version)
+    await session.flush()
     return version
 
 
-async def _make_current(session: AsyncSession, document: Document, version: Version) -> None:
-    session.add(version)
-    await session.flush()
-    document.current_version_id = version.id
-    await session.flush()
-
-
-def _touch(document: Document) -> None:
-    document.revision += 1
-    document.updated_at = now()
-
-
-async def _announce(
-    session: AsyncSession, event: str, document: Document, version: Version
-) -> None:
+async def _announce(session: AsyncSession, event: str, version: Version, *, folder_id: int) -> None:
     await emit(
         session,
         event,
-        org_id=document.org_id,
+        org_id=version.org_id,
         data={
-            "document_id": document.id,
+            "document_id": version.document_id,
             "version_id": version.id,
-            "folder_id": document.folder_id,
+            "folder_id": folder_id,
         },
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import IO
 
+from backend.content.media_types import DOCX
 from worker.extraction.archive import open_archive
-from worker.extraction.media_type import DOCX
 from worker.extraction.ooxml import main_part, read_pictures, read_properties
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.xml import attribute, events, without

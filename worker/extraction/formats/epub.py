@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from backend.content.media_types import EPUB
 from worker.extraction.archive import open_archive
 from worker.extraction.errors import Damaged
 from worker.extraction.markup import html_text
-from worker.extraction.media_type import EPUB
 from worker.extraction.ooxml import read_properties
 from worker.extraction.reading import Content, Context, Source
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO
 
+from backend.content.media_types import ODP, ODT
 from worker.extraction.archive import Archive, open_archive
 from worker.extraction.errors import Damaged, Encrypted
-from worker.extraction.media_type import ODP, ODT
 from worker.extraction.ooxml import read_pictures, read_properties
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.xml import attribute, events, without

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from backend.content.media_types import PPTX
 from worker.extraction.archive import Archive, open_archive
 from worker.extraction.errors import Damaged
-from worker.extraction.media_type import PPTX
 from worker.extraction.ooxml import drawing_text, read_pictures, read_properties
 from worker.extraction.reading import Content, Context, Source
 

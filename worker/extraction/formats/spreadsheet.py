@@ -9,10 +9,10 @@ from itertools import islice
 
 import python_calamine as calamine
 
+from backend.content.media_types import ODS, XLS, XLSB, XLSX
 from worker.extraction.archive import open_archive
 from worker.extraction.errors import Damaged, Encrypted
 from worker.extraction.formats.odf import refuse_encrypted
-from worker.extraction.media_type import ODS, XLS, XLSB, XLSX
 from worker.extraction.ooxml import drawing_text, read_pictures, read_properties
 from worker.extraction.reading import Content, Context, Source
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from backend.content.media_types import ZIP
 from worker.extraction.archive import open_archive
-from worker.extraction.media_type import ZIP
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.text import codec_of
 

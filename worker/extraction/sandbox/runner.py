@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from worker.extraction.media_type import HEAD_BYTES, UNKNOWN, media_type_of
+from backend.content.media_types import HEAD_BYTES, UNKNOWN, media_type_of
 from worker.extraction.model import ExtractionResult, Limits
 from worker.extraction.sandbox import wire
 from worker.extraction.sandbox.processes import Processes

@@ -16,9 +16,9 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+from backend.content.media_types import UNKNOWN
 from worker.extraction import registry
 from worker.extraction.extract import extract_stream
-from worker.extraction.media_type import UNKNOWN
 from worker.extraction.model import ExtractionResult, Limits
 from worker.extraction.ocr.remote import RemoteEngine
 from worker.extraction.sandbox import wire

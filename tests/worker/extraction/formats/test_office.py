@@ -1,8 +1,8 @@
 import pytest
 
+from backend.content.media_types import DOCX, ODS, ODT, PPTX, XLSX
 from tests.worker.extraction import samples
 from tests.worker.extraction.conftest import Reader
-from worker.extraction.media_type import DOCX, ODS, ODT, PPTX, XLSX
 
 
 def test_word_body_table_header_footer_and_title(read: Reader) -> None:

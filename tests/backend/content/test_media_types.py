@@ -1,8 +1,8 @@
 import pytest
 
+from backend.content import media_types as known
+from backend.content.media_types import media_type_of
 from tests.worker.extraction import samples
-from worker.extraction import media_type as known
-from worker.extraction import media_type_of
 
 
 @pytest.mark.parametrize(
