@@ -4,11 +4,14 @@ import {
   Button,
   createTheme,
   type CSSVariablesResolver,
+  Drawer,
   type MantineColorsTuple,
   Menu,
   Modal,
+  Notification,
   Tooltip,
 } from "@mantine/core";
+import { i18next } from "./i18n";
 
 const blue: MantineColorsTuple = [
   "#eff4ff",
@@ -51,7 +54,7 @@ const gray: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: "blue",
-  primaryShade: { light: 7, dark: 5 },
+  primaryShade: { light: 7, dark: 6 },
   colors: { blue, dark: slate, gray },
   black: "#1b2230",
   autoContrast: true,
@@ -75,9 +78,22 @@ export const theme = createTheme({
   components: {
     Badge: Badge.extend({ defaultProps: { variant: "light", size: "sm", tt: "none", fw: 550 } }),
     Button: Button.extend({ defaultProps: { size: "xs" } }),
-    Menu: Menu.extend({ defaultProps: { shadow: "md", position: "bottom-end" } }),
+    Drawer: Drawer.extend({
+      defaultProps: { closeButtonProps: { "aria-label": i18next.t("common.close") } },
+    }),
+    Menu: Menu.extend({
+      // The placeholder is an unnamed child that a menu may not have.
+      defaultProps: { shadow: "md", position: "bottom-end", withInitialFocusPlaceholder: false },
+    }),
+    Notification: Notification.extend({
+      defaultProps: { closeButtonProps: { "aria-label": i18next.t("common.close") } },
+    }),
     Modal: Modal.extend({
-      defaultProps: { centered: true, overlayProps: { blur: 1 } },
+      defaultProps: {
+        centered: true,
+        overlayProps: { blur: 1 },
+        closeButtonProps: { "aria-label": i18next.t("common.close") },
+      },
       styles: { title: { fontWeight: 620, fontSize: "1rem" } },
     }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 350, withArrow: true } }),
@@ -91,7 +107,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--app-warning": "#fff6dc",
     "--mantine-color-body": "#ffffff",
     "--mantine-color-dimmed": "#5b6577",
-    "--mantine-color-placeholder": "#6b7486",
+    "--mantine-color-placeholder": "#616a7b",
     "--mantine-color-error": "#c0262d",
     "--app-surface": "#f6f7fa",
     "--app-raised": "#ffffff",
@@ -102,6 +118,10 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--app-selected-strong": "#d6e3fb",
     "--app-accent": "#2f56b8",
     "--app-mark": "#ffe9a3",
+    "--app-mark-text": "inherit",
+    "--mantine-color-teal-light-color": "#0a6a4b",
+    "--mantine-color-yellow-light-color": "#7a4b00",
+    "--mantine-color-orange-light-color": "#9a3f00",
     "--app-paper": "#e9ecf2",
   },
   dark: {
@@ -121,7 +141,8 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--app-selected": "#1d2b4a",
     "--app-selected-strong": "#253760",
     "--app-accent": "#8fb0f5",
-    "--app-mark": "#6b5714",
+    "--app-mark": "#5c4a10",
+    "--app-mark-text": "#ffefc2",
     "--app-paper": "#0b0e14",
   },
 });

@@ -1,166 +1,150 @@
 /**
- * Every request the application makes, one small function each, typed by the wire shapes.
- * Knows URLs; knows nothing of React, caching or messages.
+ * Every request the application makes, one small function each, through the client generated from
+ * the API's description. Knows nothing of React, caching or messages.
  */
-import { apiFetchOk } from "./http";
-import type {
-  Children,
-  Document,
-  ExtractedText,
-  Folder,
-  FolderKind,
-  Me,
-  Member,
-  MemberRole,
-  Page,
-  PropertyValue,
-  Role,
-  SearchResult,
-  SortField,
-  SortOrder,
-  Suggestion,
-  SystemInfo,
-  Ticket,
-  TrashItem,
-  User,
-  Version,
-} from "./types";
+import createClient from "openapi-fetch";
+import { apiFetch } from "./http";
+import { problemFromBody } from "./problem";
+import type { components, operations, paths } from "./schema";
+import type { FolderKind, MemberRole } from "./types";
 
-const BASE = "/api/v1";
+const client = createClient<paths>({ baseUrl: location.origin, fetch: apiFetch });
+
 /** The largest page the service gives. */
 export const PAGE_SIZE = 200;
 
-type Query = Record<string, string | number | readonly string[] | null | undefined>;
+type Answer<T> = { data?: T; error?: unknown; response: Response };
 
-function url(path: string, query: Query = {}): string {
-  const params = new URLSearchParams();
-  for (const [key, value] of Object.entries(query)) {
-    if (value === null || value === undefined || value === "") continue;
-    if (typeof value === "object") for (const one of value) params.append(key, one);
-    else params.set(key, String(value));
-  }
-  const text = params.toString();
-  return text ? `${BASE}${path}?${text}` : `${BASE}${path}`;
+/** The answer's data; throws {@link ApiProblem} for a refusal. */
+async function ok<T>(asked: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await asked;
+  if (!response.ok) throw problemFromBody(response, error);
+  return data as T;
 }
 
-async function get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
-  const response = await apiFetchOk(url(path, query), signal ? { signal } : {});
-  return (await response.json()) as T;
-}
+type Schemas = components["schemas"];
+type QueryOf<Name extends keyof operations> = NonNullable<operations[Name]["parameters"]["query"]>;
 
-async function send<T>(
-  method: "POST" | "PUT" | "PATCH" | "DELETE",
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<T> {
-  const init: RequestInit = { method, headers };
-  if (body !== undefined) {
-    init.body = JSON.stringify(body);
-    init.headers = { ...headers, "Content-Type": "application/json" };
-  }
-  const response = await apiFetchOk(url(path), init);
-  return (response.status === 204 ? undefined : await response.json()) as T;
-}
-
-const ifMatch = (etag?: string): Record<string, string> => (etag ? { "If-Match": etag } : {});
+const inFolder = (folder_id: number) => ({ path: { folder_id } });
+const ofDocument = (document_id: number) => ({ path: { document_id } });
+const page = (cursor: string | undefined, limit: number = PAGE_SIZE) => ({
+  params: { query: { limit, ...(cursor === undefined ? {} : { cursor }) } },
+});
 
 // Who is asking, and the service itself
-export const getMe = () => get<Me>("/me");
-export const getSystem = () => get<SystemInfo>("/system");
+export const getMe = () => ok(client.GET("/api/v1/me"));
+export const getSystem = () => ok(client.GET("/api/v1/system"));
 export const changePassword = (current_password: string, new_password: string) =>
-  send<undefined>("POST", "/me/password", { current_password, new_password });
+  ok(client.POST("/api/v1/me/password", { body: { current_password, new_password } }));
 
 // Users
-export const listUsers = (cursor?: string) =>
-  get<Page<User>>("/users", { limit: PAGE_SIZE, cursor });
-export type NewUser = { email: string; name: string; password: string; role: Role };
-export const createUser = (user: NewUser) => send<User>("POST", "/users", user);
-export type UserChange = { name?: string; role?: Role; is_active?: boolean; password?: string };
-export const updateUser = (id: number, change: UserChange) =>
-  send<User>("PATCH", `/users/${id}`, change);
+export const listUsers = (cursor?: string) => ok(client.GET("/api/v1/users", page(cursor)));
+export const createUser = (body: Schemas["UserCreate"]) =>
+  ok(client.POST("/api/v1/users", { body }));
+export type UserChange = Schemas["UserUpdate"];
+export const updateUser = (user_id: number, body: UserChange) =>
+  ok(client.PATCH("/api/v1/users/{user_id}", { params: { path: { user_id } }, body }));
 
 // Folders
-export const listCabinets = (cursor?: string) =>
-  get<Page<Folder>>("/folders", { limit: PAGE_SIZE, cursor });
-export const getFolder = (id: number) => get<Folder>(`/folders/${id}`);
-export type ChildrenQuery = {
-  sort?: SortField;
-  order?: SortOrder;
-  limit?: number;
-  cursor?: string;
-};
-export const listChildren = (id: number, query: ChildrenQuery = {}) =>
-  get<Children>(`/folders/${id}/children`, { limit: PAGE_SIZE, ...query });
-export const createFolder = (name: string, parent_id: number | null, kind?: FolderKind) =>
-  send<Folder>("POST", "/folders", { name, parent_id, ...(kind ? { kind } : {}) });
-export const updateFolder = (id: number, change: { name?: string; parent_id?: number }) =>
-  send<Folder>("PATCH", `/folders/${id}`, change);
-export const trashFolder = (id: number) => send<undefined>("DELETE", `/folders/${id}`);
-export const restoreFolder = (id: number) => send<Folder>("POST", `/folders/${id}/restore`);
-export const listMembers = async (id: number): Promise<Member[]> => {
-  const answer = await get<Member[] | Page<Member>>(`/folders/${id}/members`);
-  return Array.isArray(answer) ? answer : answer.items;
-};
-export const setMember = (folderId: number, userId: number, role: MemberRole) =>
-  send<Member>("PUT", `/folders/${folderId}/members/${userId}`, { role });
-export const removeMember = (folderId: number, userId: number) =>
-  send<undefined>("DELETE", `/folders/${folderId}/members/${userId}`);
+export const listCabinets = (cursor?: string) => ok(client.GET("/api/v1/folders", page(cursor)));
+export const getFolder = (id: number) =>
+  ok(client.GET("/api/v1/folders/{folder_id}", { params: inFolder(id) }));
+export const listChildren = (id: number, query: QueryOf<"listFolder"> = {}) =>
+  ok(
+    client.GET("/api/v1/folders/{folder_id}/children", {
+      params: { ...inFolder(id), query: { limit: PAGE_SIZE, ...query } },
+    }),
+  );
+export const createFolder = (name: string, parent_id: number | null, kind: FolderKind) =>
+  ok(client.POST("/api/v1/folders", { body: { name, parent_id, kind } }));
+export const updateFolder = (id: number, body: Schemas["FolderUpdate"]) =>
+  ok(client.PATCH("/api/v1/folders/{folder_id}", { params: inFolder(id), body }));
+export const trashFolder = (id: number) =>
+  ok(client.DELETE("/api/v1/folders/{folder_id}", { params: inFolder(id) }));
+export const restoreFolder = (id: number) =>
+  ok(client.POST("/api/v1/folders/{folder_id}/restore", { params: inFolder(id) }));
+export const listMembers = (id: number) =>
+  ok(client.GET("/api/v1/folders/{folder_id}/members", { params: inFolder(id) }));
+export const setMember = (folder_id: number, user_id: number, role: MemberRole) =>
+  ok(
+    client.PUT("/api/v1/folders/{folder_id}/members/{user_id}", {
+      params: { path: { folder_id, user_id } },
+      body: { role },
+    }),
+  );
+export const removeMember = (folder_id: number, user_id: number) =>
+  ok(
+    client.DELETE("/api/v1/folders/{folder_id}/members/{user_id}", {
+      params: { path: { folder_id, user_id } },
+    }),
+  );
 
 // Documents
-export const getDocument = (id: number) => get<Document>(`/documents/${id}`);
-export const listRecent = (cursor?: string) =>
-  get<Page<Document>>("/documents/recent", { limit: 30, cursor });
-export type DocumentChange = {
-  name?: string;
-  folder_id?: number;
-  tags?: string[];
-  properties?: Record<string, PropertyValue>;
-};
-export const updateDocument = (id: number, change: DocumentChange, etag?: string) =>
-  send<Document>("PATCH", `/documents/${id}`, change, ifMatch(etag));
-export const trashDocument = (id: number) => send<undefined>("DELETE", `/documents/${id}`);
-export const restoreDocument = (id: number, onConflict?: "rename") =>
-  send<Document>("POST", `/documents/${id}/restore${onConflict ? "?on_conflict=rename" : ""}`);
-export const reindexDocument = (id: number) => send<Document>("POST", `/documents/${id}/reindex`);
-export const listVersions = async (id: number): Promise<Version[]> => {
-  const answer = await get<Version[] | Page<Version>>(`/documents/${id}/versions`);
-  return Array.isArray(answer) ? answer : answer.items;
-};
-export const restoreVersion = (id: number, number: number) =>
-  send<Document>("POST", `/documents/${id}/versions/${number}/restore`);
-export const getText = (id: number, version?: number) =>
-  get<ExtractedText>(`/documents/${id}/text`, { version });
-export const contentPath = (id: number, version: number) =>
-  url(`/documents/${id}/content`, { version });
+export const getDocument = (id: number) =>
+  ok(client.GET("/api/v1/documents/{document_id}", { params: ofDocument(id) }));
+export const listRecent = () => ok(client.GET("/api/v1/documents/recent", page(undefined, 30)));
+export type DocumentChange = Schemas["DocumentUpdate"];
+export const updateDocument = (id: number, body: DocumentChange, etag?: string) =>
+  ok(
+    client.PATCH("/api/v1/documents/{document_id}", {
+      params: {
+        ...ofDocument(id),
+        ...(etag === undefined ? {} : { header: { "if-match": etag } }),
+      },
+      body,
+    }),
+  );
+export const trashDocument = (id: number) =>
+  ok(client.DELETE("/api/v1/documents/{document_id}", { params: ofDocument(id) }));
+export const restoreDocument = (id: number, onConflict: "error" | "rename" = "error") =>
+  ok(
+    client.POST("/api/v1/documents/{document_id}/restore", {
+      params: { ...ofDocument(id), query: { on_conflict: onConflict } },
+    }),
+  );
+export const reindexDocument = (id: number) =>
+  ok(client.POST("/api/v1/documents/{document_id}/reindex", { params: ofDocument(id) }));
+export const listVersions = (id: number) =>
+  ok(client.GET("/api/v1/documents/{document_id}/versions", { params: ofDocument(id) }));
+export const restoreVersion = (document_id: number, number: number) =>
+  ok(
+    client.POST("/api/v1/documents/{document_id}/versions/{number}/restore", {
+      params: { path: { document_id, number } },
+    }),
+  );
+export const getText = (id: number, version: number) =>
+  ok(
+    client.GET("/api/v1/documents/{document_id}/text", {
+      params: { ...ofDocument(id), query: { version } },
+    }),
+  );
+export const contentPath = (id: number, version: number): string =>
+  `/api/v1/documents/${id}/content?version=${version}`;
 export const contentTicket = (
   id: number,
-  version: number | undefined,
-  disposition: "inline" | "attachment",
-) => send<Ticket>("POST", `/documents/${id}/content-ticket`, { version, disposition });
+  version: number | null,
+  disposition: Schemas["Disposition"],
+) =>
+  ok(
+    client.POST("/api/v1/documents/{document_id}/content-ticket", {
+      params: ofDocument(id),
+      body: { version, disposition },
+    }),
+  );
 
 // Trash
-export const listTrash = (cursor?: string) =>
-  get<Page<TrashItem>>("/trash", { limit: 100, cursor });
-export const purge = (item: Pick<TrashItem, "type" | "id">) =>
-  send<undefined>("DELETE", `/trash/${item.type}s/${item.id}`);
+export const listTrash = (cursor?: string) => ok(client.GET("/api/v1/trash", page(cursor, 100)));
+export const purgeFolder = (id: number) =>
+  ok(client.DELETE("/api/v1/trash/folders/{folder_id}", { params: inFolder(id) }));
+export const purgeDocument = (id: number) =>
+  ok(client.DELETE("/api/v1/trash/documents/{document_id}", { params: ofDocument(id) }));
 
 // Search
-export type SearchQuery = {
-  q: string;
-  folder_id?: number;
-  type?: string;
-  tag?: string;
-  owner?: string;
-  created_after?: string;
-  created_before?: string;
-  sort?: "relevance" | "newest";
-  cursor?: string;
-};
-export const search = (query: SearchQuery, signal?: AbortSignal) =>
-  get<SearchResult>("/search", { limit: 30, ...query }, signal);
-export const suggest = async (q: string, signal?: AbortSignal) =>
-  (await get<{ items: Suggestion[] }>("/search/suggest", { q }, signal)).items;
+export type SearchQuery = QueryOf<"searchDocuments">;
+export const search = (query: SearchQuery, signal: AbortSignal) =>
+  ok(client.GET("/api/v1/search", { params: { query: { limit: 30, ...query } }, signal }));
+export const suggest = async (q: string, signal: AbortSignal) =>
+  (await ok(client.GET("/api/v1/search/suggest", { params: { query: { q } }, signal }))).items;
 
 // Live events
-export const liveTicket = () => send<{ ticket: string; expires_in: number }>("POST", "/ws/ticket");
+export const liveTicket = () => ok(client.POST("/api/v1/ws/ticket"));

@@ -59,6 +59,13 @@ export function problemFromText(status: number, text: string, retryAfter: string
   return new ApiProblem(status, body, parseRetryAfter(retryAfter));
 }
 
+/** For an answer whose body was read already. */
+export function problemFromBody(response: Response, body: unknown): ApiProblem {
+  const known = typeof body === "object" && body !== null ? (body as ProblemBody) : {};
+  const wait = parseRetryAfter(response.headers.get("Retry-After"));
+  return new ApiProblem(response.status, known, wait);
+}
+
 export async function problemFromResponse(response: Response): Promise<ApiProblem> {
   const text = await response.text().catch(() => "");
   return problemFromText(response.status, text, response.headers.get("Retry-After"));

@@ -25,8 +25,9 @@ export const queryClient = new QueryClient({
   defaultOptions: { queries: { retry, staleTime: 15_000, refetchOnWindowFocus: false } },
 });
 
-const nextCursor = (page: { next_cursor: string | null }) => page.next_cursor ?? undefined;
+const nextCursor = (page: { next_cursor?: string | null }) => page.next_cursor ?? undefined;
 const firstPage = undefined as string | undefined;
+const from = (cursor: string | undefined) => (cursor === undefined ? {} : { cursor });
 
 export const meQuery = queryOptions({
   queryKey: ["me"],
@@ -54,7 +55,7 @@ export const folderQuery = (id: number) =>
 export const childrenQuery = (id: number, sort: SortField, order: SortOrder) =>
   infiniteQueryOptions({
     queryKey: [...keys.children(id), "list", sort, order],
-    queryFn: ({ pageParam }) => calls.listChildren(id, { sort, order, cursor: pageParam }),
+    queryFn: ({ pageParam }) => calls.listChildren(id, { sort, order, ...from(pageParam) }),
     initialPageParam: firstPage,
     getNextPageParam: nextCursor,
   });
@@ -89,7 +90,7 @@ export const textQuery = (id: number, version: number) =>
 
 export const recentQuery = queryOptions({
   queryKey: ["recent"],
-  queryFn: () => calls.listRecent(),
+  queryFn: calls.listRecent,
 });
 
 export const usersQuery = infiniteQueryOptions({
@@ -109,7 +110,7 @@ export const trashQuery = infiniteQueryOptions({
 export const searchQuery = (query: calls.SearchQuery) =>
   infiniteQueryOptions({
     queryKey: ["search", query],
-    queryFn: ({ pageParam, signal }) => calls.search({ ...query, cursor: pageParam }, signal),
+    queryFn: ({ pageParam, signal }) => calls.search({ ...query, ...from(pageParam) }, signal),
     initialPageParam: firstPage,
     getNextPageParam: nextCursor,
   });

@@ -151,8 +151,9 @@ function AccountMenu({ onHelp }: { onHelp: () => void }) {
   return (
     <Menu width={230}>
       <Menu.Target>
-        <UnstyledButton aria-label={t("account.menu", { name: user.name })} ml={4}>
-          <Avatar size={30} radius="xl" color="blue" variant="filled" alt="">
+        <UnstyledButton ml={4}>
+          <span className="visually-hidden">{t("account.menu", { name: user.name })}</span>
+          <Avatar size={30} radius="xl" color="blue" variant="filled" aria-hidden>
             {initials(user.name)}
           </Avatar>
         </UnstyledButton>

@@ -1,4 +1,6 @@
 /** The routes of the application: every view has an address. Screens load when first visited. */
+import { ModalsProvider } from "@mantine/modals";
+import { Notifications } from "@mantine/notifications";
 import {
   createRootRoute,
   createRoute,
@@ -28,8 +30,18 @@ function RouteError({ error, reset }: { error: unknown; reset: () => void }) {
   return <ErrorState error={error} onRetry={retry} />;
 }
 
+/** Dialogs hang inside the router, because what they show has links. */
+function Root() {
+  return (
+    <ModalsProvider>
+      <Notifications position="bottom-left" limit={4} />
+      <Outlet />
+    </ModalsProvider>
+  );
+}
+
 const rootRoute = createRootRoute({
-  component: Outlet,
+  component: Root,
   notFoundComponent: NotFound,
   errorComponent: RouteError,
 });

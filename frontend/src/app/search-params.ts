@@ -52,7 +52,6 @@ export type SearchSearch = {
   q?: string;
   type?: Family;
   tag?: string;
-  owner?: string;
   folder?: number;
   after?: string;
   before?: string;
@@ -64,7 +63,6 @@ export function searchSearch(raw: Raw): SearchSearch {
     q: text(raw.q),
     type: oneOf(raw.type, FAMILIES),
     tag: text(raw.tag),
-    owner: text(raw.owner),
     folder: positive(raw.folder),
     after: day(raw.after),
     before: day(raw.before),

@@ -12,7 +12,10 @@ const KNOWN = [
   "folder_cycle",
   "folder_kind",
   "invalid_credentials",
-  "invalid_password",
+  "wrong_password",
+  "last_administrator",
+  "unavailable",
+  "upload_incomplete",
   "too_many_attempts",
   "virus_found",
   "upload_too_large",
@@ -40,6 +43,12 @@ const STATUS_CODES = {
 
 const hasWords = (status: number): status is keyof typeof STATUS_CODES => status in STATUS_CODES;
 
+/** For what was filled in wrongly the service knows best what to say. */
+function detailOf({ status, body }: ApiProblem): string | null {
+  if (status !== 422) return null;
+  return body.errors?.map((one) => one.msg).join(" ") ?? body.detail ?? null;
+}
+
 function explainProblem(t: TFunction, problem: ApiProblem): Explanation {
   const { code, status, body } = problem;
   const data = {
@@ -51,9 +60,10 @@ function explainProblem(t: TFunction, problem: ApiProblem): Explanation {
   }
   if (hasWords(status)) {
     const name = STATUS_CODES[status];
-    const detail = body.errors?.map((one) => one.msg).join(" ") ?? "";
-    const advice = t(`errors.${name}.advice`, data);
-    return { title: t(`errors.${name}.title`, data), advice: detail || advice };
+    return {
+      title: t(`errors.${name}.title`, data),
+      advice: detailOf(problem) ?? t(`errors.${name}.advice`, data),
+    };
   }
   if (status >= 500) return { title: t("errors.server.title"), advice: t("errors.server.advice") };
   return { title: body.title ?? t("errors.server.title"), advice: body.detail ?? "" };

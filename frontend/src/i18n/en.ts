@@ -3,6 +3,7 @@ export const en = {
   app: { name: "DMS Enterprise" },
   common: {
     cancel: "Cancel",
+    close: "Close",
     copied: "Copied",
     copy: "Copy",
     create: "Create",
@@ -330,7 +331,7 @@ export const en = {
       date: "made after this day",
       size: "larger than this",
     },
-    facet: { created: "Created", owner: "Owner", tag: "Tags", type: "Type" },
+    facet: { created: "Created", tag: "Tags", type: "Type" },
     filters: "Filters",
     from: "From",
     more: "More results",
@@ -458,7 +459,7 @@ export const en = {
       title: "The e-mail address or the password is wrong.",
       advice: "Check both and try again.",
     },
-    invalid_password: {
+    wrong_password: {
       title: "The current password is wrong.",
       advice: "Your password was not changed.",
     },
@@ -487,6 +488,18 @@ export const en = {
       advice: "Nothing was changed. Try again in a moment.",
     },
     session_ended: { title: "Your session ended.", advice: "Sign in again." },
+    last_administrator: {
+      title: "This is the last administrator.",
+      advice: "Make someone else an administrator first.",
+    },
+    unavailable: {
+      title: "The service is not ready.",
+      advice: "Nothing was changed. Try again in a moment.",
+    },
+    upload_incomplete: {
+      title: "The upload was cut off.",
+      advice: "Nothing was stored. Try again.",
+    },
     stale: {
       title: "Someone changed this meanwhile.",
       advice: "The newest state is shown now. Look at it, then make your change again.",

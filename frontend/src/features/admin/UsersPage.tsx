@@ -1,7 +1,6 @@
 /** Administration of users: who there is, new ones, roles, and who may no longer sign in. */
 import {
   ActionIcon,
-  Avatar,
   Badge,
   Button,
   Group,
@@ -31,6 +30,7 @@ import type { Role, User } from "@/api/types";
 import { useMe } from "@/app/useMe";
 import { notifyDone, notifyError } from "@/components/notify";
 import { PageHead } from "@/components/PageHead";
+import { PersonAvatar } from "@/components/PersonAvatar";
 import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import { When } from "@/components/When";
 import { MIN_PASSWORD } from "@/features/auth/PasswordForm";
@@ -112,7 +112,7 @@ function UserRow({ user }: { user: User }) {
   });
   return (
     <li className={classes.row} data-inactive={!user.is_active || undefined}>
-      <Avatar size={34} name={user.name} color="initials" alt="" />
+      <PersonAvatar size={34} name={user.name} />
       <div className={classes.who}>
         <Text size="sm" fw={550} truncate>
           {user.name}
@@ -164,7 +164,7 @@ function UserRow({ user }: { user: User }) {
           </Menu.Item>
           {user.is_active ? (
             <Menu.Item
-              color="red"
+              className="danger-item"
               leftSection={<IconUserOff size={16} />}
               onClick={() => change.mutate({ is_active: false })}
             >

@@ -7,7 +7,7 @@ import { changePassword } from "@/api/calls";
 import { notifyDone } from "@/components/notify";
 import { useExplain } from "@/components/useExplain";
 
-export const MIN_PASSWORD = 12;
+export const MIN_PASSWORD = 8;
 
 export function PasswordForm({ onDone }: { onDone: () => void }) {
   const { t } = useTranslation();

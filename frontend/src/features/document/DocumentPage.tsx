@@ -255,7 +255,7 @@ function DocumentActions({ document, version }: ViewProps) {
               <>
                 <Menu.Divider />
                 <Menu.Item
-                  color="red"
+                  className="danger-item"
                   leftSection={<IconTrash size={16} />}
                   onClick={() => {
                     openTrash([item]);

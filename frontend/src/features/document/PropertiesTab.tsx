@@ -95,7 +95,7 @@ function CustomProperties({ document }: { document: Document }) {
   return (
     <Stack gap={8}>
       <Group justify="space-between">
-        <Title order={3} fz="sm">
+        <Title order={2} fz="sm">
           {t("properties.custom")}
         </Title>
         {writable && !adding && (
@@ -304,8 +304,7 @@ function Facts({ document, version }: TabProps) {
       <Fact name={t("facts.owner")}>{document.owner.name}</Fact>
       <Fact name={t("facts.created")}>{formatDateTime(document.created_at)}</Fact>
       <Fact name={t("facts.modified")}>
-        {formatDateTime(document.updated_at)}
-        {version.created_by && `, ${version.created_by.name}`}
+        {formatDateTime(document.updated_at)}, {version.created_by.name}
       </Fact>
       <Fact name="SHA-256">
         <Group gap={4} wrap="nowrap">

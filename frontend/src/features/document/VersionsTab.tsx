@@ -63,8 +63,8 @@ export function VersionsTab({ document, shown }: VersionsTabProps) {
               {version.number === current && <Badge size="xs">{t("versions.current")}</Badge>}
             </Group>
             <Text size="xs" c="dimmed">
-              <When at={version.created_at} />
-              {version.created_by && ` · ${version.created_by.name}`} · {formatSize(version.size)}
+              <When at={version.created_at} />· {version.created_by.name} ·{" "}
+              {formatSize(version.size)}
             </Text>
             {version.comment && (
               <Text size="sm" mt={2}>

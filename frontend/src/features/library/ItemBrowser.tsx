@@ -112,6 +112,10 @@ export function ItemBrowser(props: ItemBrowserProps) {
     if (!selection.selected.has(item.key)) setSelection(selectOnly(item.key));
     setMenu({ x, y, items: targetsOf(item) });
   };
+  const closeMenu = () => {
+    setMenu(null);
+    scroller.current?.focus({ preventScroll: true });
+  };
   const rowId = (key: string) => `item-${key}`;
   const onKeyDown = useListKeys({
     items,
@@ -237,7 +241,7 @@ export function ItemBrowser(props: ItemBrowserProps) {
           );
         })}
       </div>
-      <ItemMenu place={menu} onClose={() => setMenu(null)} onOpen={open} />
+      <ItemMenu place={menu} onClose={closeMenu} onOpen={open} />
     </div>
   );
 }

@@ -53,11 +53,15 @@ export function ItemMenu({ place, onClose, onOpen }: ItemMenuProps) {
       position="bottom-start"
       width={210}
       offset={2}
-      returnFocus
     >
       <Portal>
         <Menu.Target>
-          <div style={{ position: "fixed", left: x, top: y, width: 1, height: 1 }} />
+          <button
+            type="button"
+            tabIndex={-1}
+            aria-label={t("library.actions")}
+            style={{ position: "fixed", left: x, top: y, width: 1, height: 1, opacity: 0 }}
+          />
         </Menu.Target>
       </Portal>
       <Menu.Dropdown>
@@ -107,7 +111,7 @@ export function ItemMenu({ place, onClose, onOpen }: ItemMenuProps) {
         )}
         {items.every(canDelete) && (
           <Menu.Item
-            color="red"
+            className="danger-item"
             leftSection={<IconTrash size={16} />}
             onClick={() => openTrash(items)}
           >

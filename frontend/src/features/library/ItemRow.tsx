@@ -74,7 +74,9 @@ export function ItemHeader(props: ItemHeaderProps) {
             </div>
           );
         })}
-        <div role="columnheader" className={classes.menu} aria-label={t("library.actions")} />
+        <div role="columnheader" className={classes.menu}>
+          <span className="visually-hidden">{t("library.actions")}</span>
+        </div>
       </div>
     </div>
   );

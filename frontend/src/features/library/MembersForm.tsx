@@ -1,15 +1,5 @@
 /** Who may see and change a cabinet: administrators share it here. */
-import {
-  ActionIcon,
-  Avatar,
-  Button,
-  Group,
-  Select,
-  Skeleton,
-  Stack,
-  Text,
-  Tooltip,
-} from "@mantine/core";
+import { ActionIcon, Button, Group, Select, Skeleton, Stack, Text, Tooltip } from "@mantine/core";
 import { IconUserMinus } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -18,6 +8,7 @@ import { removeMember, setMember } from "@/api/calls";
 import { membersQuery, queryClient, usersQuery } from "@/api/queries";
 import type { MemberRole } from "@/api/types";
 import { notifyError } from "@/components/notify";
+import { PersonAvatar } from "@/components/PersonAvatar";
 import { ErrorState } from "@/components/States";
 
 const ROLES: readonly MemberRole[] = ["reader", "editor"];
@@ -95,7 +86,7 @@ export function MembersForm({ folderId }: { folderId: number }) {
       )}
       {members.data?.map((member) => (
         <Group key={member.user.id} gap="sm" wrap="nowrap">
-          <Avatar size={30} name={member.user.name} color="initials" alt="" />
+          <PersonAvatar size={30} name={member.user.name} />
           <div style={{ flex: 1, minWidth: 0 }}>
             <Text size="sm" truncate>
               {member.user.name}

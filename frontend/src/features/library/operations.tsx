@@ -134,7 +134,7 @@ export async function trashItems(items: readonly Item[]): Promise<void> {
 /** Has the browser save a document itself, so that size does not matter. */
 export async function downloadDocument(id: number, version?: number): Promise<void> {
   try {
-    const { url } = await contentTicket(id, version, "attachment");
+    const { url } = await contentTicket(id, version ?? null, "attachment");
     const link = document.createElement("a");
     link.href = url;
     link.download = "";

@@ -3,7 +3,7 @@ import { Stack, TextInput, Title, UnstyledButton } from "@mantine/core";
 import { IconCheck } from "@tabler/icons-react";
 import { useId, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { SearchResult } from "@/api/types";
+import type { Facets as FacetCounts } from "@/api/types";
 import type { SearchSearch } from "@/app/search-params";
 import { formatCount } from "@/components/format";
 import { FAMILIES } from "@/components/mediaFamily";
@@ -11,7 +11,7 @@ import classes from "./SearchPage.module.css";
 
 type FacetsProps = {
   search: SearchSearch;
-  facets: SearchResult["facets"];
+  facets: FacetCounts;
   onChange: (change: SearchSearch) => void;
 };
 
@@ -25,7 +25,7 @@ const daysAgo = (days: number): string =>
 
 export function Facets({ search, facets, onChange }: FacetsProps) {
   const { t } = useTranslation();
-  const counts = new Map(facets.type?.map(({ value, count }) => [value, count]));
+  const counts = new Map(facets.type.map(({ value, count }) => [value, count]));
   const types = FAMILIES.filter((family) => counts.has(family) || family === search.type).map(
     (family) => ({
       value: family,
@@ -33,13 +33,12 @@ export function Facets({ search, facets, onChange }: FacetsProps) {
       count: counts.get(family) ?? null,
     }),
   );
-  const plain = (values: typeof facets.tag, chosen: string | undefined): Choice[] => {
-    const choices = (values ?? [])
-      .slice(0, SHOWN_TAGS)
-      .map(({ value, count }) => ({ value, label: value, count }));
-    const missing = chosen !== undefined && !choices.some((one) => one.value === chosen);
-    return missing ? [{ value: chosen, label: chosen, count: null }, ...choices] : choices;
-  };
+  const tags: Choice[] = facets.tag
+    .slice(0, SHOWN_TAGS)
+    .map(({ value, count }) => ({ value, label: value, count }));
+  if (search.tag !== undefined && !tags.some((one) => one.value === search.tag)) {
+    tags.unshift({ value: search.tag, label: search.tag, count: null });
+  }
   const periods: Choice[] = [
     { value: daysAgo(7), label: t("search.period.week"), count: null },
     { value: daysAgo(30), label: t("search.period.month"), count: null },
@@ -55,15 +54,9 @@ export function Facets({ search, facets, onChange }: FacetsProps) {
       />
       <FacetGroup
         title={t("search.facet.tag")}
-        choices={plain(facets.tag, search.tag)}
+        choices={tags}
         chosen={search.tag}
         onChoose={(tag) => onChange({ tag })}
-      />
-      <FacetGroup
-        title={t("search.facet.owner")}
-        choices={plain(facets.owner, search.owner)}
-        chosen={search.owner}
-        onChoose={(owner) => onChange({ owner })}
       />
       <FacetGroup
         title={t("search.facet.created")}

@@ -33,16 +33,23 @@ import classes from "./SearchPage.module.css";
 
 const route = getRouteApi("/app/search");
 const TYPING_PAUSE_MS = 220;
+const NO_FACETS = { type: [], tag: [] };
+
+/** Days are days where the reader is; the service counts in UTC, and leaves out the end. */
+const startOfDay = (day: string, later = 0): string => {
+  const date = new Date(`${day}T00:00:00`);
+  date.setDate(date.getDate() + later);
+  return date.toISOString();
+};
 
 function toQuery(search: SearchSearch): SearchQuery {
   return {
     q: search.q ?? "",
     ...(search.folder !== undefined && { folder_id: search.folder }),
-    ...(search.type && { type: search.type }),
-    ...(search.tag && { tag: search.tag }),
-    ...(search.owner && { owner: search.owner }),
-    ...(search.after && { created_after: search.after }),
-    ...(search.before && { created_before: search.before }),
+    ...(search.type && { type: [search.type] }),
+    ...(search.tag && { tag: [search.tag] }),
+    ...(search.after && { created_after: startOfDay(search.after) }),
+    ...(search.before && { created_before: startOfDay(search.before, 1) }),
     ...(search.sort && { sort: search.sort }),
   };
 }
@@ -66,11 +73,11 @@ export function SearchPage() {
   const set = (change: SearchSearch) =>
     void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
 
-  const facets = <Facets search={search} facets={first?.facets ?? {}} onChange={set} />;
+  const facets = <Facets search={search} facets={first?.facets ?? NO_FACETS} onChange={set} />;
   return (
     <div className={classes.page}>
       <div className={classes.head}>
-        <h1 className={classes.hidden}>{t("nav.search")}</h1>
+        <h1 className="visually-hidden">{t("nav.search")}</h1>
         <SearchBox value={search.q ?? ""} onChange={(q) => set({ q: q || undefined })} />
         <SyntaxHelp />
         <Button
@@ -264,7 +271,6 @@ function ActiveFilters({ search, onChange }: ChangeProps) {
   if (search.folder !== undefined) active.push(["folder", folder.data?.name ?? "…"]);
   if (search.type) active.push(["type", t(`family.${search.type}`)]);
   if (search.tag) active.push(["tag", search.tag]);
-  if (search.owner) active.push(["owner", search.owner]);
   if (search.after) active.push(["after", t("search.since", { date: search.after })]);
   if (search.before) active.push(["before", t("search.until", { date: search.before })]);
   return active.map(([key, label]) => (

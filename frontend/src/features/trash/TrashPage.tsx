@@ -5,7 +5,7 @@ import { modals } from "@mantine/modals";
 import { IconArrowBackUp, IconTrash, IconTrashX } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { purge, restoreDocument, restoreFolder } from "@/api/calls";
+import { purgeDocument, purgeFolder, restoreDocument, restoreFolder } from "@/api/calls";
 import { isProblem } from "@/api/problem";
 import { folderChanged, queryClient, trashQuery } from "@/api/queries";
 import type { Document, Folder, TrashItem } from "@/api/types";
@@ -24,6 +24,9 @@ function changed(): void {
 
 const bringBack = (item: TrashItem): Promise<Folder | Document> =>
   item.type === "folder" ? restoreFolder(item.id) : restoreDocument(item.id);
+
+const purge = (item: TrashItem): Promise<unknown> =>
+  item.type === "folder" ? purgeFolder(item.id) : purgeDocument(item.id);
 
 /** A name taken meanwhile is no dead end: the document can come back under another one. */
 function offerRename(item: TrashItem): void {
@@ -81,7 +84,7 @@ export function TrashPage() {
                 <th className={classes.wide}>{t("trash.deleted")}</th>
                 <th className={classes.medium}>{t("trash.purgedOn")}</th>
                 <th>
-                  <span className={classes.hidden}>{t("library.actions")}</span>
+                  <span className="visually-hidden">{t("library.actions")}</span>
                 </th>
               </tr>
             </thead>
@@ -141,10 +144,11 @@ function TrashRow({ item }: { item: TrashItem }) {
         {place || t("nav.library")}
       </td>
       <td className={classes.wide}>
-        <When at={item.deleted_at} />
-        {item.deleted_by && ` · ${item.deleted_by.name}`}
+        <When at={item.deleted_at} />· {item.deleted_by.name}
       </td>
-      <td className={classes.medium}>{item.purge_at && <When at={item.purge_at} />}</td>
+      <td className={classes.medium}>
+        <When at={item.purge_at} />
+      </td>
       <td>
         <Group gap={4} wrap="nowrap" justify="flex-end">
           <Button

@@ -27,13 +27,14 @@ function refreshSoon(folderId: number): void {
 
 async function listFolders(parentId: number) {
   const folders = [];
-  let cursor: string | undefined;
+  let cursor: string | null = null;
   do {
-    const page = await listChildren(parentId, { sort: "name", order: "asc", cursor });
+    const from: { cursor?: string } = cursor === null ? {} : { cursor };
+    const page = await listChildren(parentId, { sort: "name", order: "asc", ...from });
     folders.push(...page.folders);
     // Folders come before documents: once documents appear there are no more folders.
-    cursor = page.documents.length ? undefined : (page.next_cursor ?? undefined);
-  } while (cursor !== undefined);
+    cursor = page.documents.length ? null : page.next_cursor;
+  } while (cursor !== null);
   return folders;
 }
 
