@@ -19,7 +19,9 @@ from backend.core.settings import ScanMode
 from backend.operations.schemas import Dependency, DependencyStatus, Readiness, ReadyStatus
 from storage import StoreError
 
-_PATIENCE = 3.0
+# Longer than what each check allows itself: those know better what a silence means.
+_PATIENCE = 8.0
+_REDIS_PATIENCE = 3.0
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
@@ -88,7 +90,8 @@ async def _migrations(database: Database) -> Dependency:
 
 async def _redis(redis: Redis) -> Dependency:
     try:
-        await redis.ping()
+        async with asyncio.timeout(_REDIS_PATIENCE):
+            await redis.ping()
     except (RedisError, OSError) as error:
         # Uploads and searches go on without it; jobs and live updates wait in the outbox.
         return Dependency(
