@@ -55,8 +55,7 @@ class Child:
         Raises:
             LaunchError: it cannot be started, ended, or took too long.
         """
-        if self.spec.prepare is not None:
-            await asyncio.to_thread(self.spec.prepare)
+        await self._run_hook(self.spec.prepare)
         self._spawn()
         try:
             async with asyncio.timeout(self.spec.start_timeout):
@@ -64,8 +63,7 @@ class Child:
         except TimeoutError:
             reason = f"was not ready after {self.spec.start_timeout:.0f} s"
             raise self._failure(reason) from None
-        if self.spec.finish is not None:
-            await asyncio.to_thread(self.spec.finish)
+        await self._run_hook(self.spec.finish)
         self.ready.set()
 
     async def stop(self, hurry: asyncio.Event) -> None:
@@ -89,6 +87,16 @@ class Child:
         if code < 0:
             return f"was killed by {signal.Signals(-code).name}"
         return f"ended with status {code}"
+
+    async def _run_hook(self, hook: Callable[[], None] | None) -> None:
+        if hook is None:
+            return
+        try:
+            await asyncio.to_thread(hook)
+        except (
+            OSError
+        ) as error:  # a full disk, a missing right: nothing to take the supervisor down
+            raise self._failure(f"could not be prepared ({error})") from error
 
     def _spawn(self) -> None:
         for event in (self._said_ready, self._all_read, self.ended):

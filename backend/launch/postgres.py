@@ -150,6 +150,7 @@ class EmbeddedPostgres(EmbeddedServer):
         if not (self.directory / "PG_VERSION").exists():
             self._create_cluster()
         self._check_version()
+        self._check_password()
         self.account.own(self.directory)
         self._clear_up()
 
@@ -253,6 +254,14 @@ class EmbeddedPostgres(EmbeddedServer):
             message = (
                 f"{self.directory} was made by PostgreSQL {found}; this version brings {ours}. "
                 f"Dump it with PostgreSQL {found} and restore the dump into a new data directory."
+            )
+            raise LaunchError(message)
+
+    def _check_password(self) -> None:
+        if not (self.data.secrets / f"postgres-{Role.SUPERUSER}").exists():
+            message = (
+                f"{self.directory} is there, but its password in {self.data.secrets} is not."
+                " Restore both directories from the same backup."
             )
             raise LaunchError(message)
 

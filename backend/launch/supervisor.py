@@ -157,9 +157,8 @@ class Supervisor:
     def _tell_guardian(self, line: str) -> None:
         if self._guardian is None or self._guardian.stdin is None:
             return
-        with contextlib.suppress(
-            OSError
-        ):  # it was killed: the kernel's word to the children remains
+        # Where the guardian was killed, the kernel's word to the children remains.
+        with contextlib.suppress(OSError):
             self._guardian.stdin.write(line)
             self._guardian.stdin.flush()
 

@@ -52,6 +52,8 @@ def children(directory: Path, case: str) -> list[ChildSpec]:
     server = child(directory, "server", after=("prepare",), ready_line=hello)
     if case == "good":
         return [server, prepare, database]
+    if case == "unprepared":
+        return [child(directory, "unprepared", prepare=(directory / "no" / "file").touch)]
     if case == "stubborn":
         return [child(directory, "stubborn", STUBBORN, stop_grace=0.5, ready_line=hello)]
     failing = "echo preparing; echo the reason >&2; exit 3"

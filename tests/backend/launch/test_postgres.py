@@ -121,6 +121,16 @@ def test_data_of_another_major_version_are_refused_with_the_way_out(tmp_path: Pa
         pass
 
 
+def test_data_without_their_password_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    with embedded_postgres(tmp_path, durable=False) as server:
+        (server.data.secrets / "postgres-postgres").unlink()
+    with (
+        pytest.raises(LaunchError, match="from the same backup"),
+        embedded_postgres(tmp_path),
+    ):
+        pass
+
+
 def test_an_unfinished_creation_is_started_over(tmp_path: Path) -> None:
     unfinished = DataDirectory.at(tmp_path).postgres.with_name("postgres.new")
     unfinished.mkdir()

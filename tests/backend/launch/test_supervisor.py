@@ -106,6 +106,12 @@ def test_a_failed_stage_says_why_and_stops_everything(tmp_path: Path) -> None:
     assert not (tmp_path / "server.pids").exists()
 
 
+def test_a_child_that_cannot_be_prepared_is_a_failed_stage(tmp_path: Path) -> None:
+    with service(tmp_path, "unprepared") as program:
+        assert program.ended() == 1
+    assert "Unprepared could not be prepared ([Errno 2] No such file" in program.output
+
+
 def test_a_killed_supervisor_leaves_nothing(tmp_path: Path) -> None:
     with service(tmp_path) as program:
         program.wait_for("ready after")
