@@ -1,0 +1,178 @@
+"""WCAG 2.2 AA by axe on every screen, in light and dark, and no sideways scrolling on a phone."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.e2e.pages import PATIENCE_MS, Cabinet, sign_in
+from tests.support.service import ROOT, Service
+
+AXE = (ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text
+RUN = """() => axe.run(document, {
+    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    resultTypes: ["violations"],
+})"""
+PDF = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 300]>>endobj\ntrailer<</Root 1 0 R>>\n"
+)
+PHONE = {"width": 360, "height": 740}
+OFFICE = {"width": 1280, "height": 800}
+
+
+@pytest.fixture(params=["light", "dark"])
+async def themed(
+    request: pytest.FixtureRequest, browser: Browser, service: Service
+) -> AsyncIterator[Page]:
+    """A signed-in page in one of the colour schemes; axe cannot be added under our own policy."""
+    scheme: Literal["light", "dark"] = request.param
+    context = await browser.new_context(color_scheme=scheme, bypass_csp=True)
+    context.set_default_timeout(PATIENCE_MS)
+    page = await context.new_page()
+    await sign_in(page, service)
+    yield page
+    await context.close()
+
+
+@pytest.fixture
+def filled(service: Service, cabinet: Cabinet) -> dict[str, int]:
+    """The cabinet with a folder and documents of several kinds in it; their ids by name."""
+    client = service.login()
+    client.post("/folders", json={"name": "Folder", "parent_id": cabinet.id})
+    made = {}
+    long_name = f"{'A rather long name ' * 6}.txt"
+    for name, content in {
+        "page.pdf": PDF,
+        long_name: b"lease " * 200,
+        "x.bin": b"\x00\x01",
+    }.items():
+        answer = client.post(
+            f"/folders/{cabinet.id}/documents", params={"name": name}, content=content
+        )
+        assert answer.status_code == 201, answer.text
+        made[name] = answer.json()["id"]
+    client.patch(
+        f"/documents/{made['page.pdf']}",
+        json={"tags": ["lease", "signed", "urgent"], "properties": {"amount": 3}},
+    )
+    return made
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe finds, one line each."""
+    # Axe measures colours as they are: half-way through a transition they are neither.
+    await page.evaluate(
+        "() => Promise.allSettled(document.getAnimations()"
+        ".filter((one) => one.effect.getComputedTiming().iterations !== Infinity)"
+        ".map((one) => one.finished))"
+    )
+    await page.evaluate(AXE())
+    result: dict[str, Any] = await page.evaluate(RUN)
+    return [
+        f"{one['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for one in result["violations"]
+        for node in one["nodes"]
+    ]
+
+
+async def visit(page: Page, url: str, shown: str) -> None:
+    await page.goto(url)
+    await expect(page.get_by_text(shown).first).to_be_visible()
+
+
+async def test_axe_finds_nothing_on_any_screen(
+    themed: Page, service: Service, cabinet: Cabinet, filled: dict[str, int]
+) -> None:
+    page = themed
+    pdf = f"{service.url}/documents/{filled['page.pdf']}"
+    found: dict[str, list[str]] = {}
+    for screen, url, shown in (
+        ("home", service.url, "Recently filed"),
+        ("library", f"{service.url}/library", cabinet.name),
+        ("folder", cabinet.url, "page.pdf"),
+        ("cards", f"{cabinet.url}?view=grid", "page.pdf"),
+        ("document", pdf, "amount"),
+        ("versions", f"{pdf}?tab=versions", "Version 1"),
+        ("no preview", f"{service.url}/documents/{filled['x.bin']}", "No preview"),
+        ("search", f"{service.url}/search?q=lease", "result"),
+        ("nothing found", f"{service.url}/search?q=xyzzyqwert", "Nothing found"),
+        ("trash", f"{service.url}/trash", "Trash"),
+        ("users", f"{service.url}/users", service.admin_email),
+        ("not there", f"{service.url}/documents/999999999", "This was not found"),
+    ):
+        await visit(page, url, shown)
+        found[screen] = await violations(page)
+
+    await visit(page, cabinet.url, "page.pdf")
+    row = page.get_by_role("grid").get_by_role("row").filter(has_text="page.pdf")
+    await row.click(button="right")
+    await expect(page.get_by_role("menuitem", name="Open", exact=True)).to_be_visible()
+    found["menu"] = await violations(page)
+    await page.get_by_role("menuitem", name="Move…").click()
+    await expect(page.get_by_role("dialog").get_by_role("tree")).to_be_visible()
+    found["move"] = await violations(page)
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("page")
+    await expect(page.get_by_role("button", name="page.pdf").first).to_be_visible()
+    found["palette"] = await violations(page)
+    await visit(page, cabinet.url, "page.pdf")
+    await page.get_by_test_id("files").set_input_files(
+        {"name": "page.pdf", "mimeType": "application/pdf", "buffer": PDF}
+    )
+    await expect(page.get_by_role("button", name="Keep both")).to_be_visible()
+    found["uploads"] = await violations(page)
+    assert {screen: ones for screen, ones in found.items() if ones} == {}
+
+
+async def test_the_sign_in_page_is_accessible(browser: Browser, service: Service) -> None:
+    context = await browser.new_context(bypass_csp=True)
+    page = await context.new_page()
+    await visit(page, f"{service.url}/login", "Sign in")
+    assert await violations(page) == []
+    await context.close()
+
+
+@pytest.mark.parametrize("viewport", [PHONE, OFFICE], ids=["phone", "office"])
+async def test_no_screen_scrolls_sideways(
+    page: Page, service: Service, cabinet: Cabinet, filled: dict[str, int], viewport: dict[str, int]
+) -> None:
+    await page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
+    too_wide = {}
+    for url, shown in (
+        (service.url, "Recently filed"),
+        (f"{service.url}/library", cabinet.name),
+        (cabinet.url, "page.pdf"),
+        (f"{cabinet.url}?view=grid", "page.pdf"),
+        (f"{service.url}/documents/{filled['page.pdf']}", "amount"),
+        (f"{service.url}/documents/{filled['page.pdf']}?tab=versions", "Version 1"),
+        (f"{service.url}/search?q=lease", "result"),
+        (f"{service.url}/trash", "Trash"),
+        (f"{service.url}/users", service.admin_email),
+    ):
+        await visit(page, url, shown)
+        width = await page.evaluate(
+            """() => Math.max(document.documentElement.scrollWidth,
+                ...[...document.querySelectorAll("main, main *")]
+                    .filter((one) => getComputedStyle(one).overflowX === "auto")
+                    .map((one) => one.scrollWidth - one.clientWidth + innerWidth))"""
+        )
+        if width > viewport["width"]:
+            too_wide[url] = width
+    assert too_wide == {}
+
+
+async def test_a_phone_reaches_everything(page: Page, service: Service, cabinet: Cabinet) -> None:
+    await page.set_viewport_size({"width": 360, "height": 740})
+    await page.goto(service.url)
+    await page.get_by_role("button", name="Navigation", exact=True).click()
+    await page.get_by_role("treeitem", name=cabinet.name).click()
+    await expect(page.get_by_role("heading", level=1, name=cabinet.name)).to_be_visible()
+    await page.get_by_role("button", name="Upload").click()
+    await page.get_by_role("menuitem", name="New folder").click()
+    await page.get_by_label("Name").fill("From the road")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("grid").get_by_role("link", name="From the road")).to_be_visible()
