@@ -1,10 +1,10 @@
 """Every module that defines tables, so that the metadata is whole."""
 
 from backend.access import models as access
-from backend.core import outbox
+from backend.core import idempotency, outbox
 from backend.documents import models as documents
 from backend.folders import models as folders
 from backend.identity import models as identity
 from backend.search import models as search
 
-MODELS = (outbox, identity, folders, access, documents, search)
+MODELS = (idempotency, outbox, identity, folders, access, documents, search)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -98,7 +99,10 @@ async def _http_error(_: Request, error: Exception) -> Response:
 
 
 async def _database_error(_: Request, error: Exception) -> Response:
-    """Answer 503 where the database is away, and 500 where our statement is wrong."""
+    """Answer 422 for a value no column takes, 503 where the database is away, 500 where our statement is wrong."""
+    if _value_is_impossible(error):
+        detail = "A value is outside what can be stored, such as a number of more than 64 bits."
+        return _response(422, "invalid_value", "Invalid value", detail, {}, {})
     if not _database_is_away(error):
         raise error
     log.warning("database_unavailable", error=type(error).__name__)
@@ -110,6 +114,15 @@ async def _database_error(_: Request, error: Exception) -> Response:
         {},
         {"Retry-After": str(_DATABASE_RETRY_AFTER)},
     )
+
+
+def _value_is_impossible(error: Exception) -> bool:
+    if not isinstance(error, DBAPIError):
+        return False
+    cause = getattr(error.orig, "__cause__", None)
+    # Class 22: data exceptions; asyncpg refuses some values before it sends them.
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return isinstance(cause, asyncpg.DataError) or state.startswith("22")
 
 
 def _database_is_away(error: Exception) -> bool:

@@ -2,11 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response, status
+from fastapi import APIRouter, Header, Request, Response, status
 
 from backend.access import service as access
 from backend.access.schemas import MemberIn, MemberOut
 from backend.core.errors import ForbiddenError, NotFoundError, StaleError, UnauthenticatedError
+from backend.core.idempotency import (
+    IdempotencyKey,
+    IdempotencyKeyReusedError,
+    keep_answer,
+    kept_answer,
+    request_digest,
+)
 from backend.core.names import InvalidNameError
 from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
@@ -50,18 +57,37 @@ async def list_cabinets(
     operation_id="createFolder",
     summary="Create a cabinet, drawer or folder",
     status_code=status.HTTP_201_CREATED,
-    responses=problem_responses(*_SEEN, FolderNameTakenError, FolderKindError, InvalidNameError),
+    responses=problem_responses(
+        *_SEEN,
+        FolderNameTakenError,
+        FolderKindError,
+        InvalidNameError,
+        IdempotencyKeyReusedError,
+    ),
 )
 async def create_folder(
-    session: SessionDep, actor: ActorDep, body: FolderCreate, response: Response
+    request: Request,
+    session: SessionDep,
+    actor: ActorDep,
+    body: FolderCreate,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
 ) -> FolderOut:
     """Create a folder below `parent_id`, or a cabinet without one."""
+    digest = request_digest(request, body)
+    kept = await kept_answer(session, actor, idempotency_key, digest)
+    if kept is not None:
+        return FolderOut.model_validate(kept.body)
     folder = await service.create_folder(
         session, actor, name=body.name, parent_id=body.parent_id, kind=body.kind
     )
     response.headers["ETag"] = service.etag(folder)
     response.headers["Location"] = f"/api/v1/folders/{folder.id}"
-    return (await service.describe(session, actor, [folder]))[0]
+    shown = (await service.describe(session, actor, [folder]))[0]
+    await keep_answer(
+        session, actor, idempotency_key, digest, status=status.HTTP_201_CREATED, body=shown
+    )
+    return shown
 
 
 @router.get(

@@ -78,6 +78,25 @@ def upgrade() -> None:
         "uq_users_lower_email", "users", [sa.literal_column("lower(email)")], unique=True
     )
     op.create_table(
+        "idempotency_keys",
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("org_id", sa.BigInteger(), nullable=False),
+        sa.Column("request_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organisations.id"], name=op.f("fk_idempotency_keys_org_id")
+        ),
+        sa.PrimaryKeyConstraint("user_id", "key", name=op.f("pk_idempotency_keys")),
+    )
+    op.create_table(
         "blobs",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("org_id", sa.BigInteger(), nullable=False),
@@ -341,7 +360,7 @@ def upgrade() -> None:
 
 
 GLOBAL = ("organisations", "users", "login_throttles", "outbox")
-TENANT = ("folders", "cabinet_members", "documents", "versions", "blobs")
+TENANT = ("idempotency_keys", "folders", "cabinet_members", "documents", "versions", "blobs")
 
 
 def _secure() -> None:
@@ -409,6 +428,7 @@ def downgrade() -> None:
     op.drop_index("ix_folders_path", table_name="folders", postgresql_using="gist")
     op.drop_table("folders")
     op.drop_table("blobs")
+    op.drop_table("idempotency_keys")
     op.drop_index("uq_users_lower_email", table_name="users")
     op.drop_table("users")
     op.drop_index(

@@ -1,7 +1,6 @@
 """From a version's content to searchable text: `process` first, `ocr` where the text is in pictures."""
 
 import asyncio
-import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -121,18 +120,18 @@ async def _read(
 
 @asynccontextmanager
 async def _plaintext(runtime: Runtime, org_id: int, version: VersionContent) -> AsyncIterator[Path]:
-    """Put a version's content into a private file for as long as the block runs."""
+    """Put a version's content into a file for as long as the block runs.
+
+    The file has no name in the file system, only that of the descriptor: however this process ends, nothing that was
+    encrypted in the store stays behind in clear.
+    """
     runtime.settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(dir=runtime.settings.work_dir))
-    try:
-        path = directory / "content"
-        with path.open("wb") as file:
-            async with runtime.content.open(store_namespace(org_id), version.digest) as outgoing:
-                async for chunk in outgoing.chunks():
-                    await asyncio.to_thread(file.write, chunk)
-        yield path
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    with tempfile.TemporaryFile(dir=runtime.settings.work_dir) as file:
+        async with runtime.content.open(store_namespace(org_id), version.digest) as outgoing:
+            async for chunk in outgoing.chunks():
+                await asyncio.to_thread(file.write, chunk)
+        await asyncio.to_thread(file.flush)
+        yield Path(f"/proc/self/fd/{file.fileno()}")
 
 
 @asynccontextmanager

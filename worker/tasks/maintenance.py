@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.clock import now
 from backend.core.db import Tenant
+from backend.core.idempotency import forget_answers
 from backend.core.outbox import prune
 from backend.documents import service as documents
 from backend.identity import service as identity
@@ -18,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 _BATCH = 500
 _KEEP_SENT_EVENTS = timedelta(days=1)
+_KEEP_ANSWERS = timedelta(days=1)
 
 Step = Callable[[AsyncSession], Awaitable[int]]
 """Does a batch in the transaction's organisation and returns how much it did; 0 when there is no more."""
@@ -40,8 +42,10 @@ def cleanup_expired_trash() -> None:
 
 @app.task(name="maintenance.prune_outbox", time_limit=600)
 def prune_outbox() -> None:
-    """Forget events that were sent long ago."""
+    """Forget events that were sent, and answers that were kept, long ago."""
     runtime = Runtime.current()
+    before = now() - _KEEP_ANSWERS
+    _everywhere("answers_forgotten", lambda session: forget_answers(session, before=before))
 
     async def run() -> None:
         async with runtime.database.transaction() as session:

@@ -15,6 +15,14 @@ from backend.content.errors import (
 )
 from backend.content.service import Content
 from backend.core.errors import ForbiddenError, NotFoundError, StaleError
+from backend.core.idempotency import (
+    IdempotencyKey,
+    IdempotencyKeyReusedError,
+    KeptAnswer,
+    keep_answer,
+    kept_answer,
+    request_digest,
+)
 from backend.core.names import InvalidNameError, clean_name
 from backend.core.problems import problem_responses
 from backend.core.web import UnitsDep
@@ -53,6 +61,7 @@ _REFUSALS = (
     InvalidNameError,
     ScannerUnavailableError,
     StorageFullError,
+    IdempotencyKeyReusedError,
 )
 Comment = Annotated[str | None, Query(max_length=2_000, description="Why this version was made.")]
 
@@ -86,6 +95,7 @@ async def upload_document(
     name: Annotated[str | None, Query(max_length=1_000, description="Names a raw body.")] = None,
     on_conflict: OnConflict = OnConflict.ERROR,
     comment: Comment = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> DocumentOut:
     """Store the file named `file` of a multipart body, or the raw body under `?name=`."""
     _refuse_large(request, content)
@@ -94,12 +104,19 @@ async def upload_document(
     if not chosen:
         raise NameMissingError("Name the file: by ?name=, or as the multipart part's file name.")
     chosen = clean_name(chosen)
+    digest = request_digest(request, chosen)
     async with units.begin() as (session, actor):
+        kept = await kept_answer(session, actor, idempotency_key, digest)
+        if kept is not None:
+            return _again(kept, response)
         await uploading.check_upload(
             session, actor, folder_id=folder_id, name=chosen, on_conflict=on_conflict
         )
     received = await content.receive(chunks, namespace=store_namespace(actor.org_id))
     async with units.begin() as (session, actor):
+        kept = await kept_answer(session, actor, idempotency_key, digest)
+        if kept is not None:
+            return _again(kept, response)
         recorded = await uploading.record_document(
             session,
             actor,
@@ -111,7 +128,9 @@ async def upload_document(
         )
         document = await reading.get_document(session, actor, recorded.document_id)
         shown = (await reading.describe(session, actor, [document]))[0]
-    response.status_code = status.HTTP_201_CREATED if recorded.created else status.HTTP_200_OK
+        code = status.HTTP_201_CREATED if recorded.created else status.HTTP_200_OK
+        await keep_answer(session, actor, idempotency_key, digest, status=code, body=shown)
+    response.status_code = code
     response.headers["ETag"] = shown.etag
     response.headers["Location"] = f"/api/v1/documents/{shown.id}"
     return shown
@@ -148,6 +167,12 @@ async def upload_version(
         shown = (await reading.describe(session, actor, [document]))[0]
     response.headers["ETag"] = shown.etag
     return shown
+
+
+def _again(kept: KeptAnswer, response: Response) -> DocumentOut:
+    """Answer as before a request that was sent again."""
+    response.status_code = kept.status
+    return DocumentOut.model_validate(kept.body)
 
 
 def _refuse_large(request: Request, content: Content) -> None:

@@ -273,3 +273,41 @@ async def test_restoring_a_version_makes_a_new_one(admin: Api, database: Databas
     async with database.transaction(Tenant(admin.org_id)) as session:
         assert await session.scalar(select(func.count()).select_from(Version)) == 3
     assert (await admin.post(f"/documents/{document['id']}/versions/9/restore")).status_code == 404
+
+
+async def test_an_upload_sent_again_is_done_once(admin: Api) -> None:
+    cabinet = await admin.folder("Cabinet")
+    path, headers = f"/folders/{cabinet}/documents", {"Idempotency-Key": secrets.token_hex(8)}
+    answers = await asyncio.gather(
+        *(
+            admin.post(path, params={"name": "a.txt"}, content=b"a", headers=headers)
+            for _ in range(3)
+        )
+    )
+    assert [answer.status_code for answer in answers] == [201] * 3
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    other = await admin.post(path, params={"name": "b.txt"}, content=b"b", headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    [listed] = (await admin.get(f"/folders/{cabinet}/children")).json()["documents"]
+    assert listed["current_version"]["number"] == 1
+
+
+async def test_a_folder_created_again_is_made_once(admin: Api) -> None:
+    headers = {"Idempotency-Key": secrets.token_hex(8)}
+    first = await admin.post("/folders", json={"name": "Legal"}, headers=headers)
+    again = await admin.post("/folders", json={"name": "Legal"}, headers=headers)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+
+
+async def test_impossible_values_are_refused(admin: Api) -> None:
+    cabinet = await admin.folder("Cabinet")
+    for path in (f"/folders/{2**70}", f"/documents/{2**63}", f"/documents/{-(2**64)}/content"):
+        answer = await admin.get(path)
+        assert answer.status_code in {404, 422}, path
+    answer = await admin.post("/folders", json={"name": "x", "parent_id": 2**80})
+    assert answer.status_code == 422
+    assert (await admin.get("/search", params={"q": "nul \0 byte"})).status_code in {200, 422}
+    assert (
+        await admin.get(f"/folders/{cabinet}/children", params={"cursor": "e30"})
+    ).status_code == 422

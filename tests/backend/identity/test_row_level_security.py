@@ -13,6 +13,7 @@ from backend.access.models import CabinetMember, ShareRole
 from backend.core.actor import Role
 from backend.core.clock import now
 from backend.core.db import Base, Database, Tenant
+from backend.core.idempotency import KeptAnswer
 from backend.documents.models import Blob, Document, ScanStatus, Version
 from backend.folders.models import Folder, FolderKind
 from backend.identity.models import Membership, Organisation, RefreshToken, User
@@ -53,6 +54,11 @@ async def fill(database: Database, org_id: int) -> int:
                 session_id=unique,
                 token_hash=secrets.token_bytes(32),
                 expires_at=now() + timedelta(days=1),
+            )
+        )
+        await add(
+            KeptAnswer(
+                org_id=org_id, user_id=user.id, key=unique, request_digest=b"", status=201, body={}
             )
         )
         folder = await add(
