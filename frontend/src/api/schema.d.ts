@@ -2249,7 +2249,10 @@ export interface operations {
     createFolder: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Names this creation; sent again with the same key, it is answered again and done once. */
+                "idempotency-key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2308,7 +2311,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid_name`: Invalid name. */
+            /** @description `invalid_name`: Invalid name. `idempotency_key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3238,7 +3241,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `name_missing`: The upload has no name. `invalid_name`: Invalid name. */
+            /** @description `name_missing`: The upload has no name. `invalid_name`: Invalid name. `idempotency_key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3476,7 +3479,10 @@ export interface operations {
                 /** @description Why this version was made. */
                 comment?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description Names this creation; sent again with the same key, it is answered again and done once. */
+                "idempotency-key"?: string | null;
+            };
             path: {
                 folder_id: number;
             };
@@ -3570,7 +3576,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `name_missing`: The upload has no name. `invalid_name`: Invalid name. */
+            /** @description `name_missing`: The upload has no name. `invalid_name`: Invalid name. `idempotency_key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
