@@ -173,6 +173,6 @@ async def test_a_phone_reaches_everything(page: Page, service: Service, cabinet:
     await expect(page.get_by_role("heading", level=1, name=cabinet.name)).to_be_visible()
     await page.get_by_role("button", name="Upload").click()
     await page.get_by_role("menuitem", name="New folder").click()
-    await page.get_by_label("Name").fill("From the road")
+    await page.get_by_role("textbox", name="Name", exact=True).fill("From the road")
     await page.get_by_role("button", name="Create").click()
     await expect(page.get_by_role("grid").get_by_role("link", name="From the road")).to_be_visible()

@@ -35,7 +35,7 @@ async def test_a_scan_is_filed_found_by_its_words_and_comes_back_unchanged(
 
     await page.get_by_role("link", name="Library", exact=True).click()
     await page.get_by_role("button", name="New cabinet").first.click()
-    await page.get_by_label("Name").fill("Harbour office")
+    await page.get_by_role("textbox", name="Name", exact=True).fill("Harbour office")
     await page.get_by_role("button", name="Create").click()
     await page.get_by_role("grid").get_by_role("link", name="Harbour office").click()
     await page.get_by_test_id("files").set_input_files(tmp_path / "IMG_0815.pdf")
@@ -46,7 +46,8 @@ async def test_a_scan_is_filed_found_by_its_words_and_comes_back_unchanged(
 
     await page.get_by_role("link", name="Search", exact=True).click()
     await page.get_by_role("searchbox", name="Search").fill("lantern replaced")
-    hit = page.get_by_role("listitem").filter(has_text="IMG_0815.pdf")
+    results = page.get_by_role("region", name="Results")
+    hit = results.get_by_role("listitem").filter(has_text="IMG_0815.pdf")
     await expect(hit.locator("mark").first).to_have_text("lantern")
     await hit.get_by_role("link").click()
 

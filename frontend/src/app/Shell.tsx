@@ -45,6 +45,8 @@ function useShortcuts(): { showHelp: () => void; toggleScheme: () => void } {
     modals.open({ title: t("shortcuts.title"), size: "lg", children: <ShortcutsHelp /> });
   const toggleScheme = () => setColorScheme(scheme === "dark" ? "light" : "dark");
   useHotkeys([
+    // Where the question mark needs no Shift, and where it does.
+    ["?", showHelp],
     ["shift + ?", showHelp],
     ["mod + shift + L", toggleScheme],
     ["alt + 1", () => void navigate({ to: "/" })],

@@ -72,7 +72,11 @@ export const en = {
     hello: "Hello, {{name}}",
     recent: "Recently filed",
   },
-  tree: { empty: "No cabinets yet", failed: "The cabinets could not be loaded" },
+  tree: {
+    empty: "No cabinets yet",
+    failed: "The cabinets could not be loaded",
+    more: "All folders in the list…",
+  },
   columns: { name: "Name", modified: "Modified", owner: "Owner", size: "Size" },
   library: {
     actions: "Actions",

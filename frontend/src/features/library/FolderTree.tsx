@@ -26,7 +26,10 @@ const sameMembers = (a: readonly number[], b: readonly number[]): boolean =>
 
 type TreeModel = { nodes: TreeNodeData[]; byId: ReadonlyMap<string, Folder> };
 
-function buildModel(roots: Folder[], branches: Branches): TreeModel {
+/** Marks the row that stands for the folders a branch does not list. */
+const REST = "rest-of-";
+
+function buildModel(roots: Folder[], branches: Branches, restLabel: string): TreeModel {
   const byId = new Map<string, Folder>();
   const node = (folder: Folder): TreeNodeData => {
     const value = String(folder.id);
@@ -36,8 +39,15 @@ function buildModel(roots: Folder[], branches: Branches): TreeModel {
       value,
       label: folder.name,
       hasChildren: folder.child_folder_count > 0,
-      ...(branch && folder.child_folder_count > 0 ? { children: branch.folders.map(node) } : {}),
+      ...(branch && folder.child_folder_count > 0 ? { children: inside(folder, branch) } : {}),
     };
+  };
+  const inside = (folder: Folder, branch: Branch): TreeNodeData[] => {
+    const nodes = branch.folders.map(node);
+    if (!branch.more) return nodes;
+    const value = `${REST}${folder.id}`;
+    byId.set(value, folder);
+    return [...nodes, { value, label: restLabel }];
   };
   return { nodes: roots.map(node), byId };
 }
@@ -83,8 +93,9 @@ export function FolderTree({ labelledBy, onPick, picked }: FolderTreeProps) {
   useOpenAncestors(onPick ? null : current, setOpenIds);
 
   const model = useMemo(
-    () => buildModel(roots.data?.pages.flatMap((page) => page.items) ?? [], branches),
-    [roots.data, branches],
+    () =>
+      buildModel(roots.data?.pages.flatMap((page) => page.items) ?? [], branches, t("tree.more")),
+    [roots.data, branches, t],
   );
   const expandedState = useMemo(
     () => Object.fromEntries(openIds.map((id) => [String(id), true])),
@@ -141,6 +152,17 @@ export function FolderTree({ labelledBy, onPick, picked }: FolderTreeProps) {
         const folder = model.byId.get(node.value);
         if (!folder) return null;
         const { onClick: _select, ...props } = elementProps;
+        if (node.value.startsWith(REST)) {
+          return (
+            <div
+              {...props}
+              className={`${props.className} ${classes.rest ?? ""}`}
+              onClick={() => choose(node.value)}
+            >
+              {node.label}
+            </div>
+          );
+        }
         return (
           <BranchRow
             folder={folder}

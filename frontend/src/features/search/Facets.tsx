@@ -12,6 +12,8 @@ import classes from "./SearchPage.module.css";
 type FacetsProps = {
   search: SearchSearch;
   facets: FacetCounts;
+  /** The counts are of a part of the results only. */
+  estimated: boolean;
   onChange: (change: SearchSearch) => void;
 };
 
@@ -23,7 +25,7 @@ const DAY_MS = 86_400_000;
 const daysAgo = (days: number): string =>
   new Date(Date.now() - days * DAY_MS).toISOString().slice(0, 10);
 
-export function Facets({ search, facets, onChange }: FacetsProps) {
+export function Facets({ search, facets, estimated, onChange }: FacetsProps) {
   const { t } = useTranslation();
   const counts = new Map(facets.type.map(({ value, count }) => [value, count]));
   const types = FAMILIES.filter((family) => counts.has(family) || family === search.type).map(
@@ -49,12 +51,14 @@ export function Facets({ search, facets, onChange }: FacetsProps) {
       <FacetGroup
         title={t("search.facet.type")}
         choices={types}
+        estimated={estimated}
         chosen={search.type}
         onChoose={(type) => onChange({ type: FAMILIES.find((family) => family === type) })}
       />
       <FacetGroup
         title={t("search.facet.tag")}
         choices={tags}
+        estimated={estimated}
         chosen={search.tag}
         onChoose={(tag) => onChange({ tag })}
       />
@@ -85,6 +89,7 @@ export function Facets({ search, facets, onChange }: FacetsProps) {
 }
 
 type FacetGroupProps = {
+  estimated?: boolean;
   title: string;
   choices: readonly Choice[];
   chosen: string | undefined;
@@ -93,7 +98,14 @@ type FacetGroupProps = {
   children?: ReactNode;
 };
 
-function FacetGroup({ title, choices, chosen, onChoose, children }: FacetGroupProps) {
+function FacetGroup({
+  title,
+  choices,
+  chosen,
+  estimated = false,
+  onChoose,
+  children,
+}: FacetGroupProps) {
   const heading = useId();
   if (choices.length === 0) return null;
   return (
@@ -114,7 +126,10 @@ function FacetGroup({ title, choices, chosen, onChoose, children }: FacetGroupPr
             <span className={classes.facetLabel}>{choice.label}</span>
             {on && <IconCheck size={14} stroke={2.2} aria-hidden />}
             {choice.count !== null && (
-              <span className={classes.facetCount}>{formatCount(choice.count)}</span>
+              <span className={classes.facetCount}>
+                {estimated && "≈ "}
+                {formatCount(choice.count)}
+              </span>
             )}
           </UnstyledButton>
         );

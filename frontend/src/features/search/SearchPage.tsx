@@ -73,7 +73,14 @@ export function SearchPage() {
   const set = (change: SearchSearch) =>
     void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
 
-  const facets = <Facets search={search} facets={first?.facets ?? NO_FACETS} onChange={set} />;
+  const facets = (
+    <Facets
+      search={search}
+      facets={first?.facets ?? NO_FACETS}
+      estimated={first?.facets_are_estimates ?? false}
+      onChange={set}
+    />
+  );
   return (
     <div className={classes.page}>
       <div className={classes.head}>

@@ -102,6 +102,15 @@ describe("an upload", () => {
     expect(queue.entry(id)?.indexStatus).toBe("encrypted");
   });
 
+  test("hears of its text even when that was faster than the answer", async () => {
+    const id = queue.add(folder, file("a.txt"));
+    await settle();
+    queue.indexChanged(1101, "indexed");
+    service.at(0).accept("pending");
+    await settle();
+    expect(status(id)).toBe("searchable");
+  });
+
   test("keeps a composed name and its folders", async () => {
     queue.add(folder, file("Ä.pdf".normalize("NFD")), ["x", "y"]);
     await settle();

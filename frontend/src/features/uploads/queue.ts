@@ -139,6 +139,8 @@ export class UploadQueue {
   private readonly jobs = new Map<number, Job>();
   private waiting: number[] = [];
   private readonly reading = new Map<number, Job>();
+  /** States of versions whose upload has not been answered yet: events may be faster. */
+  private readonly early = new Map<number, IndexStatus>();
   private running = 0;
   private nextId = 1;
   private holdReason: HoldReason | null = null;
@@ -302,6 +304,7 @@ export class UploadQueue {
   indexChanged(versionId: number, index: IndexStatus): void {
     const job = this.reading.get(versionId);
     if (job) this.indexKnown(job, index);
+    else if (this.running > 0) this.early.set(versionId, index);
   }
 
   private indexKnown(job: Job, index: IndexStatus): void {
@@ -349,6 +352,7 @@ export class UploadQueue {
     } finally {
       if (job.abort === abort) job.abort = null;
       this.running -= 1;
+      if (this.running === 0) this.early.clear();
       this.pump();
       this.tell();
     }
@@ -376,7 +380,7 @@ export class UploadQueue {
     entry.versionId = document.current_version.id;
     entry.problem = null;
     this.service.stored(document);
-    const index = document.current_version.index_status;
+    const index = this.early.get(entry.versionId) ?? document.current_version.index_status;
     if (statusForIndex(index) === "reading") {
       this.reading.set(entry.versionId, job);
       this.become(job, "reading");
