@@ -11,7 +11,7 @@ from backend.access import service as access
 from backend.core.actor import Actor
 from backend.core.pagination import InvalidCursorError, decode_cursor, encode_cursor
 from backend.documents import service as documents
-from backend.documents.service.reading import get_version
+from backend.documents.service import get_version
 from backend.folders import service as folders
 from backend.search import queries
 from backend.search.errors import NoTextError
