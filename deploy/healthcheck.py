@@ -1,4 +1,4 @@
-"""What Docker asks a container (`healthcheck.py backend`, `healthcheck.py worker QUEUE`): 1 if no answer comes.
+"""What Docker asks a container (`healthcheck.py http URL`, `healthcheck.py worker QUEUE`): 1 if no answer comes.
 
 It asks the process itself only. What that depends on is `/readyz`'s business: a restart would not mend it.
 """
@@ -11,14 +11,15 @@ _PATIENCE = 10.0
 """Seconds."""
 
 
-def _backend_answers() -> bool:
+def _server_answers(url: str) -> bool:
+    # A proxy that the environment names is not for this container's own address.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open("http://127.0.0.1:8000/healthz", timeout=_PATIENCE) as answer:
+    with opener.open(url, timeout=_PATIENCE) as answer:
         return bool(answer.status == 200)
 
 
 def _worker_answers(queue: str) -> bool:
-    # Not imported for the backend's sake, which is asked often and needs none of it.
+    # Imported here, for the question to a server is asked often and needs none of it.
     from backend.core.queues import celery_app  # noqa: PLC0415
     from backend.core.settings import get_settings  # noqa: PLC0415
 
@@ -30,12 +31,12 @@ def _worker_answers(queue: str) -> bool:
 def main(arguments: list[str]) -> int:
     """Ask, and return the exit status."""
     match arguments:
-        case ["backend"]:
-            healthy = _backend_answers()
+        case ["http", url]:
+            healthy = _server_answers(url)
         case ["worker", queue]:
             healthy = _worker_answers(queue)
         case _:
-            sys.exit("usage: healthcheck.py backend | healthcheck.py worker QUEUE")
+            sys.exit("usage: healthcheck.py http URL | healthcheck.py worker QUEUE")
     return 0 if healthy else 1
 
 

@@ -24,6 +24,7 @@ from tests.support.deployment import (
     clamd,
     command,
     environment,
+    keeps_prepared_statements,
     nginx,
     pgbouncer,
     redis,
@@ -45,10 +46,12 @@ class Production:
     nginx: Nginx
 
     def environment(self, service: str, **more: str) -> dict[str, str]:
-        """Return the environment of a service, its paths changed to those of this test."""
+        """Return the environment of a service, changed to what is here."""
         declared = environment(service, self.secrets.directory, more)
-        paths = {"DMS_DATA_DIR": str(self.data_dir), "DMS_WEB_DIR": "/nonexistent"}
-        return declared | {name: path for name, path in paths.items() if name in declared}
+        here = {"DMS_DATA_DIR": str(self.data_dir), "DMS_WEB_DIR": "/nonexistent"}
+        if not keeps_prepared_statements():
+            here["DMS_DATABASE_PREPARED_STATEMENTS"] = "false"
+        return declared | {name: value for name, value in here.items() if name in declared}
 
 
 @pytest.fixture(scope="session")

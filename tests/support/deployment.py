@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".venv" / "bin"
 PROGRAMS = {"HOME": "/tmp", "LC_ALL": "C.UTF-8"}  # noqa: S108  # as in the image
 
+PGBOUNCER = "/usr/sbin/pgbouncer"
 SIGNATURES = f"{SIGNATURE}:0:0:{EICAR.hex()}\n"
 
 Service = dict[str, Any]
@@ -149,10 +150,18 @@ def redis(directory: Path, secrets: Secrets) -> Iterator[str]:
         yield f"127.0.0.1:{server.port}"
 
 
+def keeps_prepared_statements() -> bool:
+    """Return whether this machine's PgBouncer is as new as production's: 1.21; Debian 12 has 1.18."""
+    shown = subprocess.run([PGBOUNCER, "--version"], check=True, capture_output=True, text=True)
+    _, major, minor = re.split(r"[ .]", shown.stdout.splitlines()[0])[:3]
+    return (int(major), int(minor)) >= (1, 21)
+
+
 @contextmanager
 def pgbouncer(directory: Path, cluster: Cluster, secrets: Secrets) -> Iterator["PgBouncer"]:
     """Run PgBouncer with deploy/pgbouncer/pgbouncer.ini before the cluster, while the block runs."""
     port = free_port()
+    old = {} if keeps_prepared_statements() else {"max_prepared_statements = 200": ""}
     files = {
         "users": secrets.read("pgbouncer_users"),
         "pgbouncer.ini": replaced(
@@ -163,6 +172,7 @@ def pgbouncer(directory: Path, cluster: Cluster, secrets: Secrets) -> Iterator["
                 "listen_port = 6432": f"listen_port = {port}",
                 "unix_socket_dir = /tmp": "unix_socket_dir = .",
                 secrets_path("pgbouncer_users"): "users",
+                **old,
             },
         ),
     }
@@ -171,7 +181,7 @@ def pgbouncer(directory: Path, cluster: Cluster, secrets: Secrets) -> Iterator["
     cluster.account.own(directory)  # it refuses root
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
-            ["/usr/sbin/pgbouncer", "pgbouncer.ini"],
+            [PGBOUNCER, "pgbouncer.ini"],
             cwd=directory,
             stdout=log,
             stderr=log,
