@@ -1,13 +1,20 @@
 /** A small mark beside a document whose text is not (yet) searchable, with the reason. */
 import { Loader, Tooltip } from "@mantine/core";
 import { IconAlertTriangle, IconLock, IconShieldOff } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
+import { systemQuery } from "@/api/queries";
 import type { Version } from "@/api/types";
 
 export function IndexMark({ version }: { version: Version }) {
   const { t } = useTranslation();
   const { index_status: status, scan_status: scan } = version;
   const label = t(`index.${status}`);
+  // Where nothing is ever scanned, a mark on every row says less than the banner above.
+  const { data: scanning } = useQuery({
+    ...systemQuery,
+    select: (system) => system.scan.state === "scanning",
+  });
   return (
     <>
       {(status === "pending" || status === "extracting") && (
@@ -30,7 +37,7 @@ export function IndexMark({ version }: { version: Version }) {
           />
         </Tooltip>
       )}
-      {scan === "unscanned" && (
+      {scan === "unscanned" && scanning && (
         <Tooltip label={t("scan.unscanned")}>
           <IconShieldOff
             size={14}

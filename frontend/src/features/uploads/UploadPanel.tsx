@@ -17,7 +17,7 @@ import {
   IconPlayerPlay,
 } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { formatCount, formatSize } from "@/components/format";
 import { uploadPanel, useUploadPanel } from "./panelState";
@@ -241,10 +241,12 @@ function EntryList({ queue, filter }: { queue: QueueSnapshot; filter: Filter }) 
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [filter, queue],
   );
+  // A new function would make the virtualizer measure all rows again.
+  const getItemKey = useCallback((index: number) => ids[index] ?? index, [ids]);
   const virtualizer = useVirtualizer({
     count: ids.length,
     getScrollElement: () => scroller.current,
-    getItemKey: (index) => ids[index] ?? index,
+    getItemKey,
     estimateSize: (index) => rowHeight(uploads.entry(ids[index] ?? 0)?.status),
     overscan: 6,
   });
