@@ -17,7 +17,7 @@ from backend.core.settings import Settings, get_settings
 from backend.documents.router import router as documents
 from backend.folders.router import router as folders
 from backend.identity.router import router as identity
-from backend.identity.service import authenticate
+from backend.identity.service import authenticate, resume
 from backend.identity.tokens import TokenSigner
 from backend.notifications.router import router as live
 from backend.notifications.service import Hub
@@ -46,6 +46,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.content = Content.open_store(settings)
     app.state.signer = TokenSigner(settings.master_key())
     app.state.authenticate = partial(authenticate, signer=app.state.signer)
+    app.state.resume = resume
     app.state.hub = Hub()
     await app.state.content.run(app.state.content.store.sweep_temporary, _ABANDONED_SECONDS)
     listening = asyncio.create_task(app.state.hub.listen(app.state.redis))

@@ -12,6 +12,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.datastructures import State
 
 from backend.core.actor import Actor
 from backend.core.db import Database
@@ -32,6 +33,9 @@ Authenticate = Callable[[AsyncSession, Credentials], Awaitable[Actor]]
 
 `identity` provides it and `main` puts it in place: the edge knows that callers are verified, not how.
 """
+
+Resume = Callable[[AsyncSession, Actor], Awaitable[Actor]]
+"""The same for an actor who was verified earlier in the request; raises if that is no longer welcome."""
 
 _bearer = HTTPBearer(auto_error=False, description="An access token of `POST /auth/login`.")
 _api_key = APIKeyHeader(name="X-API-Key", auto_error=False)
@@ -77,28 +81,32 @@ async def _administrator(actor: "ActorDep") -> Actor:
 
 
 class Units:
-    """Short transactions within one long request, each authenticated anew."""
+    """Short transactions within one long request, each authenticated anew.
 
-    def __init__(
-        self, database: Database, authenticate: Authenticate, credentials: Credentials
-    ) -> None:
-        self._database = database
-        self._authenticate = authenticate
+    The access token is asked for in the first alone: it may expire while a large file is on its way. That the user is
+    still welcome is asked in each.
+    """
+
+    def __init__(self, state: State, credentials: Credentials) -> None:
+        self._database: Database = state.database
+        self._authenticate: Authenticate = state.authenticate
+        self._resume: Resume = state.resume
         self._credentials = credentials
+        self._actor: Actor | None = None
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[tuple[AsyncSession, Actor]]:
         """Open one transaction and return it with the actor; commit at the end of the block."""
         async with self._database.transaction() as session:
-            yield session, await self._authenticate(session, self._credentials)
+            if self._actor is None:
+                self._actor = await self._authenticate(session, self._credentials)
+            else:
+                self._actor = await self._resume(session, self._actor)
+            yield session, self._actor
 
 
-def _units(
-    request: Request,
-    database: "DatabaseDep",
-    credentials: Annotated[Credentials, Depends(_credentials)],
-) -> Units:
-    return Units(database, request.app.state.authenticate, credentials)
+def _units(request: Request, credentials: Annotated[Credentials, Depends(_credentials)]) -> Units:
+    return Units(request.app.state, credentials)
 
 
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]

@@ -74,6 +74,15 @@ async def act_as(session: AsyncSession, claims: AccessClaims) -> Actor:
     )
 
 
+async def resume(session: AsyncSession, actor: Actor) -> Actor:
+    """Return the actor as of now, and bind the transaction to the organisation: for later parts of one request.
+
+    Raises:
+        UnauthenticatedError: the session has ended meanwhile, or the user was deactivated.
+    """
+    return await act_as(session, AccessClaims(actor.user_id, actor.org_id, actor.session_id or ""))
+
+
 async def create_first_administrator(
     session: AsyncSession, *, organisation: str, email: str, name: str, password: str
 ) -> FirstAdministrator:

@@ -33,16 +33,19 @@ def main() -> None:
         with suppress(ProcessLookupError):
             os.kill(group, number)
     deadline = time.monotonic() + GRACE
-    while time.monotonic() < deadline and any(_alive(group) for group in groups):
+    while groups:
+        overdue = time.monotonic() > deadline
+        # Once its leader has ended, nobody stops the rest of a group.
+        for group in [leader for leader in groups if overdue or not _alive(leader)]:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+            del groups[group]
         time.sleep(0.05)
-    for group in groups:
-        with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
 
 
-def _alive(group: int) -> bool:
+def _alive(process: int) -> bool:
     try:
-        os.killpg(group, 0)
+        os.kill(process, 0)
     except ProcessLookupError:
         return False
     return True

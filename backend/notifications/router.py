@@ -20,7 +20,7 @@ _TRY_AGAIN = 1013
 
 
 class SocketTicket(BaseModel):
-    """What opens the WebSocket once."""
+    """What opens the WebSocket, within its few seconds."""
 
     model_config = ConfigDict(
         json_schema_extra={"example": {"ticket": "eyJhbGciOi…", "expires_in": 30}}

@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select
 
+from backend.core.clock import now
 from backend.core.db import Database, Tenant
 from backend.core.settings import ScanMode, Settings
 from backend.documents.models import Blob, Version
@@ -311,3 +313,44 @@ async def test_impossible_values_are_refused(admin: Api) -> None:
     assert (
         await admin.get(f"/folders/{cabinet}/children", params={"cursor": "e30"})
     ).status_code == 422
+
+
+async def test_a_token_may_expire_while_a_file_is_on_its_way(
+    admin: Api, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    claims = app.state.signer.open_access_token(
+        admin.headers["Authorization"].removeprefix("Bearer ")
+    )
+    short = {"Authorization": f"Bearer {app.state.signer.access_token(claims, ttl=60)}"}
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"first"
+        later = now() + timedelta(hours=1)
+        monkeypatch.setattr("backend.identity.tokens.now", lambda: later)
+        yield b"last"
+
+    path = f"/folders/{cabinet}/documents"
+    answer = await admin.post(path, params={"name": "a"}, content=slow(), headers=short)
+    assert answer.status_code == 201
+    assert (await admin.get(f"/folders/{cabinet}", headers=short)).status_code == 401
+
+
+async def test_who_is_deactivated_while_a_file_is_on_its_way_stores_nothing(
+    admin: Api, member: Api
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    await admin.share(cabinet, member)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"first"
+        assert (
+            await admin.patch(f"/users/{member.user_id}", {"is_active": False})
+        ).status_code == 200
+        yield b"last"
+
+    answer = await member.post(
+        f"/folders/{cabinet}/documents", params={"name": "a"}, content=slow()
+    )
+    assert answer.status_code == 401
+    assert (await admin.get(f"/folders/{cabinet}/children")).json()["documents"] == []
