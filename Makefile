@@ -4,6 +4,8 @@
 
 # A fresh machine may have no locale at all.
 export LC_ALL := C.UTF-8
+# Servers that the tests start are where a user who is not root does not look.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 BIN := .venv/bin
 PYTHON_SOURCES := backend worker storage backup migrations tests benchmarks
 
