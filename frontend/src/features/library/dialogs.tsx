@@ -2,7 +2,7 @@
 import { Alert, Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { modals } from "@mantine/modals";
 import { useMutation } from "@tanstack/react-query";
-import { useEffect, useRef, useState, type SubmitEvent } from "react";
+import { useRef, useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { createFolder } from "@/api/calls";
 import { folderChanged } from "@/api/queries";
@@ -28,16 +28,8 @@ function NameForm({ initial, selectLength, submitLabel, onSubmit, onDone }: Name
   const { t } = useTranslation();
   const explain = useExplain();
   const [name, setName] = useState(initial);
-  const input = useRef<HTMLInputElement>(null);
+  const selected = useRef(false);
   const save = useMutation({ mutationFn: onSubmit, onSuccess: onDone });
-  useEffect(() => {
-    // After the dialog has taken the focus, which happens one frame later.
-    const frame = requestAnimationFrame(() => {
-      input.current?.focus();
-      input.current?.setSelectionRange(0, selectLength);
-    });
-    return () => cancelAnimationFrame(frame);
-  }, [selectLength]);
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const trimmed = name.trim();
@@ -49,12 +41,17 @@ function NameForm({ initial, selectLength, submitLabel, onSubmit, onDone }: Name
     <form onSubmit={submit}>
       <Stack gap="md">
         <TextInput
-          ref={input}
           label={t("library.name")}
           required
           withAsterisk={false}
           maxLength={255}
           data-autofocus
+          autoFocus
+          onFocus={(event) => {
+            // At once, since people type at once; and only once, since later the caret is theirs.
+            if (!selected.current) event.currentTarget.setSelectionRange(0, selectLength);
+            selected.current = true;
+          }}
           value={name}
           error={failure && `${failure.title} ${failure.advice}`}
           onChange={(event) => setName(event.currentTarget.value)}

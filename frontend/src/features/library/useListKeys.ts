@@ -65,6 +65,8 @@ export function useListKeys(options: ListKeysOptions): (event: KeyboardEvent) =>
   return (event) => {
     // Keys pressed on a control inside the list belong to that control.
     if (event.target !== event.currentTarget) return;
+    // A dialog takes the focus a moment after it opens; what is typed in between is meant for it.
+    if (document.querySelector('[aria-modal="true"]')) return;
     const command = event.ctrlKey || event.metaKey;
     if (command && event.key.toLowerCase() === "a") {
       event.preventDefault();
