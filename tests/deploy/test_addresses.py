@@ -1,7 +1,10 @@
 """Whose address the service sees: the one nginx saw, whatever a request says of itself."""
 
 import asyncio
+import re
 import secrets
+import ssl
+from pathlib import Path
 
 import pytest
 from httpx import AsyncClient, AsyncHTTPTransport
@@ -11,6 +14,7 @@ from backend.identity.throttle import Keys
 from backend.identity.tokens import TokenSigner
 from tests.deploy.conftest import ClientFrom, Production
 from tests.support.api import Api
+from tests.support.deployment import ROOT, nginx, replaced
 
 SPOOFED = "203.0.113.9"
 LIES = {
@@ -54,6 +58,24 @@ async def test_a_backend_believes_nginx_alone(production: Production) -> None:
         await guess(client, email)
     assert await throttled(production, email, "127.0.0.6")
     assert not await throttled(production, email, SPOOFED)
+
+
+async def test_a_proxy_in_front_is_believed_when_it_is_named(
+    production: Production, web: Path, tmp_path: Path
+) -> None:
+    """The example of docs/admin/proxy.md, for a proxy at 127.0.0.50."""
+    page = (ROOT / "docs/admin/proxy.md").read_text()
+    (example,) = re.findall(r"```nginx\n(.*?)```", page, re.DOTALL)
+    own = replaced(example, {"192.0.2.10": "127.0.0.50"})
+    seen = {"127.0.0.50": SPOOFED, "127.0.0.51": "127.0.0.51"}
+    with nginx(tmp_path / "etc", production.secrets, web, production.backends, own=own) as outer:
+        context = ssl.create_default_context(cafile=outer.certificate)
+        for peer, address in seen.items():
+            email = f"{secrets.token_hex(6)}@example.org"
+            transport = AsyncHTTPTransport(verify=context, local_address=peer)
+            async with AsyncClient(transport=transport, base_url=outer.url, timeout=30) as client:
+                await guess(client, email)
+            assert await throttled(production, email, address)
 
 
 async def test_the_session_cookie_is_for_tls_alone(

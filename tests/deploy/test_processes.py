@@ -86,6 +86,17 @@ def test_migrate_and_init_may_run_again(production: Production) -> None:
         assert b"created the administrator" not in completed.stdout
 
 
+async def test_a_person_runs_a_command_in_a_container(
+    production: Production, librarian: Api, cabinet: int
+) -> None:
+    """`docker compose exec backend dms-entrypoint dms fsck`, as docs/admin says it."""
+    await librarian.document(cabinet, "checked.txt", os.urandom(1_000))
+    environment = production.environment("backend")
+    completed = await asyncio.to_thread(enter, "dms", "fsck", **environment)
+    assert completed.returncode == 0, completed.stderr
+    assert "all whole" in completed.stdout
+
+
 def test_the_roles_have_no_more_rights_than_they_need(production: Production) -> None:
     rights = "rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls"
     query = f"SELECT rolname, {rights} FROM pg_roles WHERE rolname LIKE 'dms%' ORDER BY 1"  # noqa: S608

@@ -83,7 +83,7 @@ class Secrets:
     @classmethod
     def make(cls, directory: Path) -> "Secrets":
         """Make them, for the name 127.0.0.1."""
-        words = [ROOT / "deploy" / "make-secrets", "127.0.0.1", directory]
+        words = [str(ROOT / "deploy/make-secrets"), "127.0.0.1", str(directory)]
         subprocess.run(words, check=True, capture_output=True)
         return cls(directory)
 
@@ -170,7 +170,6 @@ def pgbouncer(directory: Path, cluster: Cluster, secrets: Secrets) -> Iterator["
                 "host=postgres port=5432": f"host=127.0.0.1 port={cluster.port}",
                 "listen_addr = *": "listen_addr = 127.0.0.1",
                 "listen_port = 6432": f"listen_port = {port}",
-                "unix_socket_dir = /tmp": "unix_socket_dir = .",
                 secrets_path("pgbouncer_users"): "users",
                 **old,
             },
@@ -179,7 +178,8 @@ def pgbouncer(directory: Path, cluster: Cluster, secrets: Secrets) -> Iterator["
     for name, text in files.items():
         (directory / name).write_text(text)
     cluster.account.own(directory)  # it refuses root
-    with (directory / "log").open("wb") as log:
+    said = directory / "log"
+    with said.open("wb") as log:
         process = subprocess.Popen(
             [PGBOUNCER, "pgbouncer.ini"],
             cwd=directory,
@@ -189,11 +189,11 @@ def pgbouncer(directory: Path, cluster: Cluster, secrets: Secrets) -> Iterator["
         )
     try:
         wait_until(
-            (directory / f".s.PGSQL.{port}").exists,
-            explain=(directory / "log").read_text,
+            lambda: "process up" in said.read_text(),
+            explain=said.read_text,
             give_up=lambda: process.poll() is not None,
         )
-        yield PgBouncer(directory, port, cluster)
+        yield PgBouncer(port, cluster, secrets)
     finally:
         process.kill()
         process.wait()
@@ -203,9 +203,9 @@ def pgbouncer(directory: Path, cluster: Cluster, secrets: Secrets) -> Iterator["
 class PgBouncer:
     """A running PgBouncer."""
 
-    directory: Path
     port: int
     cluster: Cluster
+    secrets: Secrets
 
     @property
     def address(self) -> str:
@@ -216,15 +216,13 @@ class PgBouncer:
         shown = subprocess.run(
             [
                 self.cluster.programs / "psql",
-                *("-X", "-w", "--csv", "-h", "/proc/self/cwd", "-p", str(self.port)),
-                *("-U", "pgbouncer", "-c", "SHOW POOLS", "pgbouncer"),
+                *("-X", "-w", "--csv", "-h", "127.0.0.1", "-p", str(self.port)),
+                *("-U", "dms_app", "-c", "SHOW POOLS", "pgbouncer"),
             ],
-            cwd=self.directory,
-            env=self.cluster.environment,
+            env={"PGPASSWORD": self.secrets.read("dms_app_password")},
             check=True,
             capture_output=True,
             text=True,
-            **self.cluster.account.popen_arguments(),
         )
         header, *rows = (line.split(",") for line in shown.stdout.splitlines())
         named = [dict(zip(header, row, strict=True)) for row in rows]
