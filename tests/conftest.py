@@ -154,9 +154,14 @@ def service(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterato
         yield started
 
 
+STACKS = ("service", "production")
+"""Fixtures that start everything: too dear to have one in each test process."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one started service in one process, and say that they are end to end."""
+    """Keep the tests of one started stack in one process, and say that they are end to end."""
     for item in items:
-        if "service" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("service"))
+        for stack in STACKS:
+            if stack in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.e2e)
+                item.add_marker(pytest.mark.xdist_group(stack))
