@@ -28,6 +28,8 @@ async def test_the_keyboard_alone_files_a_document_away(
     await expect(row(page, "Archive")).to_be_visible()
 
     grid = page.get_by_role("grid")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_have_count(0)
     await grid.focus()
     await page.keyboard.press("End")
     await page.keyboard.press("F2")
@@ -36,17 +38,19 @@ async def test_the_keyboard_alone_files_a_document_away(
     await page.keyboard.type("omega")
     await page.keyboard.press("Enter")
     await expect(row(page, "omega.txt")).to_be_visible()
-
-    await grid.focus()
+    await expect(dialog).to_have_count(0)
+    # The focus is back in the list, on the renamed document.
+    await expect(grid).to_be_focused()
     await page.keyboard.press("Home")
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("Shift+ArrowDown")
     await expect(page.get_by_text("2 selected")).to_be_visible()
     await page.keyboard.press("Delete")
-    await page.get_by_role("dialog").get_by_role("button", name="Move to trash").click()
+    await dialog.get_by_role("button", name="Move to trash").click()
     await expect(row(page, "alpha.txt")).to_have_count(0)
     await page.get_by_role("button", name="Undo").click()
     await expect(row(page, "alpha.txt")).to_be_visible()
+    await expect(dialog).to_have_count(0)
 
     await grid.focus()
     await page.keyboard.press("Home")

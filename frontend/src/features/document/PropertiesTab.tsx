@@ -28,18 +28,29 @@ import classes from "./DocumentPage.module.css";
 
 type TabProps = { document: Document; version: Version };
 
-/** Saves against the version of the document that was shown, so that nobody's change is lost. */
+/** What a change makes of the newest state known; an earlier one may still be on its way. */
+type Change = (current: Document) => DocumentChange;
+
+/**
+ * Saves against the state that is shown, so that nobody's change is lost; one's own changes go one
+ * after the other, so that they do not make each other stale.
+ */
 function useChange(document: Document) {
+  const key = keys.document(document.id);
   return useMutation({
-    mutationFn: (change: DocumentChange) => updateDocument(document.id, change, document.etag),
+    scope: { id: `document-${document.id}` },
+    mutationFn: (change: Change) => {
+      const current = queryClient.getQueryData<Document>(key) ?? document;
+      return updateDocument(document.id, change(current), current.etag);
+    },
     onSuccess: (saved) => {
-      queryClient.setQueryData(keys.document(saved.id), saved);
+      queryClient.setQueryData(key, saved);
       folderChanged(saved.folder_id);
     },
     onError: (error) => {
       notifyError(error);
       if (error instanceof ApiProblem && error.status === 412) {
-        void queryClient.invalidateQueries({ queryKey: keys.document(document.id) });
+        void queryClient.invalidateQueries({ queryKey: key });
       }
     },
   });
@@ -70,7 +81,8 @@ function Tags({ document }: { document: Document }) {
       </Group>
     );
   }
-  const shown = change.isPending ? (change.variables.tags ?? document.tags) : document.tags;
+  const pending = change.isPending ? change.variables(document).tags : null;
+  const shown = pending ?? document.tags;
   return (
     <TagsInput
       label={t("properties.tags")}
@@ -79,7 +91,7 @@ function Tags({ document }: { document: Document }) {
       clearable={false}
       maxLength={100}
       value={shown}
-      onChange={(tags) => change.mutate({ tags })}
+      onChange={(tags) => change.mutate(() => ({ tags }))}
     />
   );
 }
@@ -90,7 +102,10 @@ function CustomProperties({ document }: { document: Document }) {
   const [adding, setAdding] = useState(false);
   const writable = document.permissions.includes("write");
   const entries = Object.entries(document.properties);
-  const save = (properties: Record<string, PropertyValue>) => change.mutateAsync({ properties });
+  const save = (name: string, value: PropertyValue) =>
+    change.mutateAsync(({ properties }) => ({ properties: { ...properties, [name]: value } }));
+  const remove = (name: string) =>
+    change.mutateAsync(({ properties: { [name]: _removed, ...properties } }) => ({ properties }));
 
   return (
     <Stack gap={8}>
@@ -120,16 +135,14 @@ function CustomProperties({ document }: { document: Document }) {
           name={name}
           value={value}
           writable={writable}
-          onSave={(next) => save({ ...document.properties, [name]: next })}
-          onRemove={() => save(Object.fromEntries(entries.filter(([other]) => other !== name)))}
+          onSave={(next) => save(name, next)}
+          onRemove={() => remove(name)}
         />
       ))}
       {adding && (
         <NewProperty
           onCancel={() => setAdding(false)}
-          onSave={(name, value) =>
-            save({ ...document.properties, [name]: value }).then(() => setAdding(false))
-          }
+          onSave={(name, value) => save(name, value).then(() => setAdding(false))}
         />
       )}
     </Stack>
