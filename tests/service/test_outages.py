@@ -48,7 +48,7 @@ def test_without_redis_uploads_succeed_and_text_is_read_when_it_is_back(service:
         ready = httpx.get(f"{service.url}/readyz", timeout=30)
         assert ready.status_code == 200
         assert ready.json()["dependencies"]["redis"]["status"] != "ok"
-        found = client.get("/search", params={"q": "a.txt"}).json()
+        found = client.get("/search", params={"q": "vanadium"}).json()
         assert [item["document"]["id"] for item in found["items"]] == [document_id]
     wait_until(
         lambda: index_status(client, document_id) == "indexed", seconds=120, what="the text is read"

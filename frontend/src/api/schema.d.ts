@@ -1426,7 +1426,7 @@ export interface components {
         ShareRole: "reader" | "editor";
         /**
          * SocketTicket
-         * @description What opens the WebSocket once.
+         * @description What opens the WebSocket, within its few seconds.
          * @example {
          *       "expires_in": 30,
          *       "ticket": "eyJhbGciOi…"
