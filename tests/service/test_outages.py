@@ -41,7 +41,9 @@ def test_without_redis_uploads_succeed_and_text_is_read_when_it_is_back(service:
     folder = client.post("/folders", json={"name": "Redis away"}).json()["id"]
     with paused(service, "valkey"):
         answer = client.post(
-            f"/folders/{folder}/documents", params={"name": "a.txt"}, content=b"quicksilver words"
+            f"/folders/{folder}/documents",
+            params={"name": "vanadium.txt"},
+            content=b"quicksilver words",
         )
         assert answer.status_code == 201
         document_id = answer.json()["id"]
