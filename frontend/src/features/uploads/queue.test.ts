@@ -248,6 +248,22 @@ describe("the queue", () => {
   });
 });
 
+test("sent again, an upload keeps its key; another upload and another choice have their own", async () => {
+  const id = queue.add(folder, file("a.pdf"));
+  queue.add(folder, file("b.pdf"));
+  await settle();
+  service.at(0).refuse(new NetworkProblem());
+  await vi.advanceTimersByTimeAsync(60_000);
+  const [first, other, again] = service.sends.map((send) => send.key);
+  expect(again).toBe(first);
+  expect(other).not.toBe(first);
+  service.at(2).refuse(taken());
+  await settle();
+  queue.resolve(id, "rename");
+  await settle();
+  expect(service.at(3).key).not.toBe(first);
+});
+
 describe("a name clash", () => {
   test.each([
     ["version", "version"],

@@ -9,7 +9,13 @@
 import { ApiProblem, NetworkProblem } from "@/api/problem";
 import type { Document, IndexStatus } from "@/api/types";
 import type { Found } from "./walk";
-import type { Destination, OnConflict, SendOptions } from "./transport";
+import {
+  type Destination,
+  type OnConflict,
+  randomKey,
+  type SendOptions,
+  uploadKey,
+} from "./transport";
 
 export type UploadStatus =
   | "queued"
@@ -136,6 +142,8 @@ function isTransient(error: unknown): boolean {
 }
 
 export class UploadQueue {
+  /** Tells this queue's uploads from those of every other page. */
+  private readonly page = randomKey();
   private readonly jobs = new Map<number, Job>();
   private waiting: number[] = [];
   private readonly reading = new Map<number, Job>();
@@ -343,6 +351,7 @@ export class UploadQueue {
       const document = await this.service.send({
         destination,
         file: job.file,
+        key: uploadKey(this.page, job.entry.id, destination),
         signal: abort.signal,
         onProgress: (sent) => this.progressed(job, sent),
       });

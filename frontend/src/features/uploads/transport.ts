@@ -12,6 +12,8 @@ export type Destination =
 export type SendOptions = {
   destination: Destination;
   file: File;
+  /** Names this upload: sent again because its answer was lost, it is answered again and stored once. */
+  key: string;
   signal: AbortSignal;
   /** Bytes sent so far. Equal to the file's size, the service is scanning and storing. */
   onProgress: (sent: number) => void;
@@ -28,13 +30,25 @@ export function uploadUrl(destination: Destination): string {
   return `/api/v1/folders/${folderId}/documents?${query}`;
 }
 
+/** A random word. Not crypto.randomUUID, which pages without TLS do not have. */
+export function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Another choice about a taken name is another request. */
+export function uploadKey(page: string, id: number, destination: Destination): string {
+  return `${page}-${id}-${destination.kind === "folder" ? destination.onConflict : "version"}`;
+}
+
 function sendOnce(options: SendOptions, token: string | null): Promise<Document> {
-  const { destination, file, signal, onProgress } = options;
+  const { destination, file, key, signal, onProgress } = options;
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const abort = () => request.abort();
     request.open("POST", uploadUrl(destination));
     if (token !== null) request.setRequestHeader("Authorization", `Bearer ${token}`);
+    request.setRequestHeader("Idempotency-Key", key);
     request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
     request.upload.onprogress = (event) => onProgress(Math.min(event.loaded, file.size));
     request.upload.onload = () => onProgress(file.size);
