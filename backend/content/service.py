@@ -4,10 +4,11 @@ The store is synchronous and its threads are its own; this module is where it me
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import ParamSpec, TypeVar
 
 import structlog
@@ -21,8 +22,10 @@ from backend.content.errors import (
 )
 from backend.content.media_types import HEAD_BYTES
 from backend.content.scanner import Outcome, Scanner, ScanStream, Verdict
+from backend.core.lane import Lane
 from backend.core.settings import ScanMode, Settings
 from storage import (
+    FRAME_SIZE,
     BlobDamagedError,
     BlobNotFoundError,
     BlobReader,
@@ -38,9 +41,13 @@ log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-FRAME_SIZE = 512 * 1024
-"""Chunks are coalesced to this many bytes before they cross a thread boundary."""
+_BATCH_FRAMES = 2
+_BATCH_SIZE = _BATCH_FRAMES * FRAME_SIZE
+"""Content crosses between the event loop and a thread in batches: each crossing costs as much as sealing 100 KiB."""
 _THREADS = 32
+
+Batch = list[bytes]
+"""Consecutive pieces of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +107,9 @@ class Content:
         finished = False
         try:
             async with self.scanner.stream() as scan:
-                head, tail = await self._pass(chunks, writer, scan)
+                head, last = await self._pass(chunks, writer, scan)
                 pending, verdict = await asyncio.gather(
-                    self.run(_finish, writer, tail), _end(scan, tail)
+                    self.run(_finish, writer, last), _end(scan, last)
                 )
             finished = True
             return await self._publish(pending, verdict, head)
@@ -116,23 +123,29 @@ class Content:
 
     async def _pass(
         self, chunks: AsyncIterator[bytes], writer: BlobWriter, scan: ScanStream
-    ) -> tuple[bytes, bytes]:
-        """Move whole frames to the store and, beside it, to the scanner; return the first bytes and the rest."""
-        head = tail = b""
-        size = 0
-        async for frame in _coalesce(chunks):
-            size += len(frame)
-            if size > self.max_size:
-                raise UploadTooLargeError(
-                    f"The file is larger than the {self.max_size} bytes an upload may have. Nothing was kept.",
-                    limit=self.max_size,
-                )
-            head = head or frame[:HEAD_BYTES]
-            if len(frame) < FRAME_SIZE:
-                tail = frame
-            else:
-                await asyncio.gather(self.run(writer.write, frame), scan.send(frame))
-        return head, tail
+    ) -> tuple[bytes, Batch]:
+        """Move batches to the store and, beside it, to the scanner; return the first bytes and the last batch.
+
+        One batch is under way while the next one arrives.
+        """
+        head, last, size = b"", Batch(), 0
+        async with Lane[None]() as lane:
+            async for batch in _batches(chunks):
+                size += sum(map(len, batch))
+                if size > self.max_size:
+                    raise UploadTooLargeError(
+                        f"The file is larger than the {self.max_size} bytes an upload may have. Nothing was kept.",
+                        limit=self.max_size,
+                    )
+                if last:
+                    await lane.start(self._move, last, writer, scan)
+                else:
+                    head = b"".join(batch)[:HEAD_BYTES]
+                last = batch
+        return head, last
+
+    async def _move(self, batch: Batch, writer: BlobWriter, scan: ScanStream) -> None:
+        await asyncio.gather(self.run(_write, writer, batch), scan.send(batch))
 
     async def _publish(self, pending: PendingBlob, verdict: Verdict, head: bytes) -> Received:
         try:
@@ -198,14 +211,24 @@ class Outgoing:
             ContentDamagedError: the next frame is not what was written; what was yielded before is.
         """
         frames = self._reader.iter(offset, length, check_digest=check_digest)
-        while True:
-            try:
-                frame = await self._content.run(next, frames, None)
-            except StoreError as error:
-                raise _damaged(error, self._reader.digest) from error
-            if frame is None:
-                return
-            yield frame
+        end = self.size if length is None else min(self.size, offset + length)
+        left = end - offset
+        async with Lane[Batch]() as lane:
+            # The first frame alone, at once; then one batch is read while another is sent.
+            await lane.start(self._read, frames, 1)
+            while left > 0:
+                batch = await lane.result()
+                left -= sum(map(len, batch))
+                if left > 0:
+                    await lane.start(self._read, frames, _BATCH_FRAMES)
+                for frame in batch:
+                    yield frame
+
+    async def _read(self, frames: Iterator[bytes], count: int) -> Batch:
+        try:
+            return await self._content.run(lambda: list(islice(frames, count)))
+        except StoreError as error:
+            raise _damaged(error, self._reader.digest) from error
 
 
 def _damaged(error: StoreError, digest: bytes) -> ContentDamagedError:
@@ -219,30 +242,30 @@ def _damaged(error: StoreError, digest: bytes) -> ContentDamagedError:
     )
 
 
-def _finish(writer: BlobWriter, tail: bytes) -> PendingBlob:
+def _write(writer: BlobWriter, batch: Batch) -> None:
+    for chunk in batch:
+        writer.write(chunk)
+
+
+def _finish(writer: BlobWriter, last: Batch) -> PendingBlob:
     """Write the rest and finish; a small file crosses to a thread once."""
-    if tail:
-        writer.write(tail)
+    _write(writer, last)
     return writer.finish()
 
 
-async def _end(scan: ScanStream, tail: bytes) -> Verdict:
-    await scan.send(tail)
+async def _end(scan: ScanStream, last: Batch) -> Verdict:
+    await scan.send(last)
     return await scan.verdict()
 
 
-async def _coalesce(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Join small chunks and cut large ones, so that all but the last are `FRAME_SIZE` bytes."""
-    parts: list[bytes] = []
-    size = 0
+async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[Batch]:
+    """Gather chunks, uncopied, until they are at least `_BATCH_SIZE` bytes."""
+    batch, size = Batch(), 0
     async for chunk in chunks:
-        parts.append(chunk)
+        batch.append(chunk)
         size += len(chunk)
-        if size >= FRAME_SIZE:
-            joined = b"".join(parts)
-            whole = size - size % FRAME_SIZE
-            for offset in range(0, whole, FRAME_SIZE):
-                yield joined[offset : offset + FRAME_SIZE]
-            parts, size = [joined[whole:]], size - whole
-    if size:
-        yield b"".join(parts)
+        if size >= _BATCH_SIZE:
+            yield batch
+            batch, size = Batch(), 0
+    if batch:
+        yield batch
