@@ -420,9 +420,10 @@ async def test_an_upload_cancelled_at_any_step_leaves_no_temporary_file(
     monkeypatch.setattr(owner, step, held)
     task = asyncio.create_task(upload())
     await asyncio.to_thread(reached.wait)
-    task.cancel()
-    await asyncio.sleep(0)
-    task.cancel()
+    for _ in range(2):
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=0.05)
+        assert not done, "it did not wait for its thread"
     go.set()
     with pytest.raises(asyncio.CancelledError):
         await task
