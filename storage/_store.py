@@ -14,7 +14,6 @@ from storage._directory import StoreDirectory
 from storage._format import FRAME_LOG2
 from storage._keyring import Keyring
 from storage._output import OutputBuffers
-from storage._pipeline import Tap
 from storage._pools import Recycler
 from storage._reader import BlobReader
 from storage._seal import BlobSealer, Frame, sealed_frame_bound
@@ -66,17 +65,11 @@ class BlobStore:
         )
         self._read_buffers = Recycler(ReadBuffers, keep=_IDLE_CONTEXTS)
 
-    def writer(self, namespace: str, *, tap: Tap | None = None) -> BlobWriter:
-        """Start a blob. Leaving the writer's context without ``finish`` leaves nothing behind.
-
-        ``tap`` is called with consecutive read-only pieces of the content, each valid during the
-        call only, on a thread that neither compresses nor seals (content of at most one frame:
-        on the caller's, before either). If it raises, the write fails with that error. It must
-        not block for ever: ``abort`` waits for it.
-        """
+    def writer(self, namespace: str) -> BlobWriter:
+        """Start a blob. Leaving the writer's context without ``finish`` leaves nothing behind."""
         key = self._keyring.storage_key(namespace)
         sealer = BlobSealer(key, frame_log2=self._frame_log2, random=self._random)
-        return BlobWriter(self._directory.destination(namespace), sealer, self._resources, tap=tap)
+        return BlobWriter(self._directory.destination(namespace), sealer, self._resources)
 
     def open(self, namespace: str, digest: bytes) -> BlobReader:
         """Open a blob for reading.
