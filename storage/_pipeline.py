@@ -103,11 +103,8 @@ class Pipeline:
 
     def _digest_frames(self) -> None:
         while (frame := self._to_digest.get()) is not None:
-            try:
-                if self._failure is None:
-                    self._hash.update(frame.content)
-            except BaseException as failure:  # noqa: BLE001 - it is raised again in the caller
-                self._fail(failure)
+            if self._failure is None:
+                self._hash.update(frame.content)
             self._release(frame)
 
     def _encode_unless_failed(self, frame: Frame) -> Encoded:

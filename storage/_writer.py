@@ -73,24 +73,40 @@ class PendingBlob:
         self.size = size
         self.stored_size = stored_size
 
+    @property
+    def descriptor(self) -> int:
+        """The file, to read what was written before it gets a name."""
+        return self._file.descriptor
+
     def publish(self) -> BlobInfo:
         """Name the blob, durably, without ever replacing one.
 
         Where the digest has a blob already, this one is dropped and ``created`` is false: the
         caller must hold whatever lock keeps collection from deleting that blob meanwhile.
         """
-        if self._settled:
-            raise ValueError("the blob was published or discarded before")
+        self._require_unsettled()
         try:
             created = self._destination.publish(self._file.path, self.digest)
         finally:
             self.discard()
         return BlobInfo(self.digest, self.size, self.stored_size, created)
 
+    def replace(self) -> None:
+        """Name the blob, durably, also where its digest has one; the caller holds that."""
+        self._require_unsettled()
+        try:
+            self._destination.replace(self._file.path, self.digest)
+        finally:
+            self.discard()
+
     def discard(self) -> None:
         """Drop the temporary file. Does nothing after ``publish``."""
         self._settled = True
         self._file.drop()
+
+    def _require_unsettled(self) -> None:
+        if self._settled:
+            raise ValueError("the blob was published or discarded before")
 
     def __enter__(self) -> Self:
         return self
