@@ -223,7 +223,8 @@ def small_puts(source: Path, folder: Path) -> dict[str, float]:
         data = file.read(rest * SMALL_COUNT)
     starts = [number * rest % (len(data) - rest) for number in range(SMALL_COUNT)]
     contents = [
-        number.to_bytes(8, "big") + data[start : start + rest] for number, start in enumerate(starts)
+        number.to_bytes(8, "big") + data[start : start + rest]
+        for number, start in enumerate(starts)
     ]
     barrier = threading.Barrier(SMALL_THREADS + 1)
 

@@ -4,12 +4,12 @@ The store is synchronous and its threads are its own; this module is where it me
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
@@ -22,7 +22,7 @@ from backend.content.errors import (
 )
 from backend.content.media_types import HEAD_BYTES
 from backend.content.scanner import Outcome, Scanner, ScanStream, Verdict
-from backend.core.lane import Lane
+from backend.core.lane import Lane, outlast
 from backend.core.settings import ScanMode, Settings
 from storage import (
     FRAME_SIZE,
@@ -40,6 +40,7 @@ from storage import (
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 
 _BATCH_FRAMES = 2
 _BATCH_SIZE = _BATCH_FRAMES * FRAME_SIZE
@@ -50,15 +51,44 @@ Batch = list[bytes]
 """Consecutive pieces of a stream."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received:
-    """Content that is durable in the store."""
+    """Content that is whole, scanned and durable, and has no name in the store until it is published."""
 
-    digest: bytes
-    size: int
-    stored_size: int
+    content: "Content"
+    pending: PendingBlob
     scanned: bool
     head: bytes
+    """Its first bytes, up to HEAD_BYTES."""
+    published: bool = False
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the content."""
+        return self.pending.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return self.pending.size
+
+    @property
+    def stored_size(self) -> int:
+        """Bytes it takes in the store."""
+        return self.pending.stored_size
+
+    async def publish(self) -> bool:
+        """Name the content, durably; return whether the store did not have it before.
+
+        The transaction that records it must hold the blob's row by now, or a collection may take the content away.
+
+        Raises:
+            StorageFullError: the disk is full.
+        """
+        with _storage_full():
+            blob = await self.content.complete(self.pending.publish)
+        self.published = True
+        return blob.created
 
 
 class Content:
@@ -92,10 +122,21 @@ class Content:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
 
-    async def receive(self, chunks: AsyncIterator[bytes], *, namespace: str) -> Received:
-        """Scan and store a stream.
+    async def complete(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function like `run`; when cancelled, wait for its end before saying so.
 
-        Returns once the content is durable. Whatever is raised, nothing of it remains in the store.
+        For what may not go on behind the caller's back: a lock that the caller holds covers it, or what it leaves is to
+        be cleared away.
+        """
+        return await outlast(asyncio.ensure_future(self.run(function, *args, **kwargs)))
+
+    @asynccontextmanager
+    async def receive(
+        self, chunks: AsyncIterator[bytes], *, namespace: str
+    ) -> AsyncIterator[Received]:
+        """Scan and store a stream; give it to the block once it is durable, to be published there.
+
+        Whatever is raised, here or in the block: what was not published does not remain in the store.
 
         Raises:
             VirusFoundError: with `signature`.
@@ -103,23 +144,22 @@ class Content:
             UploadTooLargeError: with `limit`, in bytes.
             StorageFullError: the disk is full.
         """
-        writer = self.store.writer(namespace)
-        finished = False
+        leftovers = ExitStack()
+        received = None
         try:
-            async with self.scanner.stream() as scan:
-                head, last = await self._pass(chunks, writer, scan)
-                pending, verdict = await asyncio.gather(
-                    self.run(_finish, writer, last), _end(scan, last)
-                )
-            finished = True
-            return await self._publish(pending, verdict, head)
-        except StoreFullError as error:
-            raise StorageFullError(
-                "The storage has no room for this file. Nothing of it was kept; ask an administrator for space."
-            ) from error
+            writer = leftovers.enter_context(self.store.writer(namespace))
+            with _storage_full():
+                async with self.scanner.stream() as scan:
+                    head, last = await self._pass(chunks, writer, scan)
+                    pending, verdict = await _both(
+                        self.complete(_finish, writer, last, leftovers), _end(scan, last)
+                    )
+            self._judge(verdict)
+            received = Received(self, pending, verdict.outcome is Outcome.CLEAN, head)
+            yield received
         finally:
-            if not finished:
-                await asyncio.shield(self.run(writer.abort))
+            if received is None or not received.published:
+                await self.complete(leftovers.close)
 
     async def _pass(
         self, chunks: AsyncIterator[bytes], writer: BlobWriter, scan: ScanStream
@@ -145,22 +185,7 @@ class Content:
         return head, last
 
     async def _move(self, batch: Batch, writer: BlobWriter, scan: ScanStream) -> None:
-        await asyncio.gather(self.run(_write, writer, batch), scan.send(batch))
-
-    async def _publish(self, pending: PendingBlob, verdict: Verdict, head: bytes) -> Received:
-        try:
-            self._judge(verdict)
-        except BaseException:
-            await self.run(pending.discard)
-            raise
-        blob = await self.run(pending.publish)
-        return Received(
-            digest=blob.digest,
-            size=blob.size,
-            stored_size=blob.stored_size,
-            scanned=verdict.outcome is Outcome.CLEAN,
-            head=head,
-        )
+        await _both(self.run(_write, writer, batch), scan.send(batch))
 
     def _judge(self, verdict: Verdict) -> None:
         if verdict.outcome is Outcome.INFECTED:
@@ -242,15 +267,35 @@ def _damaged(error: StoreError, digest: bytes) -> ContentDamagedError:
     )
 
 
+@contextmanager
+def _storage_full() -> Iterator[None]:
+    try:
+        yield
+    except StoreFullError as error:
+        raise StorageFullError(
+            "The storage has no room for this file. Nothing of it was kept; ask an administrator for space."
+        ) from error
+
+
 def _write(writer: BlobWriter, batch: Batch) -> None:
     for chunk in batch:
         writer.write(chunk)
 
 
-def _finish(writer: BlobWriter, last: Batch) -> PendingBlob:
+def _finish(writer: BlobWriter, last: Batch, leftovers: ExitStack) -> PendingBlob:
     """Write the rest and finish; a small file crosses to a thread once."""
     _write(writer, last)
-    return writer.finish()
+    return leftovers.enter_context(writer.finish())
+
+
+async def _both(first: Coroutine[Any, Any, R], second: Coroutine[Any, Any, S]) -> tuple[R, S]:
+    """Do two things at once; whatever is raised, neither goes on after it."""
+    one, other = await asyncio.gather(first, second, return_exceptions=True)
+    if isinstance(one, BaseException):
+        raise one
+    if isinstance(other, BaseException):
+        raise other
+    return one, other
 
 
 async def _end(scan: ScanStream, last: Batch) -> Verdict:

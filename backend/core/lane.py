@@ -1,7 +1,8 @@
-"""One step of work beside its owner: the next step starts when the last has ended, and none outlives the owner."""
+"""Work in threads beside its owner: nobody can cancel a thread, so a cancelled owner waits for its work to end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Generic, ParamSpec, Self, TypeVar
 
@@ -9,11 +10,21 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Lane(Generic[R]):
-    """Runs at most one step at a time while its owner goes on.
+async def outlast(work: asyncio.Future[R]) -> R:
+    """Wait for work and return what it returns; when cancelled, wait for its end before saying so."""
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        while not work.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([work])
+        raise
 
-    A step may stand for a thread, which nobody can cancel: so a cancelled owner waits for it too, and whatever the step
-    uses may be closed once the lane is left.
+
+class Lane(Generic[R]):
+    """Runs at most one step at a time while its owner goes on; no step outlives the lane.
+
+    So whatever the steps use may be closed once the lane is left, however it is left.
     """
 
     def __init__(self) -> None:
@@ -31,9 +42,8 @@ class Lane(Generic[R]):
         """Wait for the step under way and return what it returns."""
         if self._step is None:
             raise RuntimeError("no step was started")
-        await asyncio.wait([self._step])
         step, self._step = self._step, None
-        return step.result()
+        return await outlast(step)
 
     async def __aenter__(self) -> Self:
         return self
@@ -44,8 +54,10 @@ class Lane(Generic[R]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._step is not None:
-            await asyncio.wait([self._step])
-            failure = self._step.exception()
-            if error is None and failure is not None:
-                raise failure
+        if self._step is None:
+            return
+        if error is None:
+            await self.result()
+        else:
+            with suppress(Exception):  # the error that ended the lane came first
+                await self.result()
