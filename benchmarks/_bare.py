@@ -3,7 +3,13 @@
 Served by the same uvicorn, it is what HTTP alone costs in `transfer.py`.
 """
 
+import sys
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from storage import prepare_process
 
 FRAME = bytes(512 * 1024)
 
@@ -12,7 +18,7 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """Drain a POST; answer a GET of `/<bytes>` with so many bytes."""
     if scope["type"] != "http":
         return
-    size = int(scope["path"].strip("/") or 0)
+    size = int(scope["path"].strip("/"))
     while (await receive()).get("more_body", False):
         pass
     headers = [(b"content-length", str(size).encode())]
@@ -20,3 +26,6 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     for _ in range(size // len(FRAME)):
         await send({"type": "http.response.body", "body": FRAME, "more_body": True})
     await send({"type": "http.response.body", "body": FRAME[: size % len(FRAME)]})
+
+
+prepare_process()
