@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import case, delete, exists, func, select, text, update
+from sqlalchemy import bindparam, case, delete, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,23 +24,30 @@ class Bearer(NamedTuple):
     role: Role
 
 
+# Built once: every request asks this.
+_BEARER = (
+    select(User.name, Membership.role)
+    .join(Membership, Membership.user_id == User.id)
+    .where(
+        User.id == bindparam("user_id"),
+        Membership.org_id == bindparam("org_id"),
+        Membership.is_active,
+        exists().where(
+            RefreshToken.session_id == bindparam("session_id"),
+            RefreshToken.org_id == bindparam("org_id"),
+            RefreshToken.user_id == bindparam("user_id"),
+            RefreshToken.revoked_at.is_(None),
+        ),
+    )
+)
+
+
 async def bearer(
     session: AsyncSession, *, org_id: int, user_id: int, session_id: str
 ) -> Bearer | None:
     """Return who the user is, if active in the organisation and the session not ended."""
-    stands = exists().where(
-        RefreshToken.session_id == session_id,
-        RefreshToken.org_id == org_id,
-        RefreshToken.user_id == user_id,
-        RefreshToken.revoked_at.is_(None),
-    )
-    row = (
-        await session.execute(
-            select(User.name, Membership.role)
-            .join(Membership, Membership.user_id == User.id)
-            .where(User.id == user_id, Membership.org_id == org_id, Membership.is_active, stands)
-        )
-    ).one_or_none()
+    asked = {"org_id": org_id, "user_id": user_id, "session_id": session_id}
+    row = (await session.execute(_BEARER, asked)).one_or_none()
     return None if row is None else Bearer(*row)
 
 
