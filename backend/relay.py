@@ -14,7 +14,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -67,10 +67,11 @@ class Relay:
         """
         async with self._database.transaction() as session:
             events = await _claim(session)
-            for event in events:
-                await self._relay(session, event)
-                event.sent_at = now()
-            await session.flush()
+            if events:
+                # One thread for all of them: handing over costs more than sending.
+                await asyncio.to_thread(self._start_tasks, events)
+                await self._tell(session, events)
+                await _mark_sent(session, events)
         return len(events)
 
     async def _pump(self) -> None:
@@ -89,24 +90,37 @@ class Relay:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
 
-    async def _relay(self, session: AsyncSession, event: OutboxEvent) -> None:
-        task = TASKS.get(event.name)
-        if task is not None:
+    def _start_tasks(self, events: Sequence[OutboxEvent]) -> None:
+        for event in events:
+            if (task := TASKS.get(event.name)) is None:
+                continue
             name, queue = task
-            await asyncio.to_thread(
-                self._celery.send_task,
+            self._celery.send_task(
                 name,
                 kwargs={"org_id": event.org_id, "version_id": event.data["version_id"]},
                 queue=queue,
                 headers={"request_id": event.request_id},
                 retry=False,
             )
-        folder_id = event.data.get("folder_id")
-        if folder_id is not None:
-            await set_tenant(session, Tenant(event.org_id))
-            readers = await access.audience(session, org_id=event.org_id, folder_id=folder_id)
+
+    async def _tell(self, session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
+        audiences: dict[tuple[int, int], list[int]] = {}
+        for event in events:
+            folder_id = event.data.get("folder_id")
+            if folder_id is None:
+                continue
+            where = event.org_id, folder_id
+            if where not in audiences:
+                await set_tenant(session, Tenant(event.org_id))
+                audiences[where] = await access.audience(
+                    session, org_id=event.org_id, folder_id=folder_id
+                )
             message = Message(
-                event.org_id, readers, event.name, event.data, event.created_at.isoformat()
+                event.org_id,
+                audiences[where],
+                event.name,
+                event.data,
+                event.created_at.isoformat(),
             )
             await publish(self._redis, message)
 
@@ -130,6 +144,14 @@ async def _claim(session: AsyncSession) -> Sequence[OutboxEvent]:
         .with_for_update(skip_locked=True)
     )
     return (await session.scalars(statement)).all()
+
+
+async def _mark_sent(session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
+    ids = [event.id for event in events]
+    await session.execute(
+        update(OutboxEvent).where(OutboxEvent.id.in_(ids)).values(sent_at=now()),
+        execution_options={"synchronize_session": False},
+    )
 
 
 @contextlib.asynccontextmanager
