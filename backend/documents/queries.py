@@ -97,7 +97,7 @@ async def taken_positions(session: AsyncSession, folder_id: int, names: Sequence
 
 
 _SORT_KEYS: dict[SortBy, tuple[Any, type]] = {
-    SortBy.NAME: (func.lower(Document.name), str),
+    SortBy.NAME: (Document.name_order, str),
     SortBy.UPDATED_AT: (Document.updated_at, str),
     SortBy.CREATED_AT: (Document.created_at, str),
     SortBy.SIZE: (Blob.size, int),
@@ -108,7 +108,7 @@ def sort_value(document: Document, sort: SortBy) -> str | int:
     """Return the value of a document's sort key, as a cursor holds it."""
     match sort:
         case SortBy.NAME:
-            return document.name
+            return document.name_order
         case SortBy.SIZE:
             return document.current_version.blob.size
         case SortBy.UPDATED_AT:
@@ -145,10 +145,7 @@ async def in_folder(
 
 def _bound(sort: SortBy, value: str | int) -> ColumnElement[Any]:
     match sort:
-        case SortBy.NAME:
-            # By the database's own rule: Python's lower() differs in a few scripts.
-            return func.lower(literal(value))
-        case SortBy.SIZE:
+        case SortBy.NAME | SortBy.SIZE:
             return literal(value)
         case SortBy.UPDATED_AT | SortBy.CREATED_AT:
             return literal(datetime.fromisoformat(str(value)))

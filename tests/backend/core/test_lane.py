@@ -34,10 +34,19 @@ async def test_a_failed_step_is_told_where_it_is_waited_for() -> None:
     with pytest.raises(ValueError, match="the step failed"):
         async with Lane[None]() as lane:
             await lane.start(fail)
-    with pytest.raises(KeyError, match="the owner"):
+
+
+async def test_the_owners_error_comes_first() -> None:
+    async def fail() -> None:
+        raise ValueError("the step failed")
+
+    async def owner() -> None:
         async with Lane[None]() as lane:
             await lane.start(fail)
             raise KeyError("the owner failed first")
+
+    with pytest.raises(KeyError, match="the owner"):
+        await owner()
 
 
 async def test_a_result_needs_a_step() -> None:
