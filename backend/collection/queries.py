@@ -72,7 +72,9 @@ def _among(column: SQLColumnExpression[int], ids: Sequence[int]) -> ColumnElemen
 
 async def unknown_digests(session: AsyncSession, digests: Sequence[bytes]) -> set[bytes]:
     """Return those of the digests that no row has."""
-    listed = func.unnest(literal(list(digests), ARRAY(LargeBinary))).column_valued("digest")
+    listed = func.unnest(literal(list(digests), ARRAY(LargeBinary))).column_valued(
+        "listed"
+    )  # not "digest": the subquery below has a column of that name
     known = select(Blob.id).where(Blob.digest == listed).limit(1).scalar_subquery()
     return set(await session.scalars(select(listed).where(known.is_(None))))
 
