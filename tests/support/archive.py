@@ -2,10 +2,11 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select, text, update
 
@@ -217,10 +218,12 @@ async def new_archive(database: Database, content: Content) -> Archive:
     return Archive(database, content, actor, cabinet.id)
 
 
-async def until_blocked(database: Database, work: asyncio.Task[object]) -> None:
-    """Wait until the work waits for a lock, or has ended."""
+async def until_blocked(
+    database: Database, work: asyncio.Task[Any], reached: Callable[[], bool] = lambda: False
+) -> None:
+    """Wait until the work waits for a lock, has reached something, or has ended."""
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    while not work.done():
+    while not (work.done() or reached()):
         async with database.transaction() as session:
             if await session.scalar(waiting):
                 return
