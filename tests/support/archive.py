@@ -227,4 +227,4 @@ async def until_blocked(
         async with database.transaction() as session:
             if await session.scalar(waiting):
                 return
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.002)

@@ -15,24 +15,27 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import update
 
-from backend.collection.service import pin_store, release_pin
+from backend.collection.service import Collection, collecting, pin_store, release_pin
 from backend.core.clock import now
 from backend.core.db import Database
 from backend.core.settings import Settings
 from backend.documents import service as documents
+from backend.documents.models import Blob
 from tests.backend.collection.test_collecting import digest_of
 from tests.backend.collection.test_races import STEPS, CrashError, Stop, crash_at, removing
 from tests.support.archive import Archive, Gate, new_archive, open_content, until_blocked
 
 T = TypeVar("T")
 
-CONTENTS = st.sampled_from([b"", b"small", b"compressible " * 500])
+CONTENTS = (b"", b"compressible " * 500)
 GRACE_HOURS = 24
 SECONDS = 60
 
@@ -96,18 +99,42 @@ class Machine(RuleBasedStateMachine):
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
+    @initialize()
+    def begin_with_content_that_is_due(self) -> None:
+        for content in CONTENTS:
+            self.put(content=content, commits=True)
+        self.abandon()
+
+    @rule()
+    def abandon(self) -> None:
+        """Dispose of everything, and let its grace pass: what is uploaded from now on meets marked blobs."""
+
+        async def dispose() -> None:
+            await self.let_collection_go()
+            await self.let_upload_go(commits=False)
+            for document in self.live:
+                await self.archive.trash(document)
+            for document in [*self.live, *self.trash]:
+                await self.archive.purge(document)
+            await self.archive.collect(hours=GRACE_HOURS)
+            await self.archive.pass_time(2 * GRACE_HOURS)
+
+        self.run(dispose())
+        self.live.clear()
+        self.trash.clear()
+
     # What users do.
 
     def document(self, data: st.DataObject, of: dict[int, list[bytes]]) -> int:
         return data.draw(st.sampled_from(sorted(of)))
 
-    @rule(content=CONTENTS, commits=st.booleans())
+    @rule(content=st.sampled_from(CONTENTS), commits=st.booleans())
     def put(self, content: bytes, *, commits: bool) -> None:
         document = self.run(self.do(self.archive.upload(content), commits=commits))
         self.live[document] = [content]
 
     @precondition(lambda self: self.live)
-    @rule(data=st.data(), content=CONTENTS, commits=st.booleans())
+    @rule(data=st.data(), content=st.sampled_from(CONTENTS), commits=st.booleans())
     def put_version(self, data: st.DataObject, content: bytes, *, commits: bool) -> None:
         document = self.document(data, self.live)
         self.run(self.do(self.archive.upload(content, to=document), commits=commits))
@@ -158,7 +185,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.upload is None)
     @rule(
         data=st.data(),
-        content=CONTENTS,
+        content=st.sampled_from(CONTENTS),
         place=st.sampled_from(["before", "after", "end"]),
         new=st.booleans(),
     )
@@ -199,6 +226,23 @@ class Machine(RuleBasedStateMachine):
         if alone and hours:
             fresh = {d for d, row in known.items() if row.marked_at is None or row.marked_at > due}
             assert fresh & before <= self.archive.stored(), "freed before its grace was over"
+
+    @rule(commits=st.booleans())
+    def collect_by_wrong_marks(self, *, commits: bool) -> None:
+        """Marks are hints: here every row has one, and a collection that has made its own long before."""
+
+        async def mislead() -> None:
+            async with self.archive.database.transaction(self.archive.tenant) as session:
+                await session.execute(update(Blob).values(marked_at=now() - timedelta(days=99)))
+
+        async def collect() -> None:
+            archive, done = self.archive, Collection()
+            await collecting._collect(
+                archive.database, archive.content, archive.org_id, done, grace=timedelta()
+            )
+
+        self.run(self.do(mislead(), commits=commits))
+        self.run(self.do(collect(), commits=commits))
 
     @rule(commits=st.booleans())
     def collect_twice_at_once(self, *, commits: bool) -> None:
