@@ -18,6 +18,7 @@ COMMANDS = {
     "relay": "backend.cli.relay:relay",
     "openapi": "backend.cli.openapi:openapi",
     "fsck": "backend.cli.checks:fsck",
+    "gc": "backend.cli.collection:gc",
 }
 """Where each subcommand is: its module and the function."""
 

@@ -75,17 +75,6 @@ class Blob(Base):
     marked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
-class StorePin(Base):
-    """Something that needs the store to lose nothing for a while: a backup. Global: it holds for every organisation."""
-
-    __tablename__ = "store_pins"
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    reason: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = created_at_column()
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-
-
 class Document(Base):
     """A name in a folder, its properties, its current version."""
 

@@ -337,12 +337,21 @@ async def trash_page(
 async def expired(
     session: AsyncSession, before: datetime, *, limit: int
 ) -> tuple[list[int], list[int]]:
-    """Return ids of documents and of folders of the transaction's organisation trashed before a time."""
+    """Return ids of documents and of folders of the transaction's organisation trashed before a time, locked.
+
+    Who is taking one out of the trash at the moment keeps it.
+    """
     documents = await session.scalars(
-        select(Document.id).where(Document.deleted_at < before).limit(limit)
+        select(Document.id)
+        .where(Document.deleted_at < before)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
     folders = await session.scalars(
-        select(Folder.id).where(Folder.deleted_at < before).limit(limit)
+        select(Folder.id)
+        .where(Folder.deleted_at < before)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
     return list(documents), list(folders)
 
