@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from storage._names import (
 )
 from storage._osfiles import make_directory, store_errors, sync_directory
 from storage._slotfile import change_slots, shred
-from storage._slots import SlotChange
+from storage._slots import Plan
 from storage._temporary import TemporaryFile, sweep
 
 _DIRECTORIES = 1 + 256 + 256 * 256
@@ -95,9 +95,7 @@ class StoreDirectory:
             if descriptor is not None:
                 os.close(descriptor)
 
-    def change_slots(
-        self, namespace: str, digest: bytes, plan: Callable[[bytes], SlotChange | None]
-    ) -> bool:
+    def change_slots(self, namespace: str, digest: bytes, plan: Plan) -> bool:
         """Change a blob's key slots where they lie, under ``exclusive``; whether they changed.
 
         Raises ``BlobNotFoundError``, and what ``plan`` raises.

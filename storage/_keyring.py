@@ -113,6 +113,7 @@ class Keyring:
         self, path: Path, master_key: bytes, *, random: Callable[[int], bytes] = os.urandom
     ) -> None:
         self._path = path
+        self._lock_path = path.with_name(path.name + ".lock")
         self._master = AESGCM(_require_key_size(master_key))
         self._random = random
         # Taken after the file's lock where both are, and never the other way round.
@@ -134,7 +135,7 @@ class Keyring:
         check = keyring._wrap(keyring._master, CHECK, _CONTEXT + identity)
         with store_errors("creating the keyring"):
             make_directory(path.parent)
-            with exclusive_lock(_lock_path(path)):
+            with exclusive_lock(keyring._lock_path):
                 if path.exists():
                     raise KeyringExistsError(path)
                 replace_file(path, KeyringDocument(identity, check).dump())
@@ -182,7 +183,7 @@ class Keyring:
         """
         with ExitStack() as stack:
             with store_errors("locking the keyring"):
-                stack.enter_context(shared_lock(_lock_path(self._path)))
+                stack.enter_context(shared_lock(self._lock_path))
             with self._lock:
                 self._refresh()
                 key = self._newest(namespace)
@@ -269,7 +270,7 @@ class Keyring:
     @contextmanager
     def _changing(self, doing: str) -> Iterator[KeyringDocument]:
         """The document as it is now, and nobody else changes it while the block runs."""
-        with store_errors(doing), exclusive_lock(_lock_path(self._path)), self._lock:
+        with store_errors(doing), exclusive_lock(self._lock_path), self._lock:
             self._refresh()
             self._require_ours()
             yield self._content.document
@@ -377,7 +378,3 @@ def _unwraps(master: AESGCM, sealed: bytes, context: bytes) -> bool:
     except InvalidTag:
         return False
     return True
-
-
-def _lock_path(path: Path) -> Path:
-    return path.with_name(path.name + ".lock")

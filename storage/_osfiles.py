@@ -8,7 +8,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from storage._errors import StoreFullError, StoreUnavailableError
@@ -81,32 +81,40 @@ def _make_later(descriptor: int, path: Path) -> None:
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
     """Hold the lock file at ``path`` against every other process and thread."""
-    with _locked(_turn(path), fcntl.LOCK_EX), _locked(path, fcntl.LOCK_EX):
-        yield
+    turn = _lock(f"{path}.turn", fcntl.LOCK_EX)
+    try:
+        held = _lock(path, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            os.close(held)
+    finally:
+        os.close(turn)
 
 
 @contextmanager
 def shared_lock(path: Path) -> Iterator[None]:
-    """Hold the lock file at ``path`` together with others, but with none that is exclusive."""
-    with ExitStack() as stack:
-        with _locked(_turn(path), fcntl.LOCK_SH):
-            stack.enter_context(_locked(path, fcntl.LOCK_SH))
-        yield
+    """Hold the lock file at ``path`` together with others, but with none that is exclusive.
 
-
-def _turn(path: Path) -> Path:
-    """A second lock file, in front of the first: who waits there for the others to leave is next.
-
-    Without it, sharers who overlap without a pause would keep an exclusive one waiting for ever.
+    A second file, ``.turn``, stands in front of the first: an exclusive one waits there for the
+    others to leave, and is next. They would else keep it waiting for ever if they overlapped.
     """
-    return path.with_suffix(".turn")
+    turn = _lock(f"{path}.turn", fcntl.LOCK_SH)
+    try:
+        held = _lock(path, fcntl.LOCK_SH)
+    finally:
+        os.close(turn)
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
-@contextmanager
-def _locked(path: Path, kind: int) -> Iterator[None]:
+def _lock(path: Path | str, kind: int) -> int:
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, kind)
-        yield
-    finally:
+    except BaseException:
         os.close(descriptor)
+        raise
+    return descriptor

@@ -13,6 +13,7 @@ from zstandard import ZstdCompressor
 from storage._directory import StoreDirectory
 from storage._errors import BlobDamagedError
 from storage._format import FRAME_LOG2
+from storage._keygate import KeyGate
 from storage._keyring import Keyring
 from storage._output import OutputBuffers
 from storage._pools import Recycler
@@ -134,14 +135,18 @@ class BlobStore:
         No content is touched, readers are not disturbed, and a crash at any moment leaves a blob
         that opens. Returns false if it was so already. Raises like ``open``.
         """
-        plan = partial(
-            plan_rekey,
-            namespace=namespace,
-            newest=self._keyring.storage_key(namespace),
-            find_key=self._keyring.find,
-            random=self._random,
-        )
-        with self._directory.exclusive(namespace, digest):
+        with (
+            self._directory.exclusive(namespace, digest),
+            # A key that stopped being the newest may be retired: nothing is wrapped under it then.
+            self._keyring.newest_held(namespace) as newest,
+        ):
+            plan = partial(
+                plan_rekey,
+                namespace=namespace,
+                newest=newest,
+                find_key=self._keyring.find,
+                random=self._random,
+            )
             return self._directory.change_slots(namespace, digest, plan)
 
     def recompress(self, namespace: str, digest: bytes, level: int) -> BlobStat | None:
@@ -211,7 +216,8 @@ class BlobStore:
         if resources is None:
             resources = replace(self._resources, compressors=_compressors(level))
             self._by_level[level] = resources
-        return BlobWriter(self._directory.destination(namespace), sealer, resources)
+        gate = KeyGate(self._keyring, key, random=self._random)
+        return BlobWriter(self._directory.destination(namespace), sealer, resources, gate)
 
     def _reader(self, descriptor: int, namespace: str, digest: bytes) -> BlobReader:
         file = SealedFile(

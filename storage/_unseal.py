@@ -5,14 +5,15 @@ for it, and every failure is one of the store's own errors. The reverse is ``_se
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from storage._errors import BlobDamagedError
+from storage._errors import BlobDamagedError, WrongKeyError
 from storage._format import (
     CODEC_RAW,
     CODEC_SIZE,
@@ -29,6 +30,7 @@ from storage._format import (
     TAG_SIZE,
     TRAILER_SIZE,
     Entries,
+    Header,
     Root,
     nonce,
     parse_header,
@@ -37,6 +39,8 @@ from storage._format import (
 )
 from storage._pools import Recycler
 from storage._slots import FindKey, check_slots, open_data_key
+
+T = TypeVar("T")
 
 
 class ReadBuffers:
@@ -68,8 +72,8 @@ class SealedFile:
         self.size = os.fstat(descriptor).st_size
         if self.size < MIN_BLOB_SIZE:
             raise BlobDamagedError("file", "it is shorter than the smallest blob")
-        self.header = parse_header(self.read(HEADER_SIZE, 0, "header"))
-        self._cipher = AESGCM(open_data_key(self.header, namespace, find_key))
+        self.header, data_key = self._with_header(self._open_data_key)
+        self._cipher = AESGCM(data_key)
 
     def read(self, length: int, offset: int, part: str, *, number: int | None = None) -> bytes:
         """Exactly ``length`` bytes of the file."""
@@ -145,15 +149,27 @@ class SealedFile:
 
         Raises ``BlobDamagedError``.
         """
+        self._with_header(
+            lambda data: check_slots(parse_header(data), self._namespace, self._find_key)
+        )
+
+    def _open_data_key(self, data: bytes) -> tuple[Header, bytes]:
+        header = parse_header(data)
+        return header, open_data_key(header, self._namespace, self._find_key)
+
+    def _with_header(self, look: Callable[[bytes], T]) -> T:
+        """What ``look`` makes of the header; of the next one, if it fails and has changed since.
+
+        The slots may be changing at this moment, and the key they named may just be retired.
+        """
         before = self.read(HEADER_SIZE, 0, "header")
         try:
-            check_slots(parse_header(before), self._namespace, self._find_key)
-        except BlobDamagedError:
-            # They may be changing at this moment: only what stays so is damage.
+            return look(before)
+        except (BlobDamagedError, WrongKeyError):
             again = self.read(HEADER_SIZE, 0, "header")
             if again == before:
                 raise
-            check_slots(parse_header(again), self._namespace, self._find_key)
+            return look(again)
 
 
 def _decompress(

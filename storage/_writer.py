@@ -5,8 +5,9 @@
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,7 @@ from zstandard import ZstdCompressor
 
 from storage._directory import Destination
 from storage._format import CODEC_SIZE, HEADER_SIZE, SEAL_OVERHEAD, TAG_SIZE
+from storage._keygate import KeyGate
 from storage._output import OutputBuffers, PieceWriter
 from storage._pipeline import Encoded, Pipeline
 from storage._pools import Recycler
@@ -61,6 +63,7 @@ class PendingBlob:
         self,
         file: TemporaryFile,
         destination: Destination,
+        gate: KeyGate,
         *,
         digest: bytes,
         size: int,
@@ -68,6 +71,7 @@ class PendingBlob:
     ) -> None:
         self._file = file
         self._destination = destination
+        self._gate = gate
         self._settled = False
         self.digest = digest
         self.size = size
@@ -86,7 +90,8 @@ class PendingBlob:
         """
         self._require_unsettled()
         try:
-            created = self._destination.publish(self._file.path, self.digest)
+            with self._newest_key():
+                created = self._destination.publish(self._file.path, self.digest)
         finally:
             self.discard()
         return BlobInfo(self.digest, self.size, self.stored_size, created)
@@ -95,7 +100,8 @@ class PendingBlob:
         """Name the blob, durably, also where its digest has one; the caller holds that."""
         self._require_unsettled()
         try:
-            self._destination.replace(self._file.path, self.digest)
+            with self._newest_key():
+                self._destination.replace(self._file.path, self.digest)
         finally:
             self.discard()
 
@@ -103,6 +109,14 @@ class PendingBlob:
         """Drop the temporary file. Does nothing after ``publish``."""
         self._settled = True
         self._file.drop()
+
+    @contextmanager
+    def _newest_key(self) -> Iterator[None]:
+        """Bring the blob under its namespace's newest storage key, which stays the newest."""
+        with self._gate.open() as plan:
+            if plan is not None:
+                self._file.change_slots(plan)
+            yield
 
     def _require_unsettled(self) -> None:
         if self._settled:
@@ -181,10 +195,12 @@ class BlobWriter:
         destination: Destination,
         sealer: BlobSealer,
         resources: WriteResources,
+        gate: KeyGate,
     ) -> None:
         self._destination = destination
         self._sealer = sealer
         self._resources = resources
+        self._gate = gate
         self._size = 0
         self._closed = False
         self._frame: Frame | None = None
@@ -223,6 +239,7 @@ class BlobWriter:
         return PendingBlob(
             file,
             self._destination,
+            self._gate,
             digest=digest,
             size=self._size,
             stored_size=self._sealer.position,

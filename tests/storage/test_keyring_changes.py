@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -314,6 +315,23 @@ def test_holders_who_overlap_without_a_pause_do_not_keep_a_change_waiting(
         current.__exit__(None, None, None)
         assert "org-1" in change.result(10)
     assert handed_over < 50
+
+
+def test_waiting_for_the_lock_can_be_interrupted(ring: Keyring) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with ring.newest_held("org-1"):
+            descriptors = len(list(Path("/proc/self/fd").iterdir()))
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+            with pytest.raises(KeyboardInterrupt):
+                ring.renew(["org-1"])
+            assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert len(ring.key_ids("org-1")) == 1
 
 
 def test_a_key_that_another_made_in_this_instant_is_used(ring: Keyring) -> None:

@@ -36,8 +36,9 @@ def overwrite(path: Path, offset: int, data: bytes) -> None:
 
 
 def add_key(keyring: Keyring) -> StorageKey:
-    """A newer storage key for the namespace."""
-    keyring._add(NAMESPACE)
+    """A newer storage key for the namespace; only the one before it stays."""
+    keyring.retire(NAMESPACE, keyring.key_ids(NAMESPACE)[:-1])
+    keyring.renew([NAMESPACE])
     return keyring.storage_key(NAMESPACE)
 
 
