@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from storage._backend import PlanSlots
 from storage._keyring import Keyring, StorageKey
-from storage._slots import Plan, plan_rekey
+from storage._slots import plan_rekey
 
 
 class KeyGate:
@@ -25,7 +26,7 @@ class KeyGate:
         self._random = random
 
     @contextmanager
-    def open(self) -> Iterator[Plan | None]:
+    def open(self) -> Iterator[PlanSlots | None]:
         """While the block runs, no newer key comes; it yields how to change the blob's slots.
 
         ``None`` if they need no change. Raises ``WrongKeyError`` if this process does not hold

@@ -5,19 +5,19 @@ that holds while the other changes. Whoever calls keeps everybody else from chan
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from storage._errors import BlobDamagedError
 from storage._format import EMPTY_SLOT, FIXED_SIZE, HEADER_SIZE, SLOT_SIZE
-from storage._slots import Plan
+from storage._slots import SlotChange
 
 _WRITABLE = 0o600
 _READ_ONLY = 0o400
 
 
-def change_slots(path: Path, plan: Plan) -> bool:
+def change_slots(path: Path, plan: Callable[[bytes], SlotChange | None]) -> bool:
     """Carry out what ``plan`` makes of the header; false if it sees nothing to do.
 
     One slot is written and synced before the other is emptied and synced, so that after a crash

@@ -60,10 +60,6 @@ class SlotChange:
     slot: bytes | None
 
 
-Plan = Callable[[bytes], SlotChange | None]
-"""Makes of a blob's header the change it needs."""
-
-
 def plan_rekey(
     data: bytes, *, namespace: str, newest: StorageKey, find_key: FindKey, random: Random
 ) -> SlotChange | None:

@@ -12,8 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from storage._osfiles import make_directory, store_errors, write_all
-from storage._slotfile import change_slots, shred
-from storage._slots import Plan
+from storage._slotfile import shred
 
 _READ_ONLY = 0o400
 
@@ -34,11 +33,6 @@ class TemporaryFile:
         """Make the content survive a power failure."""
         with store_errors("syncing a blob"):
             os.fsync(self.descriptor)
-
-    def change_slots(self, plan: Plan) -> None:
-        """Change the key slots of the finished blob, durably."""
-        with store_errors("changing key slots"):
-            change_slots(self.path, plan)
 
     def drop(self) -> None:
         """Remove the name and release the lock. A published blob keeps its other name."""

@@ -118,7 +118,7 @@ def test_rekeying_holds_the_key_that_it_wraps_under(
 ) -> None:
     digest = put(store, b"content").digest
     keyring.renew([NAMESPACE])
-    change = store._directory.change_slots
+    change = store._backend.change_slots
     waiting = threading.Thread(
         target=Keyring.open(tmp_path / "keyring.json", MASTER_KEY).retire,
         args=(NAMESPACE, keyring.key_ids(NAMESPACE)[:1]),
@@ -130,7 +130,7 @@ def test_rekeying_holds_the_key_that_it_wraps_under(
         assert waiting.is_alive()
         return change(*arguments)  # type: ignore[arg-type]  # passed on as given
 
-    monkeypatch.setattr(store._directory, "change_slots", while_another_retires)
+    monkeypatch.setattr(store._backend, "change_slots", while_another_retires)
     assert store.rekey(NAMESPACE, digest)
     waiting.join(10)
     assert len(keyring.key_ids(NAMESPACE)) == 1
@@ -150,13 +150,14 @@ def test_a_reader_who_meets_a_key_retired_in_this_instant_looks_again(
         return keyring.find(key_id)
 
     asked: list[bytes] = []
-    with file_of(root, digest).open("rb") as file:
-        opened = SealedFile(
-            file.fileno(),
-            namespace=NAMESPACE,
-            find_key=gone_meanwhile,
-            buffers=Recycler(ReadBuffers, keep=1),
-        )
+    source = store._backend.open(NAMESPACE, digest)
+    opened = SealedFile(
+        source,
+        namespace=NAMESPACE,
+        find_key=gone_meanwhile,
+        buffers=Recycler(ReadBuffers, keep=1),
+    )
+    source.close()
     assert len(asked) == 2
     assert [opened.header.slots[1].key_id] == keyring.key_ids(NAMESPACE)  # type: ignore[union-attr]
 
