@@ -20,6 +20,7 @@ COMMANDS = {
     "relay": "backend.cli.relay:relay",
     "openapi": "backend.cli.openapi:openapi",
     "fsck": "backend.cli.checks:fsck",
+    "gc": "backend.cli.collection:gc",
     "keys": "backend.cli.keys:keys",
 }
 """Where each subcommand is: its module, and the function or the group of further subcommands."""

@@ -4,11 +4,11 @@ The store is synchronous and its threads are its own; this module is where it me
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
@@ -37,21 +37,51 @@ from storage import (
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 
 FRAME_SIZE = 512 * 1024
 """Chunks are coalesced to this many bytes before they cross a thread boundary."""
 _THREADS = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received:
-    """Content that is durable in the store."""
+    """Content that is whole, scanned and durable, and has no name in the store until it is published."""
 
-    digest: bytes
-    size: int
-    stored_size: int
+    content: "Content"
+    pending: PendingBlob
     scanned: bool
     head: bytes
+    """Its first bytes, up to HEAD_BYTES."""
+    published: bool = False
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the content."""
+        return self.pending.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return self.pending.size
+
+    @property
+    def stored_size(self) -> int:
+        """Bytes it takes in the store."""
+        return self.pending.stored_size
+
+    async def publish(self) -> bool:
+        """Name the content, durably; return whether the store did not have it before.
+
+        The transaction that records it must hold the blob's row by now, or a collection may take the content away.
+
+        Raises:
+            StorageFullError: the disk is full.
+        """
+        with _storage_full():
+            blob = await self.content.complete(self.pending.publish)
+        self.published = True
+        return blob.created
 
 
 class Content:
@@ -85,10 +115,28 @@ class Content:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
 
-    async def receive(self, chunks: AsyncIterator[bytes], *, namespace: str) -> Received:
-        """Scan and store a stream.
+    async def complete(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function like `run`; when cancelled, wait for its end before saying so.
 
-        Returns once the content is durable. Whatever is raised, nothing of it remains in the store.
+        For what may not go on behind the caller's back: a lock that the caller holds covers it, or what it leaves is to
+        be cleared away.
+        """
+        work = asyncio.ensure_future(self.run(function, *args, **kwargs))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            while not work.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([work])
+            raise
+
+    @asynccontextmanager
+    async def receive(
+        self, chunks: AsyncIterator[bytes], *, namespace: str
+    ) -> AsyncIterator[Received]:
+        """Scan and store a stream; give it to the block once it is durable, to be published there.
+
+        Whatever is raised, here or in the block: what was not published does not remain in the store.
 
         Raises:
             VirusFoundError: with `signature`.
@@ -96,23 +144,22 @@ class Content:
             UploadTooLargeError: with `limit`, in bytes.
             StorageFullError: the disk is full.
         """
-        writer = self.store.writer(namespace)
-        finished = False
+        leftovers = ExitStack()
+        received = None
         try:
-            async with self.scanner.stream() as scan:
-                head, tail = await self._pass(chunks, writer, scan)
-                pending, verdict = await asyncio.gather(
-                    self.run(_finish, writer, tail), _end(scan, tail)
-                )
-            finished = True
-            return await self._publish(pending, verdict, head)
-        except StoreFullError as error:
-            raise StorageFullError(
-                "The storage has no room for this file. Nothing of it was kept; ask an administrator for space."
-            ) from error
+            writer = leftovers.enter_context(self.store.writer(namespace))
+            with _storage_full():
+                async with self.scanner.stream() as scan:
+                    head, tail = await self._pass(chunks, writer, scan)
+                    pending, verdict = await _both(
+                        self.complete(_finish, writer, tail, leftovers), _end(scan, tail)
+                    )
+            self._judge(verdict)
+            received = Received(self, pending, verdict.outcome is Outcome.CLEAN, head)
+            yield received
         finally:
-            if not finished:
-                await asyncio.shield(self.run(writer.abort))
+            if received is None or not received.published:
+                await self.complete(leftovers.close)
 
     async def _pass(
         self, chunks: AsyncIterator[bytes], writer: BlobWriter, scan: ScanStream
@@ -131,23 +178,8 @@ class Content:
             if len(frame) < FRAME_SIZE:
                 tail = frame
             else:
-                await asyncio.gather(self.run(writer.write, frame), scan.send(frame))
+                await _both(self.complete(writer.write, frame), scan.send(frame))
         return head, tail
-
-    async def _publish(self, pending: PendingBlob, verdict: Verdict, head: bytes) -> Received:
-        try:
-            self._judge(verdict)
-        except BaseException:
-            await self.run(pending.discard)
-            raise
-        blob = await self.run(pending.publish)
-        return Received(
-            digest=blob.digest,
-            size=blob.size,
-            stored_size=blob.stored_size,
-            scanned=verdict.outcome is Outcome.CLEAN,
-            head=head,
-        )
 
     def _judge(self, verdict: Verdict) -> None:
         if verdict.outcome is Outcome.INFECTED:
@@ -219,11 +251,31 @@ def _damaged(error: StoreError, digest: bytes) -> ContentDamagedError:
     )
 
 
-def _finish(writer: BlobWriter, tail: bytes) -> PendingBlob:
+@contextmanager
+def _storage_full() -> Iterator[None]:
+    try:
+        yield
+    except StoreFullError as error:
+        raise StorageFullError(
+            "The storage has no room for this file. Nothing of it was kept; ask an administrator for space."
+        ) from error
+
+
+def _finish(writer: BlobWriter, tail: bytes, leftovers: ExitStack) -> PendingBlob:
     """Write the rest and finish; a small file crosses to a thread once."""
     if tail:
         writer.write(tail)
-    return writer.finish()
+    return leftovers.enter_context(writer.finish())
+
+
+async def _both(first: Coroutine[Any, Any, R], second: Coroutine[Any, Any, S]) -> tuple[R, S]:
+    """Do two things at once; whatever is raised, neither goes on after it."""
+    one, other = await asyncio.gather(first, second, return_exceptions=True)
+    if isinstance(one, BaseException):
+        raise one
+    if isinstance(other, BaseException):
+        raise other
+    return one, other
 
 
 async def _end(scan: ScanStream, tail: bytes) -> Verdict:

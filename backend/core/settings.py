@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     max_upload_size: int = Field(default=64 * 2**30, gt=0)
     compression_level: int = Field(default=3, ge=1, le=19)
     trash_days: int = Field(default=30, ge=0)
+    gc_grace_hours: int = Field(default=24, ge=0)
 
     access_token_seconds: int = Field(default=900, gt=0)
     refresh_token_seconds: int = Field(default=30 * 86_400, gt=0)

@@ -47,12 +47,22 @@ class IndexStatus(StrEnum):
 
 
 class Blob(Base):
-    """Bytes in the store that a version may refer to. A row exists only for bytes that are durable."""
+    """Bytes in the store that a version may refer to.
+
+    The row is the lock of its bytes: who publishes or destroys them holds it meanwhile (docs/adr/0010-collection.md).
+    """
 
     __tablename__ = "blobs"
     __table_args__ = (
         UniqueConstraint("org_id", "digest"),
         CheckConstraint("octet_length(digest) = 32", name="digest_is_sha256"),
+        Index(
+            "ix_blobs_marked",
+            "org_id",
+            "marked_at",
+            "id",
+            postgresql_where=text("marked_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -61,6 +71,8 @@ class Blob(Base):
     size: Mapped[int]
     stored_size: Mapped[int]
     created_at: Mapped[datetime] = created_at_column()
+    # Since when a collection has known that no version refers to it; null where one does, or none has looked yet.
+    marked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class Document(Base):

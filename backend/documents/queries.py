@@ -244,16 +244,25 @@ async def last_number(session: AsyncSession, document_id: int) -> int:
 
 async def put_blob(
     session: AsyncSession, *, org_id: int, digest: bytes, size: int, stored_size: int
-) -> int:
-    """Return the id of the row of a stored blob, made if need be; it is locked until the transaction ends."""
+) -> Row[int, int]:
+    """Return (id, stored size) of the row of a blob about to be published, made or revived if need be.
+
+    The row is locked until the transaction ends: a collection that has it is waited for, a later one passes it by.
+    """
     statement = insert(Blob).values(
         org_id=org_id, digest=digest, size=size, stored_size=stored_size
     )
     statement = statement.on_conflict_do_update(
-        index_elements=[Blob.org_id, Blob.digest], set_={"size": statement.excluded.size}
+        index_elements=[Blob.org_id, Blob.digest],
+        set_={"size": statement.excluded.size, "marked_at": None},
     )
     # An upsert always has a row to return.
-    return (await session.scalars(statement.returning(Blob.id))).one()
+    return (await session.execute(statement.returning(Blob.id, Blob.stored_size))).one()
+
+
+async def set_stored_size(session: AsyncSession, blob_id: int, stored_size: int) -> None:
+    """Say how many bytes the store needs for a blob."""
+    await session.execute(update(Blob).where(Blob.id == blob_id).values(stored_size=stored_size))
 
 
 async def insert_document(
@@ -331,12 +340,21 @@ async def trash_page(
 async def expired(
     session: AsyncSession, before: datetime, *, limit: int
 ) -> tuple[list[int], list[int]]:
-    """Return ids of documents and of folders of the transaction's organisation trashed before a time."""
+    """Return ids of documents and of folders of the transaction's organisation trashed before a time, locked.
+
+    Who is taking one out of the trash at the moment keeps it.
+    """
     documents = await session.scalars(
-        select(Document.id).where(Document.deleted_at < before).limit(limit)
+        select(Document.id)
+        .where(Document.deleted_at < before)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
     folders = await session.scalars(
-        select(Folder.id).where(Folder.deleted_at < before).limit(limit)
+        select(Folder.id)
+        .where(Folder.deleted_at < before)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
     return list(documents), list(folders)
 
