@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from zstandard import ZstdCompressor
 
 from storage._backend import Backend, Source
+from storage._errors import BlobNotFoundError
 from storage._format import FRAME_LOG2
 from storage._keygate import KeyGate
 from storage._keyring import Keyring
@@ -141,15 +143,36 @@ class BlobStore:
         atomically; open readers read on. Returns ``None``, and keeps the blob as it is, if less
         than one part in 64 would be saved. Raises like ``open`` and like a writer.
         """
+        pending = self.recompressed(namespace, digest, level)
+        return None if pending is None else self.put_in_place(namespace, pending)
+
+    def recompressed(self, namespace: str, digest: bytes, level: int) -> PendingBlob | None:
+        """What ``recompress`` would put in the place of a blob, for ``put_in_place``.
+
+        This is the part that takes long; nothing is held meanwhile.
+        """
         with (
-            self._backend.exclusive(namespace, digest),
             self.open(namespace, digest) as reader,
-            self._rewrite(reader, namespace, level) as pending,
+            ExitStack() as undo,
         ):
+            pending = undo.enter_context(self._rewrite(reader, namespace, level))
             saved = reader.stored_size - pending.stored_size
             if saved * _LEAST_SAVING < reader.stored_size:
                 return None
-            return self._replace(pending, namespace, digest)
+            undo.pop_all()
+            return pending
+
+    def put_in_place(self, namespace: str, pending: PendingBlob) -> BlobStat:
+        """Put another form of a blob in its place, atomically; open readers read on.
+
+        Raises ``BlobNotFoundError`` if it was deleted meanwhile: it does not come back.
+        """
+        digest = pending.digest
+        with pending, self._backend.exclusive(namespace, digest):
+            if not self._backend.exists(namespace, digest):
+                raise BlobNotFoundError(namespace, digest)
+            pending.replace()
+            return BlobStat(digest, pending.size, pending.stored_size)
 
     def restore(self, namespace: str, digest: bytes, source: "BlobStore") -> BlobStat:
         """Put a good copy of a blob from another store in the place of a damaged or missing one.
@@ -162,7 +185,8 @@ class BlobStore:
             source.open(namespace, digest) as reader,
             self._rewrite(reader, namespace, self._level) as pending,
         ):
-            return self._replace(pending, namespace, digest)
+            pending.replace()
+            return BlobStat(digest, pending.size, pending.stored_size)
 
     def namespaces(self) -> list[str]:
         """The namespaces that hold something, sorted."""
@@ -214,16 +238,15 @@ class BlobStore:
         return BlobReader(find, unseal, digest)
 
     def _rewrite(self, reader: BlobReader, namespace: str, level: int) -> PendingBlob:
-        with self._writer(namespace, level) as writer:
+        """The same content sealed anew, and verified, without a name."""
+        with self._writer(namespace, level) as writer, ExitStack() as undo:
             for piece in reader.iter():
                 writer.write(piece)
-            return writer.finish()
-
-    def _replace(self, pending: PendingBlob, namespace: str, digest: bytes) -> BlobStat:
-        with self._reader(pending.source, namespace, digest) as reader:
-            reader.verify()
-        pending.replace()
-        return BlobStat(digest, pending.size, pending.stored_size)
+            pending = undo.enter_context(writer.finish())
+            with self._reader(pending.source, namespace, reader.digest) as written:
+                written.verify()
+            undo.pop_all()
+            return pending
 
     def _shared_executor(self) -> Executor:
         with self._lock:

@@ -14,7 +14,9 @@ from storage import (
     BlobNotFoundError,
     BlobStat,
     BlobStore,
+    BlobWriter,
     Keyring,
+    PendingBlob,
     StorageKey,
     WrongKeyError,
 )
@@ -326,6 +328,29 @@ def test_recompress_seals_under_the_newest_key(store: BlobStore, keyring: Keyrin
     assert not store.rekey(NAMESPACE, DIGEST)
 
 
+def test_a_blob_deleted_while_it_is_recompressed_does_not_come_back(
+    store: BlobStore, root: Path
+) -> None:
+    put(store, CONTENT)
+    pending = store.recompressed(NAMESPACE, DIGEST, 19)
+    assert pending is not None
+    store.delete(NAMESPACE, DIGEST)
+    with pytest.raises(BlobNotFoundError):
+        store.put_in_place(NAMESPACE, pending)
+    assert files_below(root) == []
+
+
+def test_a_blob_is_read_and_deleted_and_written_while_it_is_recompressed(store: BlobStore) -> None:
+    """What takes long holds nobody up; the same content, written anew, may be replaced as well."""
+    put(store, CONTENT)
+    pending = store.recompressed(NAMESPACE, DIGEST, 19)
+    assert pending is not None
+    store.delete(NAMESPACE, DIGEST)
+    again = put(store, CONTENT)
+    assert store.put_in_place(NAMESPACE, pending).stored_size < again.stored_size
+    assert get(store, DIGEST) == CONTENT
+
+
 def test_recompress_does_not_make_a_good_blob_of_a_damaged_one(
     store: BlobStore, root: Path
 ) -> None:
@@ -346,14 +371,14 @@ def test_what_does_not_verify_takes_no_place(
     """The medium gives back other bytes than were written."""
     path = file_of(root, put(store, CONTENT).digest)
     before = path.read_bytes()
-    finish = store._rewrite
+    finish = BlobWriter.finish
 
-    def spoil(*args: object) -> object:
-        pending = finish(*args)  # type: ignore[arg-type]
-        os.pwrite(pending._draft._file.descriptor, b"\xff" * 8, 5000)
+    def spoil(writer: BlobWriter) -> PendingBlob:
+        pending = finish(writer)
+        os.pwrite(pending._draft._file.descriptor, b"\xff" * 8, 5000)  # type: ignore[attr-defined]
         return pending
 
-    monkeypatch.setattr(store, "_rewrite", spoil)
+    monkeypatch.setattr(BlobWriter, "finish", spoil)
     with pytest.raises(BlobDamagedError, match="frame 0"):
         store.recompress(NAMESPACE, DIGEST, 19)
     assert path.read_bytes() == before
