@@ -1,21 +1,27 @@
 """`dms keys`: another master key, and other storage keys."""
 
+import asyncio
 import json
 import os
 import sys
+from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
+from backend.collection.service import hold_off_pins
 from backend.content.keys import GUIDE, open_keyring
 from backend.content.rekeying import Pace, Rekeyed, rekey_namespace
 from backend.content.service import Content
+from backend.core.db import Database
 from backend.core.encryption_key import EncryptionKeyError
 from backend.core.settings import Settings, get_settings
 from backend.identity.models import store_namespace
 from backend.launch.rotation import generate_key, make_key_file, read_key, rotate_own_key
-from storage import StoreError, WrongKeyError, parse_master_key
+from storage import Keyring, StoreError, WrongKeyError, parse_master_key
 
 _EXIT_UNFINISHED = 1
 _EXIT_USAGE = 2
@@ -120,49 +126,80 @@ def rekey(
     Runs beside the service; nobody who reads or writes is disturbed. If it is interrupted, run it again: what is done
     is skipped, and organisations begun before are finished before any other gets a new key.
 
-    Exits with 1 if something stored could not be opened (`dms fsck` names it); its organisation keeps the old key.
+    Exits with 1 if an old key is kept: because something stored could not be opened (`dms fsck` says more), or because
+    a backup is being made; with 3 if the store or the database cannot be reached.
     """
-    settings = get_settings()
     os.nice(_NICENESS)
+    whole = True
+    try:
+        for done, outcome in _rekey(org, Pace(rate)):
+            typer.echo(_as_json(done, outcome) if as_json else _as_text(done, outcome))
+            whole = whole and outcome is _Outcome.DESTROYED
+    except (StoreError, DBAPIError, OSError) as error:
+        typer.echo(f"Rekeying did not get to its end: {error}. Run it again to go on.", err=True)
+        raise typer.Exit(_EXIT_UNAVAILABLE) from None
+    if not whole:
+        raise typer.Exit(_EXIT_UNFINISHED)
+
+
+class _Outcome(StrEnum):
+    """What became of an organisation's old key."""
+
+    DESTROYED = "destroyed"
+    NEEDED = "kept: something stored may need it"
+    PINNED = "kept: a backup is being made; run this again after it"
+
+
+def _rekey(org: list[int] | None, pace: Pace) -> Iterator[tuple[Rekeyed, _Outcome]]:
+    settings = get_settings()
     keyring = open_keyring(settings)
     content = Content.open_store(settings)
     try:
         names = [store_namespace(org_id) for org_id in org] if org else keyring.namespaces()
-        pace = Pace(rate)
-        failed = False
         unfinished = [name for name in names if len(keyring.key_ids(name)) > 1]
         if unfinished:
             typer.echo(f"Finishing what was begun before, of {', '.join(unfinished)}.", err=True)
         for name, older in keyring.renew(names).items():
-            done = rekey_namespace(content.store, keyring, name, older, pace)
-            typer.echo(_as_json(done) if as_json else _as_text(done))
-            failed = failed or bool(done.failed)
-    except StoreError as error:
-        typer.echo(f"Rekeying did not get to its end: {error}. Run it again to go on.", err=True)
-        raise typer.Exit(_EXIT_UNAVAILABLE) from None
+            done = rekey_namespace(content.store, keyring, name, pace)
+            if done.failed:
+                yield done, _Outcome.NEEDED
+            else:
+                yield done, asyncio.run(_retire(settings, keyring, name, older))
     finally:
         content.close()
-    if failed:
-        raise typer.Exit(_EXIT_UNFINISHED)
 
 
-def _as_json(done: Rekeyed) -> str:
+async def _retire(
+    settings: Settings, keyring: Keyring, namespace: str, older: list[bytes]
+) -> _Outcome:
+    """Destroy the older keys, unless a backup that is under way copies what they seal."""
+    database = Database.connect(settings)
+    try:
+        async with database.transaction() as session:
+            if not await hold_off_pins(session):
+                return _Outcome.PINNED
+            await asyncio.to_thread(keyring.retire, namespace, older)
+    finally:
+        await database.close()
+    return _Outcome.DESTROYED
+
+
+def _as_json(done: Rekeyed, outcome: _Outcome) -> str:
     return json.dumps(
         {
             "namespace": done.namespace,
             "blobs": done.blobs,
             "changed": done.changed,
-            "retired_keys": done.retired,
+            "old_key": outcome.name.lower(),
             "failed": {digest.hex(): reason for digest, reason in done.failed.items()},
         }
     )
 
 
-def _as_text(done: Rekeyed) -> str:
+def _as_text(done: Rekeyed, outcome: _Outcome) -> str:
     lines = [f"{digest.hex()}: {reason}" for digest, reason in done.failed.items()]
-    outcome = "the old key is destroyed" if done.retired else "THE OLD KEY IS KEPT"
     lines.append(
         f"{done.namespace}: {done.changed} brought under the new key, of {done.blobs}; "
-        f"{len(done.failed)} could not be opened; {outcome}"
+        f"{len(done.failed)} could not be opened; the old key is {outcome}"
     )
     return "\n".join(lines)

@@ -22,6 +22,7 @@ COMMANDS = {
     "fsck": "backend.cli.checks:fsck",
     "gc": "backend.cli.collection:gc",
     "keys": "backend.cli.keys:keys",
+    "storage": "backend.cli.storage:storage",
 }
 """Where each subcommand is: its module, and the function or the group of further subcommands."""
 

@@ -1,12 +1,12 @@
 """Bringing every blob of a namespace under its newest storage key, beside whoever reads and writes there.
 
-Nothing is remembered between two runs: a blob that is under the newest key is only looked at. An older key goes once a
-whole pass has found nothing to change and nothing it could not open. (A name given after the renewal is under the
+Nothing is remembered between two runs: a blob that is under the newest key is only looked at. An older key may go once
+a whole pass has found nothing to change and nothing it could not open. (A name given after the renewal is under the
 newest key from the start, whoever gives it: see `storage`. So the second pass finds nothing, unless a listing is late.)
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,8 +35,6 @@ class Rekeyed:
     changed: int = 0
     failed: dict[bytes, str] = field(default_factory=dict)
     """By digest: why a blob could not be brought under the newest key."""
-    retired: int = 0
-    """Older keys that were destroyed: none, if a blob may still need them."""
 
 
 class Pace:
@@ -56,10 +54,10 @@ class Pace:
             self._sleep(ahead)
 
 
-def rekey_namespace(
-    store: BlobStore, keyring: Keyring, namespace: str, older: Iterable[bytes], pace: Pace
-) -> Rekeyed:
-    """Bring all blobs under the newest key, then retire the older ones, unless a blob could not be opened.
+def rekey_namespace(store: BlobStore, keyring: Keyring, namespace: str, pace: Pace) -> Rekeyed:
+    """Bring all blobs of a namespace under its newest key, and look again until there is nothing to change.
+
+    If nothing failed then, no blob needs the keys there were before this began.
 
     Raises:
         WrongKeyError: the master key was rotated meanwhile.
@@ -69,10 +67,6 @@ def rekey_namespace(
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="rekey") as pool:
         while _pass(store, keyring, done, pace, pool):
             pass
-    if not done.failed:
-        retired = set(older)
-        keyring.retire(namespace, retired)
-        done.retired = len(retired)
     return done
 
 
