@@ -14,6 +14,7 @@ from backend.core.http import RequestMiddleware
 from backend.core.logging import configure_logging
 from backend.core.problems import add_problem_handlers
 from backend.core.settings import Settings, get_settings
+from backend.core.startup import RefusalMiddleware
 from backend.documents.router import router as documents
 from backend.folders.router import router as folders
 from backend.identity.router import router as identity
@@ -84,4 +85,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     mount_web_application(app, settings.web_dir)
     app.add_middleware(MetricsMiddleware)
     app.add_middleware(RequestMiddleware)
+    app.add_middleware(RefusalMiddleware)
     return app

@@ -52,7 +52,9 @@ def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
 def replace_file(path: Path, data: bytes) -> None:
     """Replace a file's content atomically and durably, with mode 0600.
 
-    The caller holds the lock that keeps others from replacing it meanwhile.
+    The new file is later than the one it replaces, if only by a nanosecond: inode, time and size
+    together are never those of an earlier content. The caller holds the lock that keeps others
+    from replacing it meanwhile.
     """
     fresh = path.with_name(path.name + ".new")
     with suppress(FileNotFoundError):
@@ -60,6 +62,7 @@ def replace_file(path: Path, data: bytes) -> None:
     descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
         write_all(descriptor, data)
+        _make_later(descriptor, path)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -67,12 +70,51 @@ def replace_file(path: Path, data: bytes) -> None:
     sync_directory(path.parent)
 
 
+def _make_later(descriptor: int, path: Path) -> None:
+    """The kernel's clock ticks every few milliseconds; a file may be replaced twice in one."""
+    with suppress(FileNotFoundError):
+        before, now = path.stat().st_mtime_ns, os.fstat(descriptor).st_mtime_ns
+        if now <= before:
+            os.utime(descriptor, ns=(before + 1, before + 1))
+
+
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
     """Hold the lock file at ``path`` against every other process and thread."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    turn = _lock(f"{path}.turn", fcntl.LOCK_EX)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        held = _lock(path, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            os.close(held)
+    finally:
+        os.close(turn)
+
+
+@contextmanager
+def shared_lock(path: Path) -> Iterator[None]:
+    """Hold the lock file at ``path`` together with others, but with none that is exclusive.
+
+    A second file, ``.turn``, stands in front of the first: an exclusive one waits there for the
+    others to leave, and is next. They would else keep it waiting for ever if they overlapped.
+    """
+    turn = _lock(f"{path}.turn", fcntl.LOCK_SH)
+    try:
+        held = _lock(path, fcntl.LOCK_SH)
+    finally:
+        os.close(turn)
+    try:
         yield
     finally:
+        os.close(held)
+
+
+def _lock(path: Path | str, kind: int) -> int:
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, kind)
+    except BaseException:
         os.close(descriptor)
+        raise
+    return descriptor

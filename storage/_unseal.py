@@ -1,18 +1,19 @@
 """Unsealing: from the bytes of a blob back to plaintext, trusting nothing that is not sealed.
 
-``OpenBlob`` reads through a file descriptor. Every length is bounded before memory is set aside
+``SealedFile`` reads from a backend's source. Every length is bounded before memory is set aside
 for it, and every failure is one of the store's own errors. The reverse is ``_seal``.
 """
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from storage._errors import BlobDamagedError
+from storage._backend import Source
+from storage._errors import BlobDamagedError, WrongKeyError
 from storage._format import (
     CODEC_RAW,
     CODEC_SIZE,
@@ -29,6 +30,7 @@ from storage._format import (
     TAG_SIZE,
     TRAILER_SIZE,
     Entries,
+    Header,
     Root,
     nonce,
     parse_header,
@@ -37,6 +39,8 @@ from storage._format import (
 )
 from storage._pools import Recycler
 from storage._slots import FindKey, check_slots, open_data_key
+
+T = TypeVar("T")
 
 
 class ReadBuffers:
@@ -59,17 +63,17 @@ class SealedFile:
     """A blob's file with the key that opens its parts."""
 
     def __init__(
-        self, descriptor: int, *, namespace: str, find_key: FindKey, buffers: Recycler[ReadBuffers]
+        self, source: Source, *, namespace: str, find_key: FindKey, buffers: Recycler[ReadBuffers]
     ) -> None:
-        self.descriptor = descriptor
+        self.source = source
         self._namespace = namespace
         self._find_key = find_key
         self._buffers = buffers
-        self.size = os.fstat(descriptor).st_size
+        self.size = source.size
         if self.size < MIN_BLOB_SIZE:
             raise BlobDamagedError("file", "it is shorter than the smallest blob")
-        self.header = parse_header(self.read(HEADER_SIZE, 0, "header"))
-        self._cipher = AESGCM(open_data_key(self.header, namespace, find_key))
+        self.header, data_key = self._with_header(self._open_data_key)
+        self._cipher = AESGCM(data_key)
 
     def read(self, length: int, offset: int, part: str, *, number: int | None = None) -> bytes:
         """Exactly ``length`` bytes of the file."""
@@ -87,7 +91,7 @@ class SealedFile:
     ) -> None:
         """Fill the targets in order, completely."""
         try:
-            got = os.preadv(self.descriptor, targets, offset)
+            got = self.source.read_into(targets, offset)
         except OSError as error:
             reason = f"it cannot be read: {error.strerror}"
             raise BlobDamagedError(part, reason, number=number) from error
@@ -145,15 +149,27 @@ class SealedFile:
 
         Raises ``BlobDamagedError``.
         """
+        self._with_header(
+            lambda data: check_slots(parse_header(data), self._namespace, self._find_key)
+        )
+
+    def _open_data_key(self, data: bytes) -> tuple[Header, bytes]:
+        header = parse_header(data)
+        return header, open_data_key(header, self._namespace, self._find_key)
+
+    def _with_header(self, look: Callable[[bytes], T]) -> T:
+        """What ``look`` makes of the header; of the next one, if it fails and has changed since.
+
+        The slots may be changing at this moment, and the key they named may just be retired.
+        """
         before = self.read(HEADER_SIZE, 0, "header")
         try:
-            check_slots(parse_header(before), self._namespace, self._find_key)
-        except BlobDamagedError:
-            # They may be changing at this moment: only what stays so is damage.
+            return look(before)
+        except (BlobDamagedError, WrongKeyError):
             again = self.read(HEADER_SIZE, 0, "header")
             if again == before:
                 raise
-            check_slots(parse_header(again), self._namespace, self._find_key)
+            return look(again)
 
 
 def _decompress(

@@ -20,6 +20,7 @@ from backend.content.errors import (
     UploadTooLargeError,
     VirusFoundError,
 )
+from backend.content.keys import open_keyring
 from backend.content.media_types import HEAD_BYTES
 from backend.content.scanner import Outcome, Scanner, ScanStream, Verdict
 from backend.core.lane import Lane, outlast
@@ -31,7 +32,6 @@ from storage import (
     BlobReader,
     BlobStore,
     BlobWriter,
-    Keyring,
     PendingBlob,
     StoreError,
     StoreFullError,
@@ -105,10 +105,10 @@ class Content:
         """Open the store that the settings name, with its keyring.
 
         Raises:
-            StoreError: there is no keyring, or the master key is not the one it was made with.
-            ValueError: no master key is given, or it is malformed.
+            EncryptionKeyError: the master key or the keyring is missing, malformed or not the right one.
+            StoreError: the store cannot be opened.
         """
-        keyring = Keyring.open(settings.keyring_path, settings.master_key())
+        keyring = open_keyring(settings)
         store = BlobStore(settings.store_dir, keyring, level=settings.compression_level)
         return cls(store, Scanner(settings), max_size=settings.max_upload_size)
 

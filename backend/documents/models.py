@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    SmallInteger,
     Text,
     UniqueConstraint,
     func,
@@ -73,6 +74,8 @@ class Blob(Base):
     created_at: Mapped[datetime] = created_at_column()
     # Since when a collection has known that no version refers to it; null where one does, or none has looked yet.
     marked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # The level that a compaction last compressed it at, or tried to; null where none did.
+    compacted_level: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 class Document(Base):

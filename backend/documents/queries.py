@@ -258,8 +258,9 @@ async def put_blob(
 
 
 async def set_stored_size(session: AsyncSession, blob_id: int, stored_size: int) -> None:
-    """Say how many bytes the store needs for a blob."""
-    await session.execute(update(Blob).where(Blob.id == blob_id).values(stored_size=stored_size))
+    """Say how many bytes the store needs for a blob that was just written."""
+    values = {"stored_size": stored_size, "compacted_level": None}
+    await session.execute(update(Blob).where(Blob.id == blob_id).values(values))
 
 
 async def insert_document(

@@ -65,7 +65,7 @@ def test_a_missing_keyring_says_what_to_do(path: Path) -> None:
 
 def test_another_master_key_is_explained(path: Path) -> None:
     Keyring.create(path, MASTER_KEY).storage_key("org-1")
-    with pytest.raises(WrongKeyError, match="is not the one the keyring"):
+    with pytest.raises(WrongKeyError, match="is not the one that the keyring"):
         Keyring.open(path, bytes(32))
 
 

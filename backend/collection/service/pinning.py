@@ -42,6 +42,15 @@ async def release_pin(session: AsyncSession, pin_id: int) -> None:
         raise PinExpiredError(f"The pin {pin_id} has run out; the store was not held all the time.")
 
 
+async def hold_off_pins(session: AsyncSession) -> bool:
+    """Keep pins from being made while the transaction lasts; return whether none is live.
+
+    For what a pin forbids beside collection: a storage key is not destroyed while a backup copies what it seals.
+    """
+    await queries.begin_collecting(session)
+    return not await queries.live_pins(session)
+
+
 async def live_pins(session: AsyncSession) -> Sequence[StorePin]:
     """Return what holds collection off at the moment."""
     return await queries.live_pins(session)

@@ -23,6 +23,7 @@ from backend.documents.service.reading import (
     list_versions,
     load_documents,
 )
+from backend.documents.service.stored import is_anything_stored
 
 __all__ = [
     "VersionContent",
@@ -32,6 +33,7 @@ __all__ = [
     "get_content",
     "get_document",
     "get_version",
+    "is_anything_stored",
     "list_folder",
     "list_recent",
     "list_versions",
