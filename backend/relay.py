@@ -26,7 +26,9 @@ from backend.core.db import Database, Tenant, set_tenant
 from backend.core.outbox import CHANNEL, OutboxEvent
 from backend.core.queues import Queue, celery_app
 from backend.core.settings import Settings
+from backend.identity import service as identity
 from backend.notifications.service import Message, publish
+from backend.verification.service import FAULTS_CHANGED
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +39,9 @@ TASKS: dict[str, tuple[str, Queue]] = {
     "document.ocr_requested": ("indexing.ocr", Queue.HEAVY),
 }
 """What starts which task; the task is given the event's organisation and version."""
+
+ADMINISTRATORS = frozenset({FAULTS_CHANGED})
+"""What the organisation's administrators hear of. Other events are for those who may see the folder they name."""
 
 BATCH = 100
 _POLL_SECONDS = 5.0
@@ -101,10 +106,8 @@ class Relay:
                 headers={"request_id": event.request_id},
                 retry=False,
             )
-        folder_id = event.data.get("folder_id")
-        if folder_id is not None:
-            await set_tenant(session, Tenant(event.org_id))
-            readers = await access.audience(session, org_id=event.org_id, folder_id=folder_id)
+        readers = await _readers(session, event)
+        if readers:
             message = Message(
                 event.org_id, readers, event.name, event.data, event.created_at.isoformat()
             )
@@ -119,6 +122,17 @@ class Relay:
             except (asyncpg.PostgresError, OSError, TimeoutError) as error:
                 log.warning("relay_polls", error=type(error).__name__)
             await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _readers(session: AsyncSession, event: OutboxEvent) -> Sequence[int]:
+    """Return who may know of an event."""
+    folder_id = event.data.get("folder_id")
+    await set_tenant(session, Tenant(event.org_id))
+    if event.name in ADMINISTRATORS:
+        return await identity.administrator_ids(session, event.org_id)
+    if folder_id is None:
+        return []
+    return await access.audience(session, org_id=event.org_id, folder_id=folder_id)
 
 
 async def _claim(session: AsyncSession) -> Sequence[OutboxEvent]:

@@ -6,5 +6,6 @@ from backend.documents import models as documents
 from backend.folders import models as folders
 from backend.identity import models as identity
 from backend.search import models as search
+from backend.verification import models as verification
 
-MODELS = (idempotency, outbox, identity, folders, access, documents, search)
+MODELS = (idempotency, outbox, identity, folders, access, documents, search, verification)
