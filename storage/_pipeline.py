@@ -1,8 +1,8 @@
-"""The threads behind a large write: digest and tap ‖ compress ‖ seal and write, in order.
+"""The threads behind a large write: digest ‖ compress ‖ seal and write, in order.
 
-Every frame goes to two places at once: to the digest thread, which hashes it and hands it to
-the tap, and to the shared pool, whose results the sealing thread takes in order. A fixed number
-of tokens bounds the frames under way, so whoever submits waits for the slowest side.
+Every frame goes to two places at once: to the digest thread, which hashes it, and to the shared
+pool, whose results the sealing thread takes in order. A fixed number of tokens bounds the frames
+under way, so whoever submits waits for the slowest side.
 
 After a failure every stage goes on taking frames and does nothing with them: so nobody who
 waits for a token or a thread waits for ever.
@@ -16,7 +16,6 @@ from queue import SimpleQueue
 
 from storage._seal import Frame
 
-Tap = Callable[[memoryview], None]
 Encoded = bytes | memoryview
 _DEPTH = 6
 
@@ -31,13 +30,11 @@ class Pipeline:
         encode: Callable[[Frame], Encoded],
         consume: Callable[[Encoded], None],
         recycle: Callable[[Frame], None],
-        tap: Tap | None,
     ) -> None:
         self._executor = executor
         self._encode = encode
         self._consume = consume
         self._recycle = recycle
-        self._tap = tap
         self._hash = hashlib.sha256()
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
@@ -71,14 +68,14 @@ class Pipeline:
             raise self._failure
 
     def finish(self) -> bytes:
-        """Wait until every frame is hashed, tapped, sealed and written; the SHA-256 digest."""
+        """Wait until every frame is hashed, sealed and written; the SHA-256 digest."""
         self._join()
         if self._failure is not None:
             raise self._failure
         return self._hash.digest()
 
     def abort(self) -> None:
-        """Stop working and wait for the threads; a tap under way is waited for."""
+        """Stop working and wait for the threads."""
         self._fail(RuntimeError("the write was aborted"))
         self._join()
 
@@ -106,17 +103,9 @@ class Pipeline:
 
     def _digest_frames(self) -> None:
         while (frame := self._to_digest.get()) is not None:
-            try:
-                if self._failure is None:
-                    self._digest_frame(frame.content)
-            except BaseException as failure:  # noqa: BLE001 - it is raised again in the caller
-                self._fail(failure)
+            if self._failure is None:
+                self._hash.update(frame.content)
             self._release(frame)
-
-    def _digest_frame(self, content: memoryview) -> None:
-        self._hash.update(content)
-        if self._tap is not None:
-            self._tap(content)
 
     def _encode_unless_failed(self, frame: Frame) -> Encoded:
         return self._encode(frame) if self._failure is None else b""

@@ -23,7 +23,6 @@ from storage._format import (
     SEAL_OVERHEAD,
     TAG_SIZE,
     Entries,
-    KeySlot,
     Trailer,
     nonce,
     pack_fixed,
@@ -31,6 +30,7 @@ from storage._format import (
     page_count,
 )
 from storage._keyring import StorageKey
+from storage._slots import wrap
 
 _BLOB_ID_SIZE = 16
 _ZSTD_PREFIX = bytes([CODEC_ZSTD])
@@ -92,9 +92,7 @@ class BlobSealer:
     ) -> None:
         self._fixed = pack_fixed(frame_log2=frame_log2, blob_id=random(_BLOB_ID_SIZE))
         data_key = random(KEY_SIZE)
-        slot_nonce = random(NONCE_SIZE)
-        wrapped = storage_key.cipher.encrypt(slot_nonce, data_key, self._fixed)
-        slot = KeySlot(storage_key.key_id, slot_nonce, wrapped[-TAG_SIZE:], wrapped[:-TAG_SIZE])
+        slot = wrap(data_key, self._fixed, storage_key, random)
         self.header = self._fixed + slot.pack() + EMPTY_SLOT
         self.position = HEADER_SIZE
         self._cipher = AESGCM(data_key)

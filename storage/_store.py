@@ -4,26 +4,29 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from zstandard import ZstdCompressor
 
 from storage._directory import StoreDirectory
+from storage._errors import BlobDamagedError
 from storage._format import FRAME_LOG2
 from storage._keyring import Keyring
 from storage._output import OutputBuffers
-from storage._pipeline import Tap
 from storage._pools import Recycler
 from storage._reader import BlobReader
 from storage._seal import BlobSealer, Frame, sealed_frame_bound
+from storage._slots import plan_rekey
 from storage._unseal import ReadBuffers, SealedFile
-from storage._writer import BlobWriter, WriteResources
+from storage._writer import BlobWriter, PendingBlob, WriteResources
 
 _WORKERS = 2
 _IDLE_FRAMES = 16
 _IDLE_CONTEXTS = 8
+_LEAST_SAVING = 64
+"""A blob is replaced by a smaller one if that saves at least one part in this many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class BlobStore:
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._directory = StoreDirectory(root)
+        self._level = level
         self._keyring = keyring
         self._frame_log2 = frame_log2
         self._random = random
@@ -61,22 +65,15 @@ class BlobStore:
         self._resources = WriteResources(
             executor=self._shared_executor,
             frames=Recycler(partial(Frame, frame_size), keep=_IDLE_FRAMES),
-            compressors=Recycler(partial(ZstdCompressor, level=level), keep=_IDLE_CONTEXTS),
+            compressors=_compressors(level),
             outputs=OutputBuffers(sealed_frame_bound(frame_size)),
         )
+        self._by_level = {level: self._resources}
         self._read_buffers = Recycler(ReadBuffers, keep=_IDLE_CONTEXTS)
 
-    def writer(self, namespace: str, *, tap: Tap | None = None) -> BlobWriter:
-        """Start a blob. Leaving the writer's context without ``finish`` leaves nothing behind.
-
-        ``tap`` is called with consecutive read-only pieces of the content, each valid during the
-        call only, on a thread that neither compresses nor seals (content of at most one frame:
-        on the caller's, before either). If it raises, the write fails with that error. It must
-        not block for ever: ``abort`` waits for it.
-        """
-        key = self._keyring.storage_key(namespace)
-        sealer = BlobSealer(key, frame_log2=self._frame_log2, random=self._random)
-        return BlobWriter(self._directory.destination(namespace), sealer, self._resources, tap=tap)
+    def writer(self, namespace: str) -> BlobWriter:
+        """Start a blob. Leaving the writer's context without ``finish`` leaves nothing behind."""
+        return self._writer(namespace, self._level)
 
     def open(self, namespace: str, digest: bytes) -> BlobReader:
         """Open a blob for reading.
@@ -84,18 +81,21 @@ class BlobStore:
         Raises ``BlobNotFoundError``, ``WrongKeyError``, ``BlobDamagedError`` and
         ``UnsupportedVersionError``; so does reading from it.
         """
-        descriptor = self._directory.open(namespace, digest)
-        try:
-            file = SealedFile(
-                descriptor,
-                namespace=namespace,
-                find_key=self._keyring.find,
-                buffers=self._read_buffers,
-            )
-            return BlobReader(file, digest)
-        except BaseException:
-            os.close(descriptor)
-            raise
+        reader = None
+        while reader is None:
+            descriptor = self._directory.open(namespace, digest)
+            try:
+                reader = self._reader(descriptor, namespace, digest)
+            except BlobDamagedError:
+                current = self._directory.names(descriptor, namespace, digest)
+                os.close(descriptor)
+                if current:
+                    raise
+                # It was deleted or replaced in this instant, and what it lay in was shredded.
+            except BaseException:
+                os.close(descriptor)
+                raise
+        return reader
 
     def stat(self, namespace: str, digest: bytes) -> BlobStat:
         """Sizes of a blob, from its sealed index. Raises like ``open``."""
@@ -112,12 +112,67 @@ class BlobStore:
         """Whether the namespace has a blob of this name; its content is not looked at."""
         return self._directory.exists(namespace, digest)
 
-    def delete(self, namespace: str, digest: bytes) -> None:
-        """Remove a blob, durably. Raises ``BlobNotFoundError``.
+    def entries(self, namespace: str) -> Iterator[tuple[bytes, int]]:
+        """Digest and stored bytes of every blob of a namespace, ascending by digest.
 
-        Whoever collects must hold the lock that keeps a writer from publishing it meanwhile.
+        Cheap: no blob is opened, so neither number is proven.
         """
-        self._directory.delete(namespace, digest)
+        return self._directory.entries(namespace)
+
+    def delete(self, namespace: str, digest: bytes) -> None:
+        """Remove a blob, durably, and destroy its key slots. Raises ``BlobNotFoundError``.
+
+        Without its slots nobody can open what may be left of the blob on the medium. Whoever
+        collects must hold the lock that keeps a writer from publishing it meanwhile.
+        """
+        with self._directory.exclusive(namespace, digest):
+            self._directory.delete(namespace, digest)
+
+    def rekey(self, namespace: str, digest: bytes) -> bool:
+        """Bring a blob's data key under the namespace's newest storage key, and no other.
+
+        No content is touched, readers are not disturbed, and a crash at any moment leaves a blob
+        that opens. Returns false if it was so already. Raises like ``open``.
+        """
+        plan = partial(
+            plan_rekey,
+            namespace=namespace,
+            newest=self._keyring.storage_key(namespace),
+            find_key=self._keyring.find,
+            random=self._random,
+        )
+        with self._directory.exclusive(namespace, digest):
+            return self._directory.change_slots(namespace, digest, plan)
+
+    def recompress(self, namespace: str, digest: bytes, level: int) -> BlobStat | None:
+        """Replace a blob by one of the same content, compressed at another level.
+
+        The new one is sealed under the newest storage key, verified, and takes the other's place
+        atomically; open readers read on. Returns ``None``, and keeps the blob as it is, if less
+        than one part in 64 would be saved. Raises like ``open`` and like a writer.
+        """
+        with (
+            self._directory.exclusive(namespace, digest),
+            self.open(namespace, digest) as reader,
+            self._rewrite(reader, namespace, level) as pending,
+        ):
+            saved = reader.stored_size - pending.stored_size
+            if saved * _LEAST_SAVING < reader.stored_size:
+                return None
+            return self._replace(pending, namespace, digest)
+
+    def restore(self, namespace: str, digest: bytes, source: "BlobStore") -> BlobStat:
+        """Put a good copy of a blob from another store in the place of a damaged or missing one.
+
+        The copy is verified before it takes the place, atomically. Raises like ``open`` of the
+        source, and like a writer; then nothing has changed here.
+        """
+        with (
+            self._directory.exclusive(namespace, digest),
+            source.open(namespace, digest) as reader,
+            self._rewrite(reader, namespace, self._level) as pending,
+        ):
+            return self._replace(pending, namespace, digest)
 
     def namespaces(self) -> list[str]:
         """The namespaces that have a directory, sorted."""
@@ -149,8 +204,41 @@ class BlobStore:
         if executor is not None:
             executor.shutdown()
 
+    def _writer(self, namespace: str, level: int) -> BlobWriter:
+        key = self._keyring.storage_key(namespace)
+        sealer = BlobSealer(key, frame_log2=self._frame_log2, random=self._random)
+        resources = self._by_level.get(level)
+        if resources is None:
+            resources = replace(self._resources, compressors=_compressors(level))
+            self._by_level[level] = resources
+        return BlobWriter(self._directory.destination(namespace), sealer, resources)
+
+    def _reader(self, descriptor: int, namespace: str, digest: bytes) -> BlobReader:
+        file = SealedFile(
+            descriptor,
+            namespace=namespace,
+            find_key=self._keyring.find,
+            buffers=self._read_buffers,
+        )
+        return BlobReader(file, digest)
+
+    def _rewrite(self, reader: BlobReader, namespace: str, level: int) -> PendingBlob:
+        with self._writer(namespace, level) as writer:
+            for piece in reader.iter():
+                writer.write(piece)
+            return writer.finish()
+
+    def _replace(self, pending: PendingBlob, namespace: str, digest: bytes) -> BlobStat:
+        self._reader(pending.descriptor, namespace, digest).verify()
+        pending.replace()
+        return BlobStat(digest, pending.size, pending.stored_size)
+
     def _shared_executor(self) -> Executor:
         with self._lock:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="store-encode")
             return self._executor
+
+
+def _compressors(level: int) -> Recycler[ZstdCompressor]:
+    return Recycler(partial(ZstdCompressor, level=level), keep=_IDLE_CONTEXTS)

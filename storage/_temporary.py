@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from storage._osfiles import make_directory, store_errors, write_all
+from storage._slotfile import shred
 
 _READ_ONLY = 0o400
 
@@ -83,6 +84,8 @@ def _sweep_file(path: Path, latest: float) -> bool:
     try:
         abandoned = os.fstat(descriptor).st_mtime <= latest and _lock(descriptor)
         if abandoned:
+            if os.fstat(descriptor).st_nlink == 1:  # else it is a blob's second name
+                shred(path)
             path.unlink()
         return abandoned
     finally:

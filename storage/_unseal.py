@@ -5,14 +5,14 @@ for it, and every failure is one of the store's own errors. The reverse is ``_se
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from storage._errors import BlobDamagedError, WrongKeyError
+from storage._errors import BlobDamagedError
 from storage._format import (
     CODEC_RAW,
     CODEC_SIZE,
@@ -26,22 +26,17 @@ from storage._format import (
     NONCE_SIZE,
     PAGE_ENTRIES,
     SEAL_OVERHEAD,
-    SLOT_NAMES,
     TAG_SIZE,
     TRAILER_SIZE,
     Entries,
-    Header,
-    KeySlot,
     Root,
     nonce,
     parse_header,
     parse_root,
     parse_trailer,
 )
-from storage._keyring import StorageKey
 from storage._pools import Recycler
-
-FindKey = Callable[[bytes], StorageKey | None]
+from storage._slots import FindKey, check_slots, open_data_key
 
 
 class ReadBuffers:
@@ -74,8 +69,7 @@ class SealedFile:
         if self.size < MIN_BLOB_SIZE:
             raise BlobDamagedError("file", "it is shorter than the smallest blob")
         self.header = parse_header(self.read(HEADER_SIZE, 0, "header"))
-        self._data_key = open_data_key(self.header, namespace, find_key)
-        self._cipher = AESGCM(self._data_key)
+        self._cipher = AESGCM(open_data_key(self.header, namespace, find_key))
 
     def read(self, length: int, offset: int, part: str, *, number: int | None = None) -> bytes:
         """Exactly ``length`` bytes of the file."""
@@ -147,19 +141,19 @@ class SealedFile:
         return plain
 
     def check_slots(self) -> None:
-        """Check both key slots, also the one that opening did not need.
+        """Check both key slots as the file has them now, also the one opening did not need.
 
-        A rotation cut short leaves a slot that does not open; reading works through the other.
+        Raises ``BlobDamagedError``.
         """
-        for name, slot in zip(SLOT_NAMES, self.header.slots, strict=True):
-            if slot is None:
-                continue
-            try:
-                key = _open_slot(name, slot, self.header, self._namespace, self._find_key)
-            except WrongKeyError as error:
-                raise BlobDamagedError(name, "its key is unknown") from error
-            if key != self._data_key or any(slot.reserved):
-                raise BlobDamagedError(name, "it is not as it was written")
+        before = self.read(HEADER_SIZE, 0, "header")
+        try:
+            check_slots(parse_header(before), self._namespace, self._find_key)
+        except BlobDamagedError:
+            # They may be changing at this moment: only what stays so is damage.
+            again = self.read(HEADER_SIZE, 0, "header")
+            if again == before:
+                raise
+            check_slots(parse_header(again), self._namespace, self._find_key)
 
 
 def _decompress(
@@ -174,40 +168,6 @@ def _decompress(
     if len(content) != length:
         raise BlobDamagedError("frame", "its content has another length", number=number)
     return content
-
-
-def open_data_key(header: Header, namespace: str, find_key: FindKey) -> bytes:
-    """The blob's data key, through the first slot that opens.
-
-    Raises ``BlobDamagedError`` if a slot of a known key fails its seal, else ``WrongKeyError``.
-    """
-    failures: list[BlobDamagedError | WrongKeyError] = []
-    for name, slot in zip(SLOT_NAMES, header.slots, strict=True):
-        if slot is not None:
-            try:
-                return _open_slot(name, slot, header, namespace, find_key)
-            except (BlobDamagedError, WrongKeyError) as error:
-                failures.append(error)
-    if not failures:
-        raise BlobDamagedError("header", "both key slots are empty")
-    raise next((error for error in failures if isinstance(error, BlobDamagedError)), failures[0])
-
-
-def _open_slot(
-    name: str, slot: KeySlot, header: Header, namespace: str, find_key: FindKey
-) -> bytes:
-    key = find_key(slot.key_id)
-    if key is None or key.namespace != namespace:
-        message = (
-            f"the blob is sealed under storage key {slot.key_id.hex()}, "
-            f"which the keyring does not hold for namespace {namespace!r}"
-        )
-        raise WrongKeyError(message)
-    try:
-        return key.cipher.decrypt(slot.nonce, slot.wrapped + slot.tag, header.fixed)
-    except InvalidTag as error:
-        reason = "neither it nor the header's fixed part may change, and one did"
-        raise BlobDamagedError(name, reason) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from zstandard import ZstdCompressor
 from storage._directory import Destination
 from storage._format import CODEC_SIZE, HEADER_SIZE, SEAL_OVERHEAD, TAG_SIZE
 from storage._output import OutputBuffers, PieceWriter
-from storage._pipeline import Encoded, Pipeline, Tap
+from storage._pipeline import Encoded, Pipeline
 from storage._pools import Recycler
 from storage._seal import BlobSealer, Frame
 from storage._temporary import TemporaryFile
@@ -73,24 +73,40 @@ class PendingBlob:
         self.size = size
         self.stored_size = stored_size
 
+    @property
+    def descriptor(self) -> int:
+        """The file, to read what was written before it gets a name."""
+        return self._file.descriptor
+
     def publish(self) -> BlobInfo:
         """Name the blob, durably, without ever replacing one.
 
         Where the digest has a blob already, this one is dropped and ``created`` is false: the
         caller must hold whatever lock keeps collection from deleting that blob meanwhile.
         """
-        if self._settled:
-            raise ValueError("the blob was published or discarded before")
+        self._require_unsettled()
         try:
             created = self._destination.publish(self._file.path, self.digest)
         finally:
             self.discard()
         return BlobInfo(self.digest, self.size, self.stored_size, created)
 
+    def replace(self) -> None:
+        """Name the blob, durably, also where its digest has one; the caller holds that."""
+        self._require_unsettled()
+        try:
+            self._destination.replace(self._file.path, self.digest)
+        finally:
+            self.discard()
+
     def discard(self) -> None:
         """Drop the temporary file. Does nothing after ``publish``."""
         self._settled = True
         self._file.drop()
+
+    def _require_unsettled(self) -> None:
+        if self._settled:
+            raise ValueError("the blob was published or discarded before")
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +128,6 @@ class _LargeWrite:
         destination: Destination,
         sealer: BlobSealer,
         resources: WriteResources,
-        tap: Tap | None,
     ) -> None:
         self._sealer = sealer
         self._file = destination.temporary()
@@ -124,7 +139,6 @@ class _LargeWrite:
                 encode=resources.encode,
                 consume=self._seal,
                 recycle=resources.frames.give,
-                tap=tap,
             )
         except BaseException:  # no thread could be started
             self._release()
@@ -167,13 +181,10 @@ class BlobWriter:
         destination: Destination,
         sealer: BlobSealer,
         resources: WriteResources,
-        *,
-        tap: Tap | None,
     ) -> None:
         self._destination = destination
         self._sealer = sealer
         self._resources = resources
-        self._tap = tap
         self._size = 0
         self._closed = False
         self._frame: Frame | None = None
@@ -182,7 +193,7 @@ class BlobWriter:
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Add content; blocks while the stages behind are busy.
 
-        Raises ``StoreFullError``, ``StoreUnavailableError``, or what the tap raised.
+        Raises ``StoreFullError`` and ``StoreUnavailableError``.
         """
         self._require_open()
         with memoryview(data) as given, given.cast("B") as view:
@@ -220,7 +231,7 @@ class BlobWriter:
     def abort(self) -> None:
         """Stop, and leave nothing behind. Does nothing on a finished or aborted writer.
 
-        Waits for the threads of a large write, so also for a tap that is being called.
+        Waits for the threads of a large write.
         """
         if self._closed:
             return
@@ -257,7 +268,7 @@ class BlobWriter:
 
     def _submit(self, frame: Frame) -> None:
         if self._large is None:
-            self._large = _LargeWrite(self._destination, self._sealer, self._resources, self._tap)
+            self._large = _LargeWrite(self._destination, self._sealer, self._resources)
         self._frame = None
         self._large.submit(frame)
 
@@ -269,8 +280,6 @@ class BlobWriter:
     def _finish_inline(self) -> tuple[TemporaryFile, bytes]:
         """Content of at most one frame: hand-offs between threads would cost more than it."""
         content = memoryview(b"") if self._frame is None else self._frame.content
-        if self._tap is not None and content:
-            self._tap(content)
         digest = hashlib.sha256(content).digest()
         blob = self._seal_inline(content, digest)
         self._recycle_frame()
