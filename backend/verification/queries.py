@@ -201,8 +201,9 @@ async def count_open_everywhere(session: AsyncSession) -> dict[Fault, int]:
 async def running_transactions(session: AsyncSession) -> tuple[int, int]:
     """Return (the oldest transaction that is writing, the first that has not begun): all in between may still end."""
     snapshot = func.pg_current_snapshot()
-    oldest, first = func.pg_snapshot_xmin(snapshot), func.pg_snapshot_xmax(snapshot)
-    row = await session.execute(
-        select(cast(cast(oldest, Text), BigInteger), cast(cast(first, Text), BigInteger))
+    oldest, first = (
+        cast(cast(edge(snapshot), Text), BigInteger)
+        for edge in (func.pg_snapshot_xmin, func.pg_snapshot_xmax)
     )
-    return row.one()._tuple()
+    row = (await session.execute(select(oldest, first))).one()
+    return row[0], row[1]

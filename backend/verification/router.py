@@ -9,7 +9,7 @@ from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
 from backend.core.web import AdministratorDep, SessionDep, SettingsDep
 from backend.verification import service
-from backend.verification.schemas import FaultOut, StorageStatus
+from backend.verification.schemas import FaultOut, FaultState, StorageStatus
 
 router = APIRouter(prefix="/storage", tags=["storage"])
 
@@ -38,12 +38,10 @@ async def list_storage_faults(
     actor: AdministratorDep,
     limit: Limit = 50,
     cursor: Cursor = None,
-    resolved: Annotated[
-        bool, Query(description="Those that are gone again, in place of those that are open.")
-    ] = False,
+    state: Annotated[FaultState, Query(description="Which faults.")] = FaultState.OPEN,
 ) -> Page[FaultOut]:
     """Return faults, newest first, with the documents that have the content."""
     items, next_cursor = await service.list_faults(
-        session, actor, resolved=resolved, cursor=cursor, limit=limit
+        session, actor, state=state, cursor=cursor, limit=limit
     )
     return Page(items=items, next_cursor=next_cursor)

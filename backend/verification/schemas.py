@@ -1,12 +1,13 @@
 """Wire shapes of verification."""
 
 from datetime import datetime
+from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from backend.verification.models import CheckMode, Fault, Trigger
 
-_CHECK = {
+_CHECK: dict[str, JsonValue] = {
     "id": 12,
     "trigger": "scrub",
     "mode": "full",
@@ -85,6 +86,14 @@ class AffectedDocument(BaseModel):
     name: str
     folder_id: int
     is_trashed: bool
+
+
+class FaultState(StrEnum):
+    """Whether a fault still stands."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+    """A later check saw that it is gone."""
 
 
 class FaultOut(BaseModel):

@@ -6,9 +6,11 @@ go on meanwhile, and each of them leaves a moment in which row and file disagree
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+
+import structlog
 
 from backend.content.service import Content
 from backend.core.clock import now
@@ -33,19 +35,30 @@ from backend.verification.service.mending import mend
 from backend.verification.service.pace import Pace, StoppedError
 from storage import BlobStore, StoreUnavailableError
 
-_BLOBS = 1_000
-_BYTES = 256 * 2**20
-"""A lot ends after so many blobs, or with the blob that makes it so many bytes to read."""
+log = structlog.get_logger(__name__)
+
+_LOT_BLOBS = 1_000
+_LOT_SECONDS = 2.0
+"""A lot ends after so many blobs, or with the blob it is at after so long; a kill loses no more than that."""
 _DOCUMENTS = 100
-_SETTLING_SECONDS = 5.0
-_SETTLING_STEP = 0.05
+_SETTLING_TRIES = 100
+_SETTLING_SECONDS = 0.05
 _END = b"\xff" * 32
 
 Report = Callable[[Finding], None]
 
 
-def _ignore(_: Finding) -> None:
-    """What is found is on record."""
+def _log(finding: Finding) -> None:
+    log.log(
+        logging.ERROR if finding.is_damage else logging.WARNING,
+        "store_fault",
+        org_id=finding.org_id,
+        digest=finding.digest.hex(),
+        fault=str(finding.fault),
+        detail=finding.detail,
+        documents=finding.documents,
+        repaired=finding.repaired,
+    )
 
 
 @dataclass(slots=True)
@@ -66,13 +79,13 @@ async def run_check(
     check: StoreCheck,
     *,
     pace: Pace,
-    report: Report = _ignore,
+    report: Report = _log,
     source: BlobStore | None = None,
 ) -> bool:
     """Work on a check until it comes to its end or its pace is over; return whether it came to its end.
 
-    `report` is called with each finding once it is recorded. With a `source`, what it has whole replaces what is
-    missing or damaged here.
+    `report` is called with each finding once it is recorded; without it, they are logged. With a `source`, what that
+    has whole replaces what is missing or damaged here.
 
     Raises:
         StoreUnavailableError: the store does not answer, or is empty where the database has content.
@@ -81,9 +94,10 @@ async def run_check(
     async with records.holding(database, check.id):
         async with database.transaction() as session:
             org_ids = await organisation_ids(session)
-        for org_id in org_ids:
-            if org_id < (check.cursor_org_id or 0):
-                continue
+        left = [org_id for org_id in org_ids if org_id >= (check.cursor_org_id or 0)]
+        for org_id in left:
+            if pace.is_over and org_id != left[0]:
+                return False
             after = (check.cursor_digest or b"") if org_id == check.cursor_org_id else b""
             part = _Organisation(database, content, check, org_id, pace=pace, source=source)
             if not await part.check(after, report):
@@ -125,7 +139,7 @@ class _Organisation:
         while after != _END:
             lot = await self._next_lot(after, listing)
             try:
-                examination = await self._examine(lot)
+                examination = await self._examine(lot, listing)
                 await self._judge(lot, examination.suspicions)
             except StoppedError:
                 return False
@@ -139,36 +153,38 @@ class _Organisation:
 
     async def _next_lot(self, after: bytes, listing: Listing) -> _Lot:
         async with self._database.transaction(self._tenant) as session:
-            blobs = await documents.blobs_after(session, after, limit=_BLOBS)
-        upto = blobs[-1].digest if len(blobs) == _BLOBS else _END
-        most = _to_read(blobs)
-        if most < len(blobs):
-            upto = blobs[most - 1].digest
-        listed = await self._content.run(listing.take, upto, 2 * _BLOBS)
-        if len(listed) == 2 * _BLOBS:
+            blobs = await documents.blobs_after(session, after, limit=_LOT_BLOBS)
+        upto = blobs[-1].digest if len(blobs) == _LOT_BLOBS else _END
+        listed = await self._content.run(listing.take, upto, 2 * _LOT_BLOBS)
+        if len(listed) == 2 * _LOT_BLOBS:
             # More of them than there are rows: the rest is another lot.
             upto = max(listed)
         return _Lot([blob for blob in blobs if blob.digest <= upto], listed, upto)
 
-    async def _examine(self, lot: _Lot) -> Examination:
-        """Look at the blobs of a lot; what time did not suffice for is taken out of it.
+    async def _examine(self, lot: _Lot, listing: Listing) -> Examination:
+        """Look at the blobs of a lot; what time did not suffice for is left to the next.
 
         Raises:
             StoppedError: it did not suffice for a single one.
         """
         examination = await self._content.run(
-            partial(examine_lot, scope=self._scope, pace=self._pace),
+            examine_lot,
             self._store,
             self._namespace,
             lot.blobs,
             lot.listed,
+            scope=self._scope,
+            pace=self._pace,
+            seconds=_LOT_SECONDS,
         )
         if examination.done < len(lot.blobs):
             if not examination.done:
                 raise StoppedError
             del lot.blobs[examination.done :]
             lot.upto = lot.blobs[-1].digest
+            rest = {digest: n for digest, n in lot.listed.items() if digest > lot.upto}
             lot.listed = {digest: n for digest, n in lot.listed.items() if digest <= lot.upto}
+            listing.put_back(rest)
         return examination
 
     async def _judge(self, lot: _Lot, suspicions: Sequence[Suspicion]) -> None:
@@ -239,16 +255,13 @@ class _Organisation:
         """Wait until every transaction that is writing now has ended; return whether they all did in time."""
         async with self._database.transaction() as session:
             _, awaited = await queries.running_transactions(session)
-        try:
-            async with asyncio.timeout(_SETTLING_SECONDS):
-                while True:
-                    async with self._database.transaction() as session:
-                        oldest, _ = await queries.running_transactions(session)
-                    if oldest >= awaited:
-                        return True
-                    await asyncio.sleep(_SETTLING_STEP)
-        except TimeoutError:
-            return False
+        for _ in range(_SETTLING_TRIES):
+            async with self._database.transaction() as session:
+                oldest, _ = await queries.running_transactions(session)
+            if oldest >= awaited:
+                return True
+            await asyncio.sleep(_SETTLING_SECONDS)
+        return False
 
     async def _record(self, lot: _Lot, after: bytes, examination: Examination) -> None:
         seen = Seen(after, lot.upto, examination.opened, self._scope.mode)
@@ -264,16 +277,6 @@ class _Organisation:
                 digest=lot.upto,
                 counts=_counts(lot, examination),
             )
-
-
-def _to_read(blobs: Sequence[StoredBlob]) -> int:
-    """Return how many of the blobs, from the first on, make up what a lot may hold."""
-    total = 0
-    for count, blob in enumerate(blobs, 1):
-        total += blob.stored_size
-        if total >= _BYTES:
-            return count
-    return len(blobs)
 
 
 def _counts(lot: _Lot, examination: Examination) -> dict[str, int]:

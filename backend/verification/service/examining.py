@@ -1,7 +1,10 @@
 """Looking at blobs in the store. Plain functions: they run in a thread, and know no database."""
 
+import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from backend.documents.service import StoredBlob
 from backend.verification.models import CheckMode, Fault
@@ -55,15 +58,21 @@ class Listing:
 
     def __init__(self, entries: Iterator[tuple[bytes, int]]) -> None:
         self._entries = entries
-        self._next = next(entries, None)
+        self._ahead: deque[tuple[bytes, int]] = deque(islice(entries, 1))
 
     def take(self, upto: bytes, limit: int) -> dict[bytes, int]:
         """Return the next entries up to a digest, at most `limit`."""
         taken: dict[bytes, int] = {}
-        while self._next is not None and self._next[0] <= upto and len(taken) < limit:
-            taken[self._next[0]] = self._next[1]
-            self._next = next(self._entries, None)
+        while self._ahead and self._ahead[0][0] <= upto and len(taken) < limit:
+            digest, size = self._ahead.popleft()
+            taken[digest] = size
+            if not self._ahead:
+                self._ahead.extend(islice(self._entries, 1))
         return taken
+
+    def put_back(self, entries: Mapping[bytes, int]) -> None:
+        """Have entries that were taken, in their order, taken once more."""
+        self._ahead.extendleft(reversed(list(entries.items())))
 
 
 def examine_lot(
@@ -74,8 +83,9 @@ def examine_lot(
     *,
     scope: Scope,
     pace: Pace,
+    seconds: float,
 ) -> Examination:
-    """Look at blobs one after the other, until all were looked at or the pace says that it is over.
+    """Look at blobs one after the other until the time is up, or the pace says that it is over.
 
     Unless it shall stop at once, at least one is looked at: every turn gets on, however little time it has.
 
@@ -83,8 +93,9 @@ def examine_lot(
         StoreUnavailableError: the store does not answer.
     """
     result = Examination()
+    until = time.monotonic() + seconds
     for blob in blobs:
-        if result.done and pace.is_over:
+        if result.done and (pace.is_over or time.monotonic() >= until):
             break
         opens = scope.opens(blob.digest)
         try:

@@ -1,18 +1,14 @@
 """Faults on record: opened when they are found, closed when they are seen to be gone, told of in between."""
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.clock import now
 from backend.core.outbox import emit
 from backend.verification import queries
 from backend.verification.models import CheckMode, Fault
-
-log = structlog.get_logger(__name__)
 
 FAULTS_CHANGED = "storage.faults_changed"
 """The event that tells administrators; `data` holds how many were `found` anew and `resolved`."""
@@ -95,17 +91,6 @@ def _is_gone(
 async def _tell(
     session: AsyncSession, org_id: int, *, new: Sequence[Finding], resolved: int
 ) -> None:
-    for one in new:
-        level = logging.ERROR if one.is_damage else logging.WARNING
-        log.log(
-            level,
-            "store_fault",
-            org_id=org_id,
-            digest=one.digest.hex(),
-            fault=str(one.fault),
-            detail=one.detail,
-            documents=one.documents,
-        )
     data = {"found": sum(one.is_damage for one in new), "resolved": resolved}
     if any(data.values()):
         await emit(session, FAULTS_CHANGED, org_id=org_id, data=data)

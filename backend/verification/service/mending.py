@@ -1,7 +1,5 @@
 """Repair: a blob that is missing or damaged is replaced by a good copy, wrong sizes by those of the sealed content."""
 
-import structlog
-
 from backend.content.service import Content
 from backend.core.db import Database, Tenant
 from backend.documents import service as documents
@@ -11,8 +9,6 @@ from backend.verification.service.examining import examine
 from backend.verification.service.faults import Finding
 from backend.verification.service.pace import Pace
 from storage import BlobNotFoundError, BlobStore, StoreError
-
-log = structlog.get_logger(__name__)
 
 
 async def mend(
@@ -52,7 +48,6 @@ async def mend(
             await documents.correct_sizes(
                 session, blob.id, size=stat.size, stored_size=stat.stored_size
             )
-    log.warning("blob_repaired", org_id=finding.org_id, digest=finding.digest.hex())
     return finding.mended(
         "restored from the other store" if finding.fault.is_damage else "corrected"
     )

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import structlog
@@ -20,6 +20,8 @@ from backend.verification.service.examining import Scope
 from backend.verification.service.sampling import Sample
 
 log = structlog.get_logger(__name__)
+
+_AWAY = (DBAPIError, PoolTimeoutError, OSError)
 
 LEASE = timedelta(seconds=30)
 """How long whoever works on a check may be silent; the lease is renewed three times as often."""
@@ -97,7 +99,7 @@ async def holding(database: Database, check_id: int) -> AsyncIterator[None]:
             try:
                 async with database.transaction() as session:
                     await renew(session, check_id)
-            except (DBAPIError, PoolTimeoutError, OSError) as error:
+            except _AWAY as error:
                 log.warning("lease_not_renewed", check_id=check_id, error=type(error).__name__)
 
     renewal = asyncio.create_task(keep())
@@ -106,5 +108,6 @@ async def holding(database: Database, check_id: int) -> AsyncIterator[None]:
     finally:
         renewal.cancel()
         await asyncio.wait([renewal])
-    async with database.transaction() as session:
-        await queries.set_lease(session, check_id, now())
+        with suppress(*_AWAY):  # it runs out by itself
+            async with database.transaction() as session:
+                await queries.set_lease(session, check_id, now())

@@ -16,6 +16,7 @@ from backend.verification.schemas import (
     AffectedDocument,
     CheckOut,
     FaultOut,
+    FaultState,
     StorageAmount,
     StorageStatus,
 )
@@ -48,11 +49,13 @@ async def storage_status(session: AsyncSession, actor: Actor, *, scrub_days: int
 
 
 async def list_faults(
-    session: AsyncSession, actor: Actor, *, resolved: bool, cursor: str | None, limit: int
+    session: AsyncSession, actor: Actor, *, state: FaultState, cursor: str | None, limit: int
 ) -> tuple[list[FaultOut], str | None]:
     """Return a page of the organisation's faults, newest first, and the cursor of the next."""
     before = None if cursor is None else decode_cursor(cursor, int)[0]
-    rows = await queries.faults(session, resolved=resolved, before=before, limit=limit + 1)
+    rows = await queries.faults(
+        session, resolved=state is FaultState.RESOLVED, before=before, limit=limit + 1
+    )
     page = rows[:limit]
     affected = await _affected(session, actor, [fault.digest for fault, _ in page])
     shown = [
