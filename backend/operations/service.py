@@ -1,7 +1,8 @@
 """Asking every dependency how it is, and the database what the metrics cannot know by themselves."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from backend.core.db import Database
 from backend.core.settings import ScanMode
 from backend.operations.metrics import STORE_FAULTS
 from backend.operations.schemas import Dependency, DependencyStatus, Readiness, ReadyStatus
+from backend.verification.models import Fault
 from backend.verification.service import open_faults
 from storage import StoreError
 
@@ -57,12 +59,11 @@ def code_revision() -> str:
 
 async def count_store_faults(database: Database) -> None:
     """Set the gauge of open faults; without the database there is none, rather than an old one."""
-    STORE_FAULTS.clear()
-    try:
+    faults: Mapping[Fault, int] = {}
+    with suppress(DBAPIError, PoolTimeoutError, OSError):
         async with asyncio.timeout(_METRICS_PATIENCE), database.transaction() as session:
             faults = await open_faults(session)
-    except (DBAPIError, PoolTimeoutError, OSError):
-        return
+    STORE_FAULTS.clear()
     for fault, count in faults.items():
         STORE_FAULTS.labels(str(fault)).set(count)
 

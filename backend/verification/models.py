@@ -72,7 +72,7 @@ class StoreCheck(Base):
     """Rows that were compared with the store."""
     opened: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     read_bytes: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    """Stored bytes of the blobs that were read whole."""
+    """Stored bytes, as recorded, of the blobs whose content was looked at."""
     damaged: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     """Blobs whose content cannot be read; repaired ones not counted."""
     repaired: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
