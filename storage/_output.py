@@ -1,4 +1,4 @@
-"""Large sequential output: sealed frames gathered in one aligned buffer, written in big pieces.
+"""Large sequential output to a file: sealed frames gathered in one aligned buffer, written in big pieces.
 
 Knows bytes and the page cache; knows nothing of keys or of the format.
 """
@@ -49,6 +49,7 @@ class PieceWriter:
         self._filled = 0
         self._written = 0
         self._direct = False
+        self._closed = False
 
     def room(self) -> memoryview:
         """Where the next bytes go; at least one sealed frame fits."""
@@ -77,8 +78,10 @@ class PieceWriter:
 
     def close(self) -> None:
         """Give the buffer back; the file belongs to the caller."""
-        self._view.release()
-        self._buffers.give(self._buffer)
+        if not self._closed:
+            self._closed = True
+            self._view.release()
+            self._buffers.give(self._buffer)
 
     def _write_piece(self) -> None:
         self._set_direct(wanted=self._written >= _DIRECT_AFTER)

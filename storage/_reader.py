@@ -1,11 +1,12 @@
 """Reading one blob: ranges and streams of its content. Bytes and keys are in ``_unseal``."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from storage._backend import Source
 from storage._errors import BlobDamagedError
 from storage._unseal import FrameIndex, SealedFile
 
@@ -13,17 +14,20 @@ from storage._unseal import FrameIndex, SealedFile
 class BlobReader:
     """An open blob. Every byte it gives was authenticated. One thread at a time.
 
-    A blob deleted meanwhile stays readable until the reader is closed.
+    A blob replaced meanwhile is read on, in what took its place where the old one has gone. A
+    blob deleted meanwhile stays readable in a local store until the reader is closed; in object
+    storage it ends in ``BlobNotFoundError``.
     """
 
-    def __init__(self, file: SealedFile, digest: bytes) -> None:
-        self._file = file
-        self._index = FrameIndex(file)
+    def __init__(
+        self, find: Callable[[], Source], unseal: Callable[[Source], SealedFile], digest: bytes
+    ) -> None:
+        self._find = find
+        self._unseal = unseal
         self.digest = digest
+        self._open()
         self.size = self._index.root.size
-        self.stored_size = file.size
-        if self._index.root.digest != digest:
-            raise BlobDamagedError("index", "it belongs to a blob of another name")
+        self.stored_size = self._file.size
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to ``length`` bytes of content from ``offset`` on; fewer only at its end."""
@@ -49,16 +53,21 @@ class BlobReader:
         ``progress`` is called with the content bytes of each piece that was read. It may wait,
         and it may raise to break off.
         """
-        self._file.check_slots()
-        for piece in self.iter():
-            if progress is not None:
-                progress(len(piece))
+        checked = None
+        while checked is not self._file:
+            checked = self._file
+            try:
+                checked.check_slots()
+            except BlobDamagedError as error:
+                self._open_again(error)
+                continue
+            for piece in self.iter():
+                if progress is not None:
+                    progress(len(piece))
 
     def close(self) -> None:
         """Close the file; the reader is of no use afterwards."""
-        descriptor, self._file.descriptor = self._file.descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        self._file.source.close()
 
     def __enter__(self) -> Self:
         return self
@@ -70,6 +79,36 @@ class BlobReader:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _open(self) -> None:
+        """Open what the name leads to; what takes its place in that instant, if that happens."""
+        opened = False
+        while not opened:
+            with ExitStack() as undo:
+                source = self._find()
+                undo.callback(source.close)
+                try:
+                    self._open_source(source)
+                    undo.pop_all()
+                    opened = True
+                except BlobDamagedError:
+                    if source.is_current():
+                        raise
+
+    def _open_source(self, source: Source) -> None:
+        file = self._unseal(source)
+        index = FrameIndex(file)
+        if index.root.digest != self.digest:
+            raise BlobDamagedError("index", "it belongs to a blob of another name")
+        self._file, self._index = file, index
+
+    def _open_again(self, error: BlobDamagedError) -> None:
+        """Open what took the place of a blob found damaged; raise the error if nothing did."""
+        source = self._file.source
+        if source.is_current():
+            raise error
+        source.close()
+        self._open()
 
     def _bounds(self, offset: int, length: int | None) -> tuple[int, int]:
         if offset < 0 or (length is not None and length < 0):
@@ -83,7 +122,12 @@ class BlobReader:
             number, within = divmod(start, frame_size)
             frame_start = number * frame_size
             expected = min(frame_size, self.size - frame_start)
-            content = self._file.open_frame(number, self._index.locate(number), expected)
+            try:
+                content = self._file.open_frame(number, self._index.locate(number), expected)
+            except BlobDamagedError as error:
+                self._open_again(error)
+                frame_size = self._index.frame_size
+                continue
             wanted = min(expected, end - frame_start)
             yield content if wanted - within == expected else content[within:wanted]
             start = frame_start + wanted

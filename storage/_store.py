@@ -1,4 +1,4 @@
-"""The store itself: it ties keyring, directory, writer and reader together, and no more."""
+"""The store itself: it ties keyring, backend, writer and reader together, and no more."""
 
 import os
 import threading
@@ -10,11 +10,10 @@ from pathlib import Path
 
 from zstandard import ZstdCompressor
 
-from storage._directory import StoreDirectory
-from storage._errors import BlobDamagedError
+from storage._backend import Backend, Source
 from storage._format import FRAME_LOG2
 from storage._keyring import Keyring
-from storage._output import OutputBuffers
+from storage._local import LocalBackend
 from storage._pools import Recycler
 from storage._reader import BlobReader
 from storage._seal import BlobSealer, Frame, sealed_frame_bound
@@ -31,7 +30,7 @@ _LEAST_SAVING = 64
 
 @dataclass(frozen=True, slots=True)
 class BlobStat:
-    """A stored blob: SHA-256 digest, content bytes, file bytes."""
+    """A stored blob: SHA-256 digest, content bytes, stored bytes."""
 
     digest: bytes
     size: int
@@ -39,22 +38,22 @@ class BlobStat:
 
 
 class BlobStore:
-    """Content-addressed, encrypted blobs below one directory.
+    """Content-addressed, encrypted blobs in a backend; a path stands for a local directory.
 
-    Threads share one object; processes share the directory and the keyring. ``level`` is zstd's.
-    ``frame_log2`` and ``random`` are for tests: the size of frames and the source of keys.
+    Threads share one object; processes share what the backend keeps, and the keyring. ``level`` is
+    zstd's. ``frame_log2`` and ``random`` are for tests: the size of frames and the source of keys.
     """
 
     def __init__(
         self,
-        root: Path,
+        backend: Backend | Path,
         keyring: Keyring,
         *,
         level: int = 3,
         frame_log2: int = FRAME_LOG2,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._directory = StoreDirectory(root)
+        self._backend: Backend = LocalBackend(backend) if isinstance(backend, Path) else backend
         self._level = level
         self._keyring = keyring
         self._frame_log2 = frame_log2
@@ -66,7 +65,7 @@ class BlobStore:
             executor=self._shared_executor,
             frames=Recycler(partial(Frame, frame_size), keep=_IDLE_FRAMES),
             compressors=_compressors(level),
-            outputs=OutputBuffers(sealed_frame_bound(frame_size)),
+            room=sealed_frame_bound(frame_size),
         )
         self._by_level = {level: self._resources}
         self._read_buffers = Recycler(ReadBuffers, keep=_IDLE_CONTEXTS)
@@ -81,21 +80,7 @@ class BlobStore:
         Raises ``BlobNotFoundError``, ``WrongKeyError``, ``BlobDamagedError`` and
         ``UnsupportedVersionError``; so does reading from it.
         """
-        reader = None
-        while reader is None:
-            descriptor = self._directory.open(namespace, digest)
-            try:
-                reader = self._reader(descriptor, namespace, digest)
-            except BlobDamagedError:
-                current = self._directory.names(descriptor, namespace, digest)
-                os.close(descriptor)
-                if current:
-                    raise
-                # It was deleted or replaced in this instant, and what it lay in was shredded.
-            except BaseException:
-                os.close(descriptor)
-                raise
-        return reader
+        return self._reader(partial(self._backend.open, namespace, digest), namespace, digest)
 
     def stat(self, namespace: str, digest: bytes) -> BlobStat:
         """Sizes of a blob, from its sealed index. Raises like ``open``."""
@@ -110,7 +95,7 @@ class BlobStore:
 
     def exists(self, namespace: str, digest: bytes) -> bool:
         """Whether the namespace has a blob of this name; its content is not looked at."""
-        return self._directory.exists(namespace, digest)
+        return self._backend.exists(namespace, digest)
 
     def entries(self, namespace: str, *, after: bytes = b"") -> Iterator[tuple[bytes, int]]:
         """Digest and stored bytes of every blob of a namespace, ascending by digest.
@@ -118,7 +103,7 @@ class BlobStore:
         Only those above ``after`` are told, and nothing below is looked at. Cheap: no blob is
         opened, so neither number is proven.
         """
-        return self._directory.entries(namespace, after)
+        return self._backend.entries(namespace, after)
 
     def delete(self, namespace: str, digest: bytes) -> None:
         """Remove a blob, durably, and destroy its key slots. Raises ``BlobNotFoundError``.
@@ -126,8 +111,8 @@ class BlobStore:
         Without its slots nobody can open what may be left of the blob on the medium. Whoever
         collects must hold the lock that keeps a writer from publishing it meanwhile.
         """
-        with self._directory.exclusive(namespace, digest):
-            self._directory.delete(namespace, digest)
+        with self._backend.exclusive(namespace, digest):
+            self._backend.delete(namespace, digest)
 
     def rekey(self, namespace: str, digest: bytes) -> bool:
         """Bring a blob's data key under the namespace's newest storage key, and no other.
@@ -142,8 +127,8 @@ class BlobStore:
             find_key=self._keyring.find,
             random=self._random,
         )
-        with self._directory.exclusive(namespace, digest):
-            return self._directory.change_slots(namespace, digest, plan)
+        with self._backend.exclusive(namespace, digest):
+            return self._backend.change_slots(namespace, digest, plan)
 
     def recompress(self, namespace: str, digest: bytes, level: int) -> BlobStat | None:
         """Replace a blob by one of the same content, compressed at another level.
@@ -153,7 +138,7 @@ class BlobStore:
         than one part in 64 would be saved. Raises like ``open`` and like a writer.
         """
         with (
-            self._directory.exclusive(namespace, digest),
+            self._backend.exclusive(namespace, digest),
             self.open(namespace, digest) as reader,
             self._rewrite(reader, namespace, level) as pending,
         ):
@@ -169,37 +154,37 @@ class BlobStore:
         source, and like a writer; then nothing has changed here.
         """
         with (
-            self._directory.exclusive(namespace, digest),
+            self._backend.exclusive(namespace, digest),
             source.open(namespace, digest) as reader,
             self._rewrite(reader, namespace, self._level) as pending,
         ):
             return self._replace(pending, namespace, digest)
 
     def namespaces(self) -> list[str]:
-        """The namespaces that have a directory, sorted."""
-        return self._directory.namespaces()
+        """The namespaces that hold something, sorted."""
+        return self._backend.namespaces()
 
     def digests(self, namespace: str) -> Iterator[bytes]:
-        """The digests of all blobs of a namespace, ascending; one shard in memory at a time."""
-        return self._directory.digests(namespace)
+        """The digests of all blobs of a namespace, ascending; few of them in memory at a time."""
+        return self._backend.digests(namespace)
 
     def sweep_temporary(self, older_than: float) -> int:
-        """Remove temporary files whose owner is gone and that are ``older_than`` seconds old.
+        """Remove what writers that died have left, if it is ``older_than`` seconds old.
 
-        A live owner's file is never taken, whatever its age: 0 is right at start. Returns how
-        many were removed.
+        What a live writer needs is never taken: 0 is right at start. Returns how much was removed.
         """
-        return self._directory.sweep(older_than)
+        return self._backend.sweep(older_than)
 
-    def check_writable(self) -> int:
-        """Write, sync and remove a small file; the bytes free for blobs.
+    def check_writable(self) -> int | None:
+        """Write and remove something small; the bytes free for blobs, where that is known.
 
         Raises ``StoreFullError`` and ``StoreUnavailableError``.
         """
-        return self._directory.probe()
+        return self._backend.probe()
 
     def close(self) -> None:
         """Stop the shared threads, once every writer is finished or aborted."""
+        self._backend.close()
         with self._lock:
             executor, self._executor = self._executor, None
         if executor is not None:
@@ -212,16 +197,16 @@ class BlobStore:
         if resources is None:
             resources = replace(self._resources, compressors=_compressors(level))
             self._by_level[level] = resources
-        return BlobWriter(self._directory.destination(namespace), sealer, resources)
+        return BlobWriter(partial(self._backend.draft, namespace), sealer, resources)
 
-    def _reader(self, descriptor: int, namespace: str, digest: bytes) -> BlobReader:
-        file = SealedFile(
-            descriptor,
+    def _reader(self, find: Callable[[], Source], namespace: str, digest: bytes) -> BlobReader:
+        unseal = partial(
+            SealedFile,
             namespace=namespace,
             find_key=self._keyring.find,
             buffers=self._read_buffers,
         )
-        return BlobReader(file, digest)
+        return BlobReader(find, unseal, digest)
 
     def _rewrite(self, reader: BlobReader, namespace: str, level: int) -> PendingBlob:
         with self._writer(namespace, level) as writer:
@@ -230,7 +215,8 @@ class BlobStore:
             return writer.finish()
 
     def _replace(self, pending: PendingBlob, namespace: str, digest: bytes) -> BlobStat:
-        self._reader(pending.descriptor, namespace, digest).verify()
+        with self._reader(pending.source, namespace, digest) as reader:
+            reader.verify()
         pending.replace()
         return BlobStat(digest, pending.size, pending.stored_size)
 

@@ -1,10 +1,9 @@
 """Unsealing: from the bytes of a blob back to plaintext, trusting nothing that is not sealed.
 
-``OpenBlob`` reads through a file descriptor. Every length is bounded before memory is set aside
+``SealedFile`` reads from a backend's source. Every length is bounded before memory is set aside
 for it, and every failure is one of the store's own errors. The reverse is ``_seal``.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from storage._backend import Source
 from storage._errors import BlobDamagedError
 from storage._format import (
     CODEC_RAW,
@@ -59,13 +59,13 @@ class SealedFile:
     """A blob's file with the key that opens its parts."""
 
     def __init__(
-        self, descriptor: int, *, namespace: str, find_key: FindKey, buffers: Recycler[ReadBuffers]
+        self, source: Source, *, namespace: str, find_key: FindKey, buffers: Recycler[ReadBuffers]
     ) -> None:
-        self.descriptor = descriptor
+        self.source = source
         self._namespace = namespace
         self._find_key = find_key
         self._buffers = buffers
-        self.size = os.fstat(descriptor).st_size
+        self.size = source.size
         if self.size < MIN_BLOB_SIZE:
             raise BlobDamagedError("file", "it is shorter than the smallest blob")
         self.header = parse_header(self.read(HEADER_SIZE, 0, "header"))
@@ -87,7 +87,7 @@ class SealedFile:
     ) -> None:
         """Fill the targets in order, completely."""
         try:
-            got = os.preadv(self.descriptor, targets, offset)
+            got = self.source.read_into(targets, offset)
         except OSError as error:
             reason = f"it cannot be read: {error.strerror}"
             raise BlobDamagedError(part, reason, number=number) from error

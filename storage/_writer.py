@@ -1,4 +1,4 @@
-"""Writing one blob: content in, a sealed and synced temporary file out, then a name for it.
+"""Writing one blob: content in, a sealed and durable draft out, then a name for it.
 
 ``BlobWriter`` decides between the inline way (content of at most one frame) and the pipeline;
 ``PendingBlob`` waits for the caller's verdict. Threads are in ``_pipeline``, bytes in ``_seal``.
@@ -13,18 +13,16 @@ from typing import Self
 
 from zstandard import ZstdCompressor
 
-from storage._directory import Destination
+from storage._backend import Draft, Source
 from storage._format import CODEC_SIZE, HEADER_SIZE, SEAL_OVERHEAD, TAG_SIZE
-from storage._output import OutputBuffers, PieceWriter
 from storage._pipeline import Encoded, Pipeline
 from storage._pools import Recycler
 from storage._seal import BlobSealer, Frame
-from storage._temporary import TemporaryFile
 
 
 @dataclass(frozen=True, slots=True)
 class BlobInfo:
-    """A published blob: SHA-256 digest, content bytes, file bytes, and whether it is new."""
+    """A published blob: SHA-256 digest, content bytes, stored bytes, and whether it is new."""
 
     digest: bytes
     size: int
@@ -39,7 +37,8 @@ class WriteResources:
     executor: Callable[[], Executor]
     frames: Recycler[Frame]
     compressors: Recycler[ZstdCompressor]
-    outputs: OutputBuffers
+    room: int
+    """Bytes that sealing one frame needs at most."""
 
     def encode(self, frame: Frame) -> Encoded:
         """Encode with a compressor nobody else is using."""
@@ -57,26 +56,16 @@ class PendingBlob:
     removes it. As a context manager it discards what was not published.
     """
 
-    def __init__(
-        self,
-        file: TemporaryFile,
-        destination: Destination,
-        *,
-        digest: bytes,
-        size: int,
-        stored_size: int,
-    ) -> None:
-        self._file = file
-        self._destination = destination
+    def __init__(self, draft: Draft, *, digest: bytes, size: int, stored_size: int) -> None:
+        self._draft = draft
         self._settled = False
         self.digest = digest
         self.size = size
         self.stored_size = stored_size
 
-    @property
-    def descriptor(self) -> int:
-        """The file, to read what was written before it gets a name."""
-        return self._file.descriptor
+    def source(self) -> Source:
+        """What was written, to be read back before it gets its name."""
+        return self._draft.source()
 
     def publish(self) -> BlobInfo:
         """Name the blob, durably, without ever replacing one.
@@ -86,7 +75,7 @@ class PendingBlob:
         """
         self._require_unsettled()
         try:
-            created = self._destination.publish(self._file.path, self.digest)
+            created = self._draft.publish()
         finally:
             self.discard()
         return BlobInfo(self.digest, self.size, self.stored_size, created)
@@ -95,14 +84,14 @@ class PendingBlob:
         """Name the blob, durably, also where its digest has one; the caller holds that."""
         self._require_unsettled()
         try:
-            self._destination.replace(self._file.path, self.digest)
+            self._draft.replace()
         finally:
             self.discard()
 
     def discard(self) -> None:
-        """Drop the temporary file. Does nothing after ``publish``."""
+        """Leave nothing of it behind. Does nothing after ``publish``."""
         self._settled = True
-        self._file.drop()
+        self._draft.drop()
 
     def _require_unsettled(self) -> None:
         if self._settled:
@@ -121,18 +110,13 @@ class PendingBlob:
 
 
 class _LargeWrite:
-    """The way of content beyond one frame: a pipeline that ends in a temporary file."""
+    """The way of content beyond one frame: a pipeline that ends in a draft."""
 
-    def __init__(
-        self,
-        destination: Destination,
-        sealer: BlobSealer,
-        resources: WriteResources,
-    ) -> None:
+    def __init__(self, draft: Draft, sealer: BlobSealer, resources: WriteResources) -> None:
         self._sealer = sealer
-        self._file = destination.temporary()
-        self._pieces = PieceWriter(self._file.descriptor, resources.outputs)
-        self._pieces.append(sealer.header)
+        self._draft = draft
+        self._output = draft.output(resources.room)
+        self._output.append(sealer.header)
         try:
             self._pipeline = Pipeline(
                 executor=resources.executor(),
@@ -145,28 +129,28 @@ class _LargeWrite:
             raise
         self.submit = self._pipeline.submit
 
-    def finish(self, size: int) -> tuple[TemporaryFile, bytes]:
-        """Drain the pipeline, end the file, sync it; the file and the digest."""
+    def finish(self, size: int) -> tuple[Draft, bytes]:
+        """Drain the pipeline, end the blob, make it durable; the draft and the digest."""
         digest = self._pipeline.finish()
-        self._pieces.append(self._sealer.seal_index(size=size, digest=digest))
-        self._pieces.flush()
-        self._pieces.close()
-        self._file.sync()
-        return self._file, digest
+        self._output.append(self._sealer.seal_index(size=size, digest=digest))
+        self._output.flush()
+        self._output.close()
+        self._draft.finish(digest)
+        return self._draft, digest
 
     def abort(self) -> None:
-        """Stop the threads, free the buffers, remove the file."""
+        """Stop the threads, free the buffers, drop the draft."""
         self._pipeline.abort()
         self._release()
 
     def _release(self) -> None:
-        self._pieces.close()
-        self._file.drop()
+        self._output.close()
+        self._draft.drop()
 
     def _seal(self, plaintext: Encoded) -> None:
-        with self._pieces.room() as room:
+        with self._output.room() as room:
             length = self._sealer.seal_frame(plaintext, room)
-        self._pieces.advance(length)
+        self._output.advance(length)
 
 
 class BlobWriter:
@@ -177,12 +161,9 @@ class BlobWriter:
     """
 
     def __init__(
-        self,
-        destination: Destination,
-        sealer: BlobSealer,
-        resources: WriteResources,
+        self, draft: Callable[[], Draft], sealer: BlobSealer, resources: WriteResources
     ) -> None:
-        self._destination = destination
+        self._draft = draft
         self._sealer = sealer
         self._resources = resources
         self._size = 0
@@ -213,20 +194,14 @@ class BlobWriter:
         self._require_open()
         try:
             if self._large is None:
-                file, digest = self._finish_inline()
+                draft, digest = self._finish_inline()
             else:
-                file, digest = self._finish_large(self._large)
+                draft, digest = self._finish_large(self._large)
         except BaseException:
             self.abort()
             raise
         self._closed = True
-        return PendingBlob(
-            file,
-            self._destination,
-            digest=digest,
-            size=self._size,
-            stored_size=self._sealer.position,
-        )
+        return PendingBlob(draft, digest=digest, size=self._size, stored_size=self._sealer.position)
 
     def abort(self) -> None:
         """Stop, and leave nothing behind. Does nothing on a finished or aborted writer.
@@ -268,29 +243,29 @@ class BlobWriter:
 
     def _submit(self, frame: Frame) -> None:
         if self._large is None:
-            self._large = _LargeWrite(self._destination, self._sealer, self._resources)
+            self._large = _LargeWrite(self._draft(), self._sealer, self._resources)
         self._frame = None
         self._large.submit(frame)
 
-    def _finish_large(self, large: _LargeWrite) -> tuple[TemporaryFile, bytes]:
+    def _finish_large(self, large: _LargeWrite) -> tuple[Draft, bytes]:
         if self._frame is not None:
             self._submit(self._frame)
         return large.finish(self._size)
 
-    def _finish_inline(self) -> tuple[TemporaryFile, bytes]:
+    def _finish_inline(self) -> tuple[Draft, bytes]:
         """Content of at most one frame: hand-offs between threads would cost more than it."""
         content = memoryview(b"") if self._frame is None else self._frame.content
         digest = hashlib.sha256(content).digest()
         blob = self._seal_inline(content, digest)
         self._recycle_frame()
-        file = self._destination.temporary()
+        draft = self._draft()
         try:
-            file.append(blob)
-            file.sync()
+            draft.write(blob)
+            draft.finish(digest)
         except BaseException:
-            file.drop()
+            draft.drop()
             raise
-        return file, digest
+        return draft, digest
 
     def _seal_inline(self, content: memoryview, digest: bytes) -> bytearray:
         sealer = self._sealer

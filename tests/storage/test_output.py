@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import BlobStore
+from storage import FRAME_SIZE, BlobStore, StoreUnavailableError
 from storage._output import PIECE, OutputBuffers, PieceWriter
 from tests.storage.helpers import NAMESPACE, noise, put
 
@@ -71,3 +71,22 @@ def test_a_large_blob_reads_back(store: BlobStore) -> None:
     content = noise(LARGE)
     digest = put(store, content).digest
     assert store.verify(NAMESPACE, digest).size == LARGE
+
+
+def test_a_sync_that_fails_gives_the_buffer_back_once(
+    store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given back twice, it would serve two writers at once."""
+
+    def fail(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    put(store, b"so that there is a key")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StoreUnavailableError, match="syncing a blob"):
+        put(store, noise(FRAME_SIZE + 1))
+    with store.writer(NAMESPACE) as first, store.writer(NAMESPACE) as second:
+        for writer in (first, second):
+            writer.write(noise(2 * FRAME_SIZE))
+            assert writer._large is not None
+        assert first._large._output._buffer is not second._large._output._buffer

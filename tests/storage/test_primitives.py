@@ -19,6 +19,7 @@ from storage import (
     WrongKeyError,
 )
 from storage import _slotfile as slotfile
+from storage._backend import Source
 from tests.storage.helpers import NAMESPACE, file_of, files_below, get, noise, put, sha256, text
 
 CONTENT = text(3 * FRAME_SIZE + 5)
@@ -64,15 +65,15 @@ def test_a_reader_opens_either_the_blob_or_nothing_while_it_is_deleted(
 ) -> None:
     """It has the file open when that is shredded, and has not read its header yet."""
     put(store, CONTENT)
-    opened = store._directory.open
+    opened = store._backend.open
 
-    def deleted_meanwhile(namespace: str, digest: bytes) -> int:
-        descriptor = opened(namespace, digest)
-        monkeypatch.setattr(store._directory, "open", opened)
+    def deleted_meanwhile(namespace: str, digest: bytes) -> Source:
+        source = opened(namespace, digest)
+        monkeypatch.setattr(store._backend, "open", opened)
         store.delete(namespace, digest)
-        return descriptor
+        return source
 
-    monkeypatch.setattr(store._directory, "open", deleted_meanwhile)
+    monkeypatch.setattr(store._backend, "open", deleted_meanwhile)
     with pytest.raises(BlobNotFoundError):
         store.open(NAMESPACE, DIGEST)
 
@@ -95,7 +96,7 @@ def test_a_deletion_cut_short_frees_the_name_and_is_finished_by_the_sweep(
         raise Died
 
     with path.open("rb") as file:
-        monkeypatch.setattr("storage._directory.shred", die)
+        monkeypatch.setattr("storage._local.shred", die)
         with pytest.raises(Died):
             store.delete(NAMESPACE, DIGEST)
         assert put(store, CONTENT).created
@@ -245,12 +246,12 @@ def test_rekeying_and_deleting_wait_for_each_other(
             outcome.append(error.digest)
 
     with path.open("rb") as file:
-        with store._directory.exclusive(NAMESPACE, DIGEST):
+        with store._backend.exclusive(NAMESPACE, DIGEST):
             thread = threading.Thread(target=rekey)
             thread.start()
             while not _waits_for_lock(path):
                 pass
-            store._directory.delete(NAMESPACE, DIGEST)
+            store._backend.delete(NAMESPACE, DIGEST)
         thread.join()
         assert outcome == [DIGEST]
         assert file.read(HEADER)[FIXED:] == 2 * EMPTY
@@ -293,20 +294,27 @@ def test_readers_read_on_in_a_blob_that_was_replaced(store: BlobStore, root: Pat
         assert file.read(HEADER)[FIXED:] == 2 * EMPTY
 
 
+def test_what_was_replaced_is_verified_in_what_took_its_place(store: BlobStore) -> None:
+    put(store, CONTENT)
+    with store.open(NAMESPACE, DIGEST) as reader:
+        assert store.recompress(NAMESPACE, DIGEST, 19)
+        reader.verify()
+
+
 def test_a_reader_that_opens_what_is_being_replaced_opens_the_new(
     store: BlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, CONTENT)
-    opened = store._directory.open
+    opened = store._backend.open
     replaced: list[BlobStat | None] = []
 
-    def replaced_meanwhile(namespace: str, digest: bytes) -> int:
-        descriptor = opened(namespace, digest)
-        monkeypatch.setattr(store._directory, "open", opened)
+    def replaced_meanwhile(namespace: str, digest: bytes) -> Source:
+        source = opened(namespace, digest)
+        monkeypatch.setattr(store._backend, "open", opened)
         replaced.append(store.recompress(namespace, digest, 19))
-        return descriptor
+        return source
 
-    monkeypatch.setattr(store._directory, "open", replaced_meanwhile)
+    monkeypatch.setattr(store._backend, "open", replaced_meanwhile)
     assert store.stat(NAMESPACE, DIGEST) == replaced[0]
 
 
@@ -341,7 +349,7 @@ def test_what_does_not_verify_takes_no_place(
 
     def spoil(*args: object) -> object:
         pending = finish(*args)  # type: ignore[arg-type]
-        os.pwrite(pending.descriptor, b"\xff" * 8, 5000)
+        os.pwrite(pending._draft._file.descriptor, b"\xff" * 8, 5000)
         return pending
 
     monkeypatch.setattr(store, "_rewrite", spoil)
@@ -361,7 +369,7 @@ def test_a_replacement_cut_short_leaves_one_whole_blob(
     def die(*args: object) -> None:
         raise Died
 
-    for place in ("pathlib.Path.replace", "storage._directory.shred"):
+    for place in ("pathlib.Path.replace", "storage._local.shred"):
         with path.open("rb") as old:
             monkeypatch.setattr(place, die)
             with pytest.raises(Died):
@@ -370,7 +378,7 @@ def test_a_replacement_cut_short_leaves_one_whole_blob(
             assert get(store, DIGEST) == CONTENT
             assert store.sweep_temporary(0) == 1
             shredded = old.read(HEADER)[FIXED:] == 2 * EMPTY
-        assert shredded is (place == "storage._directory.shred")
+        assert shredded is (place == "storage._local.shred")
         assert store.verify(NAMESPACE, DIGEST)
         assert files_below(root) == [path]
 
@@ -400,6 +408,19 @@ def test_restore_replaces_what_is_damaged(store: BlobStore, spare: BlobStore, ro
     assert store.restore(NAMESPACE, DIGEST, spare).size == len(CONTENT)
     assert store.verify(NAMESPACE, DIGEST)
     assert files_below(root) == [file_of(root, DIGEST)]
+
+
+def test_a_reader_that_meets_damage_goes_on_in_the_good_copy_that_replaced_it(
+    store: BlobStore, spare: BlobStore, root: Path
+) -> None:
+    put(store, CONTENT)
+    path = file_of(root, DIGEST)
+    for size in (FRAME_SIZE, None):
+        with store.open(NAMESPACE, DIGEST) as reader:
+            pieces = reader.iter(0, size)
+            os.truncate(path, 300)
+            store.restore(NAMESPACE, DIGEST, spare)
+            assert b"".join(pieces) == CONTENT[:size]
 
 
 def test_restore_takes_no_bad_copy(

@@ -268,7 +268,7 @@ def test_an_unreadable_sector_is_damage(store: BlobStore) -> None:
     digest = put(store, noise(fmt.FRAME_SIZE)).digest
     with store.open(NAMESPACE, digest) as reader:
         directory = os.open("/", os.O_RDONLY)
-        os.dup2(directory, reader._file.descriptor)
+        os.dup2(directory, reader._file.source._descriptor)
         os.close(directory)
         with pytest.raises(BlobDamagedError, match="frame 0: it cannot be read"):
             reader.read(0, 10)

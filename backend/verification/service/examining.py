@@ -149,12 +149,12 @@ def _read(reader: BlobReader, pace: Pace) -> None:
 
     def progress(content: int) -> None:
         nonlocal spent
-        part = min(content * reader.stored_size // max(reader.size, 1), reader.stored_size - spent)
+        part = content * reader.stored_size // max(reader.size, 1)
         spent += part
         pace.spend(part)
 
     reader.verify(progress)
-    pace.spend(reader.stored_size - spent)
+    pace.spend(max(reader.stored_size - spent, 0))
 
 
 def _compare(blob: StoredBlob, stored_size: int | None) -> Suspicion | None:

@@ -1,4 +1,4 @@
-"""The store's directory: names become durable here, and are listed, replaced and removed here.
+"""The local backend: one directory, in which names become durable, and are listed and removed.
 
 What the files contain is not looked at, but for the key slots that ``_slotfile`` changes.
 """
@@ -8,11 +8,11 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from storage._backend import PlanSlots
 from storage._errors import BlobNotFoundError
 from storage._names import (
     BLOB_NAME,
@@ -24,30 +24,34 @@ from storage._names import (
     temporary_path,
 )
 from storage._osfiles import make_directory, store_errors, sync_directory
+from storage._output import OutputBuffers, PieceWriter
 from storage._slotfile import change_slots, shred
-from storage._slots import SlotChange
 from storage._temporary import TemporaryFile, sweep
 
 _DIRECTORIES = 1 + 256 + 256 * 256
 
 
-class StoreDirectory:
+class LocalBackend:
     """``root/<namespace>/a1/b2/<digest>``, and ``root/<namespace>/tmp`` beside them."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._outputs: dict[int, OutputBuffers] = {}
         self._lock = threading.Lock()
         self._durable: dict[str, bytearray] = {}
         with store_errors("opening the store"):
             make_directory(root)
 
-    def destination(self, namespace: str) -> "Destination":
-        """Where the writers of a namespace put their files."""
-        return Destination(self, require_namespace(namespace))
-
-    def temporary(self, namespace: str) -> TemporaryFile:
+    def draft(self, namespace: str) -> "FileDraft":
         """A new temporary file in the namespace's own file system."""
-        return TemporaryFile(temporary_path(self._root, namespace))
+        return FileDraft(self, namespace, TemporaryFile(temporary_path(self._root, namespace)))
+
+    def buffers(self, room: int) -> OutputBuffers:
+        """The stock of buffers for large writes in bits of this size."""
+        buffers = self._outputs.get(room)
+        if buffers is None:
+            buffers = self._outputs.setdefault(room, OutputBuffers(room))
+        return buffers
 
     def publish(self, source: Path, namespace: str, digest: bytes) -> bool:
         """Give a file its name, durably, unless the name is taken; whether it was free."""
@@ -62,19 +66,15 @@ class StoreDirectory:
             self._sync_names(shard, namespace, digest)
         return created
 
-    def open(self, namespace: str, digest: bytes) -> int:
-        """A descriptor to read a blob's file. Raises ``BlobNotFoundError``."""
+    def open(self, namespace: str, digest: bytes) -> "FileSource":
+        """A blob's file, open for reading. Raises ``BlobNotFoundError``."""
         path = blob_path(self._root, namespace, digest)
         with store_errors("opening a blob"):
             try:
-                return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             except FileNotFoundError as error:
                 raise BlobNotFoundError(namespace, digest) from error
-
-    def names(self, descriptor: int, namespace: str, digest: bytes) -> bool:
-        """Whether the name still is that of the open file."""
-        with store_errors("looking for a blob"):
-            return _has_name(descriptor, blob_path(self._root, namespace, digest))
+            return FileSource(descriptor, path)
 
     def exists(self, namespace: str, digest: bytes) -> bool:
         """Whether the name is taken."""
@@ -95,9 +95,7 @@ class StoreDirectory:
             if descriptor is not None:
                 os.close(descriptor)
 
-    def change_slots(
-        self, namespace: str, digest: bytes, plan: Callable[[bytes], SlotChange | None]
-    ) -> bool:
+    def change_slots(self, namespace: str, digest: bytes, plan: PlanSlots) -> bool:
         """Change a blob's key slots where they lie, under ``exclusive``; whether they changed.
 
         Raises ``BlobNotFoundError``, and what ``plan`` raises.
@@ -186,6 +184,9 @@ class StoreDirectory:
             space = os.statvfs(self._root)
         return space.f_bavail * space.f_frsize
 
+    def close(self) -> None:
+        """Nothing is kept open."""
+
     def _shards(self, namespace: str, least: str = "") -> Iterator[str]:
         """The directories of a namespace from that of the name ``least`` on."""
         top = str(self._root / require_namespace(namespace))
@@ -218,24 +219,68 @@ class StoreDirectory:
                 durable[number] = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """One namespace of a store's directory, as the writers see it."""
+class FileDraft:
+    """A blob on its way into a local backend: a temporary file."""
 
-    directory: StoreDirectory
-    namespace: str
+    def __init__(self, backend: LocalBackend, namespace: str, file: TemporaryFile) -> None:
+        self._backend = backend
+        self._namespace = namespace
+        self._file = file
+        self._digest = b""
 
-    def temporary(self) -> TemporaryFile:
-        """A new temporary file."""
-        return self.directory.temporary(self.namespace)
+    def write(self, data: bytes | bytearray) -> None:
+        """Write a small blob."""
+        self._file.append(data)
 
-    def publish(self, source: Path, digest: bytes) -> bool:
+    def output(self, room: int) -> PieceWriter:
+        """Write a large blob through one of the shared buffers."""
+        return PieceWriter(self._file.descriptor, self._backend.buffers(room))
+
+    def finish(self, digest: bytes) -> None:
+        """Sync the file."""
+        self._digest = digest
+        self._file.sync()
+
+    def source(self) -> "FileSource":
+        """The file, to be read back."""
+        return FileSource(os.dup(self._file.descriptor), self._file.path)
+
+    def publish(self) -> bool:
         """Give the file its durable name; false if a blob already has it."""
-        return self.directory.publish(source, self.namespace, digest)
+        return self._backend.publish(self._file.path, self._namespace, self._digest)
 
-    def replace(self, source: Path, digest: bytes) -> None:
+    def replace(self) -> None:
         """Give the file its durable name, also if a blob has it."""
-        self.directory.replace(source, self.namespace, digest)
+        self._backend.replace(self._file.path, self._namespace, self._digest)
+
+    def drop(self) -> None:
+        """Remove the temporary name. A blob that was published keeps its own."""
+        self._file.drop()
+
+
+class FileSource:
+    """A file being read."""
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self._descriptor = descriptor
+        self._path = path
+        self._status = os.fstat(descriptor)
+        self.size = self._status.st_size
+
+    def read_into(self, targets: Sequence[bytearray | memoryview], offset: int) -> int:
+        """Fill the targets, completely but at the file's end."""
+        return os.preadv(self._descriptor, targets, offset)
+
+    def is_current(self) -> bool:
+        """Whether the file still has its name."""
+        with store_errors("looking for a blob"):
+            return _has_name(self._status, self._path)
+
+    def close(self) -> None:
+        """Close the file."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _directory_number(prefix: bytes) -> int:
@@ -260,7 +305,7 @@ def _lock_named(path: Path) -> int | None:
             return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _has_name(descriptor, path):
+            if _has_name(os.fstat(descriptor), path):
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -268,9 +313,9 @@ def _lock_named(path: Path) -> int | None:
         os.close(descriptor)
 
 
-def _has_name(descriptor: int, path: Path) -> bool:
+def _has_name(file: os.stat_result, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), path.lstat())
+        return os.path.samestat(file, path.lstat())
     except FileNotFoundError:
         return False
 
