@@ -108,7 +108,9 @@ def examine_lot(
         result.done += 1
         if opens:
             result.opened.add(blob.digest)
-            result.read_bytes += blob.stored_size if scope.mode is CheckMode.FULL else 0
+            if scope.mode is CheckMode.FULL:
+                result.read_bytes += blob.stored_size
+                pace.count(blob.stored_size)
         if suspicion is not None:
             result.suspicions.append(suspicion)
     return result

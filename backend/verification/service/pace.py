@@ -17,8 +17,8 @@ class StoppedError(Exception):
 class Pace:
     """Lets bytes through at a rate, and ends when told to, when a time has come, or when enough were read.
 
-    `rate` is in bytes per second, `enough` in bytes, `seconds` how long it may go on; none of them is a bound that is
-    left out. `clock` and `sleep` are for tests; `sleep` returns whether the check shall stop.
+    `rate` is in bytes per second, `enough` in bytes that are done with, `seconds` how long it may go on; what is
+    left out is no bound. `clock` and `sleep` are for tests; `sleep` returns whether the check shall stop.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Pace:
         self._sleep = sleep or self._stop.wait
         self._paid_until = clock()
         self._deadline = None if seconds is None else clock() + seconds
-        self.spent = 0
+        self._done = 0
 
     def stop(self) -> None:
         """End the check: between two frames, not between two blobs."""
@@ -52,16 +52,19 @@ class Pace:
     def is_over(self) -> bool:
         """Whether the next blob shall wait for another time."""
         timed_out = self._deadline is not None and self._clock() >= self._deadline
-        sated = self._enough is not None and self.spent >= self._enough
+        sated = self._enough is not None and self._done >= self._enough
         return self.is_stopped or timed_out or sated
 
+    def count(self, done: int) -> None:
+        """Count bytes of a blob that is done with, read or, where that was in vain, not."""
+        self._done += done
+
     def spend(self, count: int) -> None:
-        """Account for bytes that were read; wait until the next may be.
+        """Pay for bytes that were read: wait until the next may be.
 
         Raises:
             StoppedError: the check shall stop.
         """
-        self.spent += count
         delay = 0.0
         if self._rate is not None:
             current = self._clock()

@@ -320,7 +320,7 @@ def copy(tampering: Tampering, spare: BlobStore, digest: str) -> None:
 
 
 async def test_repair_takes_good_copies(
-    tampering: Tampering, cabinet: int, spare: BlobStore
+    tampering: Tampering, cabinet: int, spare: BlobStore, tmp_path: Path
 ) -> None:
     names = ("missing", "damaged", "locked", "nowhere", "bad copy")
     digest = {
@@ -333,7 +333,7 @@ async def test_repair_takes_good_copies(
     tampering.flip(digest["damaged"], 700_000)
     tampering.flip(digest["locked"], 32)
     tampering.flip(digest["bad copy"], 700_000)
-    bad = next(spare_path for spare_path in _files(spare, digest["bad copy"]))
+    [bad] = (tmp_path / "spare").rglob(digest["bad copy"])
     bad.chmod(0o600)
     bad.write_bytes(bad.read_bytes()[:-1])
 
@@ -353,10 +353,6 @@ async def test_repair_takes_good_copies(
         digest[name] for name in ("missing", "damaged", "locked")
     }
     assert set(await tampering.check(FULL)) == {digest["nowhere"], digest["bad copy"]}
-
-
-def _files(store: BlobStore, digest: str) -> Iterator[Path]:
-    return store._directory._root.rglob(digest)
 
 
 async def test_a_store_that_was_lost_is_filled_again(
