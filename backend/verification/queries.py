@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.documents.models import Blob
 from backend.verification.models import CheckMode, Fault, StoreCheck, StoreFault, Trigger
 
-_SCRUB_LOCK = 7312026
+_SCRUB_LOCK = 7312031
 """Taken by whoever starts or continues the scrub, until its transaction ends."""
 
 

@@ -1,4 +1,4 @@
-"""What the scheduler starts, as a worker process runs it."""
+"""The scrub as a worker process runs it."""
 
 import asyncio
 
