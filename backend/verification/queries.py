@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Text, bindparam, cast, exists, func, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Row,
+    Text,
+    bindparam,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -71,11 +83,12 @@ async def was_finished(session: AsyncSession, trigger: Trigger) -> bool:
     return bool(await session.scalar(select(finished)))
 
 
-async def newest_check(session: AsyncSession) -> StoreCheck | None:
-    """Return the check that somebody worked on last and that has not ended."""
+async def current_check(session: AsyncSession, *, since: datetime) -> StoreCheck | None:
+    """Return the check that has not ended and that somebody worked on last, after a time unless it is the scrub."""
+    recent = or_(StoreCheck.trigger == Trigger.SCRUB, StoreCheck.lease_until > since)
     return await session.scalar(
         select(StoreCheck)
-        .where(StoreCheck.finished_at.is_(None))
+        .where(StoreCheck.finished_at.is_(None), recent)
         .order_by(StoreCheck.lease_until.desc())
         .limit(1)
     )

@@ -23,13 +23,15 @@ from backend.verification.schemas import (
 from backend.verification.service.sampling import SLOTS
 
 _DOCUMENTS = 10
+_FORGOTTEN_AFTER = timedelta(days=1)
 _DIGESTS = 2**64
 """The first eight bytes of a digest say how far along the organisation's content it stands."""
 
 
 async def storage_status(session: AsyncSession, actor: Actor, *, scrub_days: int) -> StorageStatus:
     """Return what the actor's organisation has in the store, and when it was checked."""
-    current = await queries.newest_check(session)
+    # One that was interrupted long ago will not be taken up any more.
+    current = await queries.current_check(session, since=now() - _FORGOTTEN_AFTER)
     last_full = await queries.last_finished(session, CheckMode.FULL)
     last_quick = await queries.last_finished(session, CheckMode.QUICK)
     scrub = await queries.newest_of(session, Trigger.SCRUB)

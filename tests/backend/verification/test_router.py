@@ -114,6 +114,13 @@ async def test_checks_are_told_of_as_far_as_they_concern_the_organisation(
     assert 0 < current["progress"] < 1
     assert "blobs" not in current  # they would tell how much others have
     assert (await stranger.get("/storage")).json()["current_check"]["progress"] == 0
+    async with tampering.database.transaction() as session:
+        long_ago = now() - timedelta(days=2)
+        await session.execute(
+            update(StoreCheck).where(StoreCheck.id == check.id).values(lease_until=long_ago)
+        )
+    forgotten = (await api.get("/storage")).json()["current_check"]
+    assert forgotten is None or forgotten["id"] != check.id
     await tampering.work(check)
 
     await tampering.check(QUICK)

@@ -32,9 +32,21 @@ export function StoragePage() {
   return <Storage />;
 }
 
+const ACTIVE_MS = 3_000;
+const RESTING_MS = 30_000;
+
+/** A check tells nobody of its progress: while there is one, the page asks. */
+function refetchEvery(check: StoreCheck | null | undefined): number | false {
+  if (!check) return false;
+  return check.is_active ? ACTIVE_MS : RESTING_MS;
+}
+
 function Storage() {
   const { t } = useTranslation();
-  const storage = useQuery(storageQuery);
+  const storage = useQuery({
+    ...storageQuery,
+    refetchInterval: ({ state }) => refetchEvery(state.data?.current_check),
+  });
   return (
     <>
       <PageHead title={t("nav.storage")} />
