@@ -26,6 +26,7 @@ from backend.operations.metrics import MetricsMiddleware
 from backend.operations.router import VERSION, probes
 from backend.operations.router import router as operations
 from backend.search.router import router as search
+from backend.verification.router import router as verification
 from backend.webapp import mount_web_application
 from storage import prepare_process
 
@@ -77,7 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     api = APIRouter(prefix=API)
-    for router in (identity, folders, documents, search, live, operations):
+    for router in (identity, folders, documents, search, verification, live, operations):
         api.include_router(router)
     app.include_router(api)
     app.include_router(probes)

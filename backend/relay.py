@@ -7,6 +7,7 @@ The one place that says which event starts which task, and who hears of it. It r
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -26,7 +27,9 @@ from backend.core.db import Database, Tenant, set_tenant
 from backend.core.outbox import CHANNEL, OutboxEvent
 from backend.core.queues import Queue, celery_app
 from backend.core.settings import Settings
+from backend.identity import service as identity
 from backend.notifications.service import Message, publish
+from backend.verification.service import FAULTS_CHANGED
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +40,9 @@ TASKS: dict[str, tuple[str, Queue]] = {
     "document.ocr_requested": ("indexing.ocr", Queue.HEAVY),
 }
 """What starts which task; the task is given the event's organisation and version."""
+
+ADMINISTRATORS = frozenset({FAULTS_CHANGED})
+"""What the organisation's administrators hear of. Other events are for those who may see the folder they name."""
 
 BATCH = 100
 _POLL_SECONDS = 5.0
@@ -104,25 +110,15 @@ class Relay:
             )
 
     async def _tell(self, session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
-        audiences: dict[tuple[int, int], list[int]] = {}
+        readers: dict[_Audience, Sequence[int]] = {}
         for event in events:
-            folder_id = event.data.get("folder_id")
-            if folder_id is None:
-                continue
-            where = event.org_id, folder_id
-            if where not in audiences:
-                await set_tenant(session, Tenant(event.org_id))
-                audiences[where] = await access.audience(
-                    session, org_id=event.org_id, folder_id=folder_id
-                )
-            message = Message(
-                event.org_id,
-                audiences[where],
-                event.name,
-                event.data,
-                event.created_at.isoformat(),
-            )
-            await publish(self._redis, message)
+            audience = _audience(event)
+            if audience not in readers:
+                readers[audience] = await _readers(session, audience)
+            if readers[audience]:
+                at = event.created_at.isoformat()
+                message = Message(event.org_id, readers[audience], event.name, event.data, at)
+                await publish(self._redis, message)
 
     async def _listen(self) -> None:
         """Be woken by commits; without a connection, polling goes on."""
@@ -133,6 +129,28 @@ class Relay:
             except (asyncpg.PostgresError, OSError, TimeoutError) as error:
                 log.warning("relay_polls", error=type(error).__name__)
             await asyncio.sleep(_POLL_SECONDS)
+
+
+class _Audience(NamedTuple):
+    """Who may know of an event: who sees a folder, or the administrators, or nobody."""
+
+    org_id: int
+    folder_id: int | None
+    administrators: bool
+
+
+def _audience(event: OutboxEvent) -> _Audience:
+    return _Audience(event.org_id, event.data.get("folder_id"), event.name in ADMINISTRATORS)
+
+
+async def _readers(session: AsyncSession, audience: _Audience) -> Sequence[int]:
+    org_id, folder_id, administrators = audience
+    await set_tenant(session, Tenant(org_id))
+    if administrators:
+        return await identity.administrator_ids(session, org_id)
+    if folder_id is None:
+        return []
+    return await access.audience(session, org_id=org_id, folder_id=folder_id)
 
 
 async def _claim(session: AsyncSession) -> Sequence[OutboxEvent]:

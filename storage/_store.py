@@ -100,12 +100,13 @@ class BlobStore:
         """Whether the namespace has a blob of this name; its content is not looked at."""
         return self._backend.exists(namespace, digest)
 
-    def entries(self, namespace: str) -> Iterator[tuple[bytes, int]]:
+    def entries(self, namespace: str, *, after: bytes = b"") -> Iterator[tuple[bytes, int]]:
         """Digest and stored bytes of every blob of a namespace, ascending by digest.
 
-        Cheap: no blob is opened, so neither number is proven.
+        Only those above ``after`` are told, and nothing below is looked at. Cheap: no blob is
+        opened, so neither number is proven.
         """
-        return self._backend.entries(namespace)
+        return self._backend.entries(namespace, after)
 
     def delete(self, namespace: str, digest: bytes) -> None:
         """Remove a blob, durably, and destroy its key slots. Raises ``BlobNotFoundError``.
