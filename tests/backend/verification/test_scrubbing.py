@@ -139,7 +139,9 @@ async def test_what_is_uploaded_meanwhile_does_not_keep_it_from_ending(
     async with tampering.database.transaction() as session:
         # More was read than there was when it began.
         await session.execute(
-            update(StoreCheck).where(StoreCheck.id == check.id).values(planned_bytes=1)
+            update(StoreCheck)
+            .where(StoreCheck.id == check.id)
+            .values(planned_bytes=1, read_bytes=check.read_bytes + 2)
         )
     ended = await scrub(tampering)
     assert ended is not None
