@@ -37,6 +37,11 @@ from tests.support.archive import Archive, Gate, new_archive, open_content, unti
 T = TypeVar("T")
 
 CONTENTS = (b"", b"compressible " * 500)
+WAYS_TO_COLLECT = ("at once", "with grace", "twice", "by wrong marks")
+MEANWHILE = st.lists(
+    st.sampled_from([*CONTENTS, *CONTENTS, *WAYS_TO_COLLECT]), min_size=1, max_size=3
+)
+"""What happens while something is held: uploads of these contents, and these collections."""
 GRACE_HOURS = 24
 SECONDS = 60
 
@@ -123,49 +128,44 @@ class Machine(RuleBasedStateMachine):
         self.live[document] = [content]
 
     @precondition(lambda self: self.live)
-    @rule(data=st.data(), content=st.sampled_from(CONTENTS), gently=st.booleans())
-    def put_version(self, data: st.DataObject, content: bytes, *, gently: bool) -> None:
+    @rule(data=st.data(), content=st.sampled_from((*CONTENTS, None)), gently=st.booleans())
+    def put_version(self, data: st.DataObject, content: bytes | None, *, gently: bool) -> None:
+        """Add a version, with new content or with that of an earlier version."""
         document = self.document(data, self.live)
-        self.run(self.do(self.archive.upload(content, to=document), gently=gently))
+        if content is None:
+            number = data.draw(st.integers(1, len(self.live[document])))
+            content = self.live[document][number - 1]
+            self.run(self.do(self.archive.restore_version(document, number), gently=gently))
+        else:
+            self.run(self.do(self.archive.upload(content, to=document), gently=gently))
         self.live[document].append(content)
 
-    @precondition(lambda self: self.live)
-    @rule(data=st.data())
-    def restore_version(self, data: st.DataObject) -> None:
-        document = self.document(data, self.live)
-        number = data.draw(st.integers(1, len(self.live[document])))
-        self.run(self.do(self.archive.restore_version(document, number)))
-        self.live[document].append(self.live[document][number - 1])
+    @precondition(lambda self: self.live or self.trash)
+    @rule(data=st.data(), what=st.sampled_from(["delete", "restore", "purge", "purge expired"]))
+    def tidy(self, data: st.DataObject, what: str) -> None:
+        """Put a document in the trash, or take it out, or delete what is there for good."""
 
-    @precondition(lambda self: self.live)
-    @rule(data=st.data())
-    def delete(self, data: st.DataObject) -> None:
-        document = self.document(data, self.live)
-        self.run(self.do(self.archive.trash(document)))
-        self.trash[document] = self.live.pop(document)
-
-    @precondition(lambda self: self.trash)
-    @rule(data=st.data())
-    def restore(self, data: st.DataObject) -> None:
-        document = self.document(data, self.trash)
-        self.run(self.do(self.archive.restore(document)))
-        self.live[document] = self.trash.pop(document)
-
-    @precondition(lambda self: self.trash)
-    @rule(data=st.data(), everything=st.booleans())
-    def purge(self, data: st.DataObject, *, everything: bool) -> None:
-        async def empty() -> None:
+        async def purge_expired() -> None:
             later = now() + timedelta(days=1)
             async with self.archive.database.transaction(self.archive.tenant) as session:
                 await documents.purge_expired(session, before=later)
 
-        if everything:
-            self.run(self.do(empty()))
-            self.trash.clear()
-        else:
+        if what == "delete" or not self.trash:
+            document = self.document(data, self.live or self.trash)
+            if document in self.live:
+                self.run(self.do(self.archive.trash(document)))
+                self.trash[document] = self.live.pop(document)
+        elif what == "restore":
+            document = self.document(data, self.trash)
+            self.run(self.do(self.archive.restore(document)))
+            self.live[document] = self.trash.pop(document)
+        elif what == "purge":
             document = self.document(data, self.trash)
             self.run(self.do(self.archive.purge(document)))
             del self.trash[document]
+        else:
+            self.run(self.do(purge_expired()))
+            self.trash.clear()
 
     async def abandon(self) -> None:
         """Dispose of everything, and let its grace pass: what is uploaded from now on meets marked blobs."""
@@ -190,22 +190,37 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.upload is None)
     @rule(
-        data=st.data(),
         content=st.sampled_from(CONTENTS),
         place=st.sampled_from(["before", "after", "end"]),
-        new=st.booleans(),
+        due=st.booleans(),
+        meanwhile=MEANWHILE,
+        gently=st.booleans(),
     )
-    def begin_upload(self, data: st.DataObject, content: bytes, place: str, *, new: bool) -> None:
-        to = None if new or not self.live else self.document(data, self.live)
+    def begin_upload(
+        self, content: bytes, place: str, meanwhile: list[bytes | str], *, due: bool, gently: bool
+    ) -> None:
+        """Hold an upload in its transaction; where `due` is set, over content that a collection may have at once."""
         self.upload_gate, self.upload_content = Gate(), content
 
         async def begin() -> None:
+            if due:
+                await self.abandon()
+            to = min(self.live) if self.live else None
             gate = {place: self.upload_gate}
             task = asyncio.create_task(self.archive.upload(content, to=to, **gate))
             await self.until_held(task, self.upload_gate.reached.is_set)
             self.upload = task
 
         self.run(begin())
+        self.go_on(meanwhile, gently=gently)
+
+    def go_on(self, meanwhile: list[bytes | str], *, gently: bool) -> None:
+        for deed in meanwhile:
+            if isinstance(deed, bytes):
+                self.put(content=deed, gently=gently)
+            else:
+                self.collect(how=deed, gently=gently)
+            self.what_is_referred_to_is_there_and_whole()
 
     @precondition(lambda self: self.upload is not None)
     @rule(gently=st.booleans())
@@ -214,51 +229,69 @@ class Machine(RuleBasedStateMachine):
 
     # Collections.
 
-    @rule(hours=st.sampled_from([0, GRACE_HOURS]), gently=st.booleans())
-    def collect(self, hours: int, *, gently: bool) -> None:
+    @rule(
+        how=st.sampled_from(["at once", "with grace", "twice", "by wrong marks"]),
+        gently=st.booleans(),
+    )
+    def collect(self, how: str, *, gently: bool) -> None:
         alone = self.collection is None
-        due = now() - timedelta(hours=hours)
+        due = now() - timedelta(hours=GRACE_HOURS)
         known = self.run(self.archive.rows())
         before = self.archive.stored()
-        self.run(self.do(self.archive.collect(hours=hours), gently=gently))
-        if alone and hours:
+        self.run(self.do(self.collection_of(how), gently=gently))
+        gone = before - self.archive.stored()
+        if alone and how == "with grace":
             fresh = {d for d, row in known.items() if row.marked_at is None or row.marked_at > due}
-            assert fresh & before <= self.archive.stored(), "freed before its grace was over"
+            assert not gone & fresh, "freed before its grace was over"
+        if self.pin is not None:
+            assert not gone, "freed in spite of a pin"
 
-    @rule(gently=st.booleans())
-    def collect_by_wrong_marks(self, *, gently: bool) -> None:
+    async def collection_of(self, how: str) -> None:
+        match how:
+            case "at once":
+                await self.archive.collect()
+            case "with grace":
+                await self.archive.collect(hours=GRACE_HOURS)
+            case "twice":
+                await asyncio.gather(self.archive.collect(), self.archive.collect())
+            case _:
+                await self.collect_by_wrong_marks()
+
+    async def collect_by_wrong_marks(self) -> None:
         """Marks are hints: here every row has one, and a collection that has made its own long before."""
+        archive = self.archive
+        async with archive.database.transaction(archive.tenant) as session:
+            await session.execute(update(Blob).values(marked_at=now() - timedelta(days=99)))
+        await collecting.collect_marked(
+            archive.database, archive.content, archive.org_id, Collection(), grace=timedelta()
+        )
 
-        async def mislead() -> None:
-            async with self.archive.database.transaction(self.archive.tenant) as session:
-                await session.execute(update(Blob).values(marked_at=now() - timedelta(days=99)))
+    @rule(step=st.sampled_from(STEPS), gently=st.booleans())
+    def crash_while_collecting(self, step: str, *, gently: bool) -> None:
+        async def crash() -> None:
+            with crash_at(step, self.archive), contextlib.suppress(CrashError):
+                await self.do(self.archive.collect(), gently=gently)
 
-        async def collect() -> None:
-            archive, done = self.archive, Collection()
-            await collecting.collect_marked(
-                archive.database, archive.content, archive.org_id, done, grace=timedelta()
-            )
-
-        self.run(self.do(mislead(), gently=gently))
-        self.run(self.do(collect(), gently=gently))
-
-    @rule(gently=st.booleans())
-    def collect_twice_at_once(self, *, gently: bool) -> None:
-        async def both() -> None:
-            await asyncio.gather(self.archive.collect(), self.archive.collect())
-
-        self.run(self.do(both(), gently=gently))
+        self.run(crash())
 
     @precondition(lambda self: self.collection is None and self.pin is None)
-    @rule(place=st.sampled_from(["before", "after"]), due=st.booleans())
-    def begin_collection(self, place: str, *, due: bool) -> None:
+    @rule(
+        place=st.sampled_from(["before", "after"]),
+        due=st.booleans(),
+        meanwhile=MEANWHILE,
+        gently=st.booleans(),
+    )
+    def begin_collection(
+        self, place: str, meanwhile: list[bytes | str], *, due: bool, gently: bool
+    ) -> None:
         """Hold a collection over a blob it removes; where `due` is set there is something to remove for certain."""
         self.collection_stop = Stop()
 
         async def begin() -> None:
             if due:
-                await self.let_upload_go(gently=False)
-                self.live[await self.archive.upload(CONTENTS[0])] = [CONTENTS[0]]
+                await self.abandon()
+                for content in CONTENTS:
+                    await self.archive.dispose(await self.archive.upload(content))
                 await self.abandon()
             with removing(self.archive, **{place: self.collection_stop}):
                 task = asyncio.create_task(self.archive.collect())
@@ -269,19 +302,12 @@ class Machine(RuleBasedStateMachine):
                 self.collection = task
 
         self.run(begin())
+        self.go_on(meanwhile, gently=gently)
 
     @precondition(lambda self: self.collection is not None)
     @rule(gently=st.booleans())
     def end_collection(self, *, gently: bool) -> None:
         self.run(self.let_collection_go(gently=gently))
-
-    @rule(step=st.sampled_from(STEPS), gently=st.booleans())
-    def crash_while_collecting(self, step: str, *, gently: bool) -> None:
-        async def crash() -> None:
-            with crash_at(step, self.archive), contextlib.suppress(CrashError):
-                await self.do(self.archive.collect(), gently=gently)
-
-        self.run(crash())
 
     @rule()
     def pin_or_release(self) -> None:
@@ -345,9 +371,16 @@ class Machine(RuleBasedStateMachine):
         for digest in self.wanted():
             self.archive.content.store.verify(self.archive.namespace, digest)
 
+    async def end(self) -> None:
+        """Nothing at all is left when everything is disposed of."""
+        await self.abandon()
+        await self.archive.collect()
+        assert self.archive.stored() == set()
+
     def teardown(self) -> None:
         try:
             self.settle()
+            self.run(self.end())
         finally:
             self.run(self.close())
             self.runner.close()
@@ -359,8 +392,8 @@ def test_no_order_of_events_loses_content_or_keeps_it_for_ever(settings: Setting
     run_state_machine_as_test(
         Machine,
         settings=hypothesis_settings(
-            max_examples=40,
-            stateful_step_count=20,
+            max_examples=30,
+            stateful_step_count=15,
             deadline=None,
             # Twenty steps can be read; to find fewer would take many minutes.
             phases=(Phase.explicit, Phase.reuse, Phase.generate),
