@@ -14,6 +14,7 @@ from backend.core.http import RequestMiddleware
 from backend.core.logging import configure_logging
 from backend.core.problems import add_problem_handlers
 from backend.core.settings import Settings, get_settings
+from backend.core.startup import RefusalMiddleware
 from backend.documents.router import router as documents
 from backend.folders.router import router as folders
 from backend.identity.router import router as identity
@@ -25,6 +26,7 @@ from backend.operations.metrics import MetricsMiddleware
 from backend.operations.router import VERSION, probes
 from backend.operations.router import router as operations
 from backend.search.router import router as search
+from backend.verification.router import router as verification
 from backend.webapp import mount_web_application
 from storage import prepare_process
 
@@ -76,7 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     api = APIRouter(prefix=API)
-    for router in (identity, folders, documents, search, live, operations):
+    for router in (identity, folders, documents, search, verification, live, operations):
         api.include_router(router)
     app.include_router(api)
     app.include_router(probes)
@@ -84,4 +86,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     mount_web_application(app, settings.web_dir)
     app.add_middleware(MetricsMiddleware)
     app.add_middleware(RequestMiddleware)
+    app.add_middleware(RefusalMiddleware)
     return app

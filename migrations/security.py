@@ -5,6 +5,8 @@ from sqlalchemy import make_url
 
 from backend.core.settings import get_settings
 
+_EVERYTHING = "SELECT, INSERT, UPDATE, DELETE"
+
 
 def application_role() -> str:
     """Return the role the application connects as, quoted; it owns nothing."""
@@ -12,17 +14,17 @@ def application_role() -> str:
     return '"' + username.replace('"', '""') + '"'
 
 
-def grant(table: str, privileges: str = "SELECT, INSERT, UPDATE, DELETE") -> None:
+def grant(table: str, privileges: str = _EVERYTHING) -> None:
     """Let the application use a table."""
     op.execute(f"GRANT {privileges} ON {table} TO {application_role()}")
 
 
-def protect(table: str, *, also: str | None = None) -> None:
+def protect(table: str, *, also: str | None = None, privileges: str = _EVERYTHING) -> None:
     """Grant a table and show the application only the rows of the transaction's organisation.
 
     `also` widens what may be read (never written) by a further condition.
     """
-    grant(table)
+    grant(table, privileges)
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
     op.execute(
         f"CREATE POLICY organisation ON {table} USING (org_id = dms_org_id()) WITH CHECK (org_id = dms_org_id())"

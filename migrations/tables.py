@@ -1,10 +1,24 @@
 """Every module that defines tables, so that the metadata is whole."""
 
 from backend.access import models as access
+from backend.audit import models as audit
+from backend.collection import models as collection
 from backend.core import idempotency, outbox
 from backend.documents import models as documents
 from backend.folders import models as folders
 from backend.identity import models as identity
 from backend.search import models as search
+from backend.verification import models as verification
 
-MODELS = (idempotency, outbox, identity, folders, access, documents, search)
+MODELS = (
+    idempotency,
+    outbox,
+    audit,
+    identity,
+    folders,
+    access,
+    documents,
+    collection,
+    search,
+    verification,
+)

@@ -130,9 +130,10 @@ class ObjectBackend:
             if digest is not None:
                 yield digest
 
-    def entries(self, namespace: str) -> Iterator[tuple[bytes, int]]:
+    def entries(self, namespace: str, after: bytes = b"") -> Iterator[tuple[bytes, int]]:
         """Digests and stored bytes. Each large blob costs a request of its own, many at a time."""
-        listing = iter(self._bucket.objects(blobs_prefix(namespace)))
+        prefix = blobs_prefix(namespace)
+        listing = self._bucket.objects(prefix, after=f"{prefix}/{after.hex()}" if after else None)
         while batch := list(islice(listing, _BATCH)):
             sizes = self._requests().map(self._stored_size, batch)
             for listed, size in zip(batch, sizes, strict=True):

@@ -108,12 +108,13 @@ class BlobStore:
         backends = (self._backend, self._fallback)
         return any(backend.exists(namespace, digest) for backend in backends if backend)
 
-    def entries(self, namespace: str) -> Iterator[tuple[bytes, int]]:
+    def entries(self, namespace: str, *, after: bytes = b"") -> Iterator[tuple[bytes, int]]:
         """Digest and stored bytes of every blob of a namespace, ascending by digest.
 
-        Cheap: no blob is opened, so neither is proven. What only the fallback has is not told.
+        Only those above ``after`` are told, and nothing below is looked at. Cheap: no blob is
+        opened, so neither number is proven. What only the fallback has is not told.
         """
-        return self._backend.entries(namespace)
+        return self._backend.entries(namespace, after)
 
     def delete(self, namespace: str, digest: bytes) -> None:
         """Remove a blob, durably, and destroy its key slots. Raises ``BlobNotFoundError``.
@@ -151,15 +152,35 @@ class BlobStore:
         atomically; open readers read on. Returns ``None``, and keeps the blob as it is, if less
         than one part in 64 would be saved. Raises like ``open`` and like a writer.
         """
+        pending = self.recompressed(namespace, digest, level)
+        return None if pending is None else self.put_in_place(namespace, pending)
+
+    def recompressed(self, namespace: str, digest: bytes, level: int) -> PendingBlob | None:
+        """What ``recompress`` would put in the place of a blob, for ``put_in_place``.
+
+        This is the part that takes long; nothing is held meanwhile.
+        """
         find = partial(self._backend.open, namespace, digest)
         with (
-            self._backend.exclusive(namespace, digest),
             self._reader(find, namespace, digest) as reader,
-            self._rewrite(reader, namespace, level) as pending,
+            ExitStack() as undo,
         ):
+            pending = undo.enter_context(self._rewrite(reader, namespace, level))
             saved = reader.stored_size - pending.stored_size
             if saved * _LEAST_SAVING < reader.stored_size:
                 return None
+            undo.pop_all()
+            return pending
+
+    def put_in_place(self, namespace: str, pending: PendingBlob) -> BlobStat:
+        """Put another form of a blob in its place, atomically; open readers read on.
+
+        Raises ``BlobNotFoundError`` if it was deleted meanwhile: it does not come back.
+        """
+        digest = pending.digest
+        with pending, self._backend.exclusive(namespace, digest):
+            if not self._backend.exists(namespace, digest):
+                raise BlobNotFoundError(namespace, digest)
             pending.replace()
             return BlobStat(digest, pending.size, pending.stored_size)
 
@@ -170,9 +191,11 @@ class BlobStore:
         where this store's keyring lacks their key is the content sealed anew. Raises like ``open``
         of the source, and like a writer; then nothing has changed here.
         """
-        with self._backend.exclusive(namespace, digest):
-            with self._copy(namespace, digest, source) as pending:
-                pending.replace()
+        with (
+            self._copy(namespace, digest, source) as pending,
+            self._backend.exclusive(namespace, digest),
+        ):
+            pending.replace()
             return BlobStat(digest, pending.size, pending.stored_size)
 
     def take_over(self, namespace: str, digest: bytes, source: "BlobStore") -> BlobInfo | None:

@@ -24,6 +24,7 @@ from backend.launch.valkey import EmbeddedValkey, embedded_valkey
 from backend.main import create_app
 from storage import Keyring
 from tests.support.api import Api, new_user
+from tests.support.archive import Archive, new_archive, open_content
 from tests.support.clamd import Clamd, clamd
 from tests.support.s3 import S3Server, s3_server
 from tests.support.service import Service, running_service
@@ -126,6 +127,14 @@ def corpus() -> Path:
     if not folder.is_dir():
         pytest.skip("the corpus of real documents is not on this machine")
     return folder
+
+
+@pytest.fixture
+async def archive(settings: Settings, database: Database) -> AsyncIterator[Archive]:
+    """An organisation of its own, its store opened."""
+    content = open_content(settings)
+    yield await new_archive(database, content)
+    content.close()
 
 
 @pytest.fixture

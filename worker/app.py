@@ -1,15 +1,28 @@
 """The Celery application: which tasks there are, and when the scheduler starts some by itself."""
 
+import os
+import signal
 from typing import Any
 
-from celery.signals import setup_logging, task_prerun, worker_process_init, worker_process_shutdown
+import structlog
+from celery.signals import (
+    setup_logging,
+    task_prerun,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+)
 
+from backend.content.keys import open_keyring
+from backend.core.encryption_key import EncryptionKeyError
 from backend.core.logging import bind_request_id, configure_logging
 from backend.core.queues import Queue, celery_app
 from backend.core.settings import get_settings
 from storage import prepare_process
 from worker.extraction import shut_down
 from worker.runtime import Runtime
+
+log = structlog.get_logger(__name__)
 
 app = celery_app(get_settings())
 app.conf.update(
@@ -23,11 +36,19 @@ app.conf.update(
         },
         "cleanup-expired-trash": {"task": "maintenance.cleanup_expired_trash", "schedule": 3600.0},
         "prune-outbox": {"task": "maintenance.prune_outbox", "schedule": 3600.0},
+        "scrub-store": {
+            "task": "maintenance.scrub_store",
+            "schedule": 60.0,
+            "options": {"expires": 60},
+        },
     },
     worker_hijack_root_logger=False,
     # A model and its pictures stay in memory: a child that has grown is replaced between two tasks.
     worker_max_memory_per_child=3_000_000,  # KiB
-    task_routes={"indexing.ocr": {"queue": Queue.HEAVY}},
+    task_routes={
+        "indexing.ocr": {"queue": Queue.HEAVY},
+        "maintenance.scrub_store": {"queue": Queue.HEAVY},
+    },
 )
 
 
@@ -36,10 +57,26 @@ def _log(**_: Any) -> None:
     configure_logging(get_settings())
 
 
+@worker_init.connect
+def _refuse_a_wrong_key(**_: Any) -> None:
+    """Look at the key before there are children: they would start again and again."""
+    try:
+        open_keyring(get_settings())
+    except EncryptionKeyError as error:
+        log.critical("worker_refused", reason=str(error))
+        raise SystemExit(1) from None
+
+
 @worker_process_init.connect
 def _open(**_: Any) -> None:
     prepare_process()
-    Runtime.open(get_settings())
+    try:
+        Runtime.open(get_settings())
+    except EncryptionKeyError as error:
+        # The key was changed since the worker started. A child without the store would fail every task it took.
+        log.critical("worker_refused", reason=str(error))
+        os.kill(os.getppid(), signal.SIGTERM)
+        raise SystemExit(1) from None
 
 
 @worker_process_shutdown.connect

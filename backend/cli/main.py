@@ -10,6 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from backend.core.encryption_key import EncryptionKeyError
+
 COMMANDS = {
     "up": "backend.cli.up:up",
     "prepare": "backend.cli.server:prepare",
@@ -18,8 +20,13 @@ COMMANDS = {
     "relay": "backend.cli.relay:relay",
     "openapi": "backend.cli.openapi:openapi",
     "fsck": "backend.cli.checks:fsck",
+    "gc": "backend.cli.collection:gc",
+    "keys": "backend.cli.keys:keys",
+    "storage": "backend.cli.storage:storage",
 }
-"""Where each subcommand is: its module and the function."""
+"""Where each subcommand is: its module, and the function or the group of further subcommands."""
+
+_EXIT_NO_KEY = 3
 
 
 class _Subcommands(TyperGroup):
@@ -31,10 +38,21 @@ class _Subcommands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Click's interface
         if cmd_name not in COMMANDS:
             return None
-        module, _, function = COMMANDS[cmd_name].partition(":")
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(module), name)
+        if isinstance(found, typer.Typer):
+            return typer.main.get_command(found)
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        single.command(cmd_name)(getattr(import_module(module), function))
+        single.command(cmd_name)(found)
         return typer.main.get_command(single)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the subcommand; without the key to the store it ends with the reason alone."""
+        try:
+            return super().invoke(ctx)
+        except EncryptionKeyError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(_EXIT_NO_KEY) from None
 
 
 app = typer.Typer(

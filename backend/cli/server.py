@@ -1,7 +1,6 @@
 """What must be done before the service starts: its schema, its keyring, its first administrator."""
 
 import asyncio
-import contextlib
 import secrets
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +9,12 @@ import typer
 from alembic import command
 from alembic.config import Config
 
+from backend.content.keys import open_or_make_keyring, refuse_a_lost_keyring
 from backend.core.db import Database
 from backend.core.settings import get_settings
+from backend.documents.service import is_anything_stored
 from backend.identity.service import create_first_administrator
 from backend.launch.installation import CREATED
-from storage import Keyring, KeyringExistsError
 
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -29,18 +29,20 @@ def migrate(revision: Annotated[str, typer.Argument(help="Where to.")] = "head")
 def init() -> None:
     """Make the keyring, the first organisation and its administrator, where they are missing.
 
+    Refuses to make a keyring where documents are stored already: it could not open them.
+
     Prints a generated password once, unless DMS_ADMIN_PASSWORD gives one.
     """
     settings = get_settings()
-    settings.keyring_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(KeyringExistsError):
-        Keyring.create(settings.keyring_path, settings.master_key())
     given = settings.admin_password
     password = given.get_secret_value() if given else secrets.token_urlsafe(15)
 
     async def create() -> bool:
         database = Database.connect(settings)
         try:
+            stored = await is_anything_stored(database)
+            refuse_a_lost_keyring(settings, stored=stored)
+            await asyncio.to_thread(open_or_make_keyring, settings)
             async with database.transaction() as session:
                 first = await create_first_administrator(
                     session,

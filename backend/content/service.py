@@ -4,11 +4,12 @@ The store is synchronous and its threads are its own; this module is where it me
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from itertools import islice
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
@@ -19,16 +20,18 @@ from backend.content.errors import (
     UploadTooLargeError,
     VirusFoundError,
 )
+from backend.content.keys import open_keyring
 from backend.content.media_types import HEAD_BYTES
 from backend.content.scanner import Outcome, Scanner, ScanStream, Verdict
+from backend.core.lane import Lane, outlast
 from backend.core.settings import ScanMode, Settings
 from storage import (
+    FRAME_SIZE,
     BlobDamagedError,
     BlobNotFoundError,
     BlobReader,
     BlobStore,
     BlobWriter,
-    Keyring,
     PendingBlob,
     StoreError,
     StoreFullError,
@@ -37,21 +40,55 @@ from storage import (
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S")
 
-FRAME_SIZE = 512 * 1024
-"""Chunks are coalesced to this many bytes before they cross a thread boundary."""
+_BATCH_FRAMES = 2
+_BATCH_SIZE = _BATCH_FRAMES * FRAME_SIZE
+"""Content crosses between the event loop and a thread in batches: each crossing costs as much as sealing 100 KiB."""
 _THREADS = 32
 
+Batch = list[bytes]
+"""Consecutive pieces of a stream."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Received:
-    """Content that is durable in the store."""
+    """Content that is whole, scanned and durable, and has no name in the store until it is published."""
 
-    digest: bytes
-    size: int
-    stored_size: int
+    content: "Content"
+    pending: PendingBlob
     scanned: bool
     head: bytes
+    """Its first bytes, up to HEAD_BYTES."""
+    published: bool = False
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the content."""
+        return self.pending.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return self.pending.size
+
+    @property
+    def stored_size(self) -> int:
+        """Bytes it takes in the store."""
+        return self.pending.stored_size
+
+    async def publish(self) -> bool:
+        """Name the content, durably; return whether the store did not have it before.
+
+        The transaction that records it must hold the blob's row by now, or a collection may take the content away.
+
+        Raises:
+            StorageFullError: the disk is full.
+        """
+        with _storage_full():
+            blob = await self.content.complete(self.pending.publish)
+        self.published = True
+        return blob.created
 
 
 class Content:
@@ -68,10 +105,10 @@ class Content:
         """Open the store that the settings name, with its keyring.
 
         Raises:
-            StoreError: there is no keyring, or the master key is not the one it was made with.
-            ValueError: no master key is given, or it is malformed.
+            EncryptionKeyError: the master key or the keyring is missing, malformed or not the right one.
+            StoreError: the store cannot be opened.
         """
-        keyring = Keyring.open(settings.keyring_path, settings.master_key())
+        keyring = open_keyring(settings)
         store = BlobStore(settings.store_dir, keyring, level=settings.compression_level)
         return cls(store, Scanner(settings), max_size=settings.max_upload_size)
 
@@ -85,10 +122,21 @@ class Content:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
 
-    async def receive(self, chunks: AsyncIterator[bytes], *, namespace: str) -> Received:
-        """Scan and store a stream.
+    async def complete(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function like `run`; when cancelled, wait for its end before saying so.
 
-        Returns once the content is durable. Whatever is raised, nothing of it remains in the store.
+        For what may not go on behind the caller's back: a lock that the caller holds covers it, or what it leaves is to
+        be cleared away.
+        """
+        return await outlast(asyncio.ensure_future(self.run(function, *args, **kwargs)))
+
+    @asynccontextmanager
+    async def receive(
+        self, chunks: AsyncIterator[bytes], *, namespace: str
+    ) -> AsyncIterator[Received]:
+        """Scan and store a stream; give it to the block once it is durable, to be published there.
+
+        Whatever is raised, here or in the block: what was not published does not remain in the store.
 
         Raises:
             VirusFoundError: with `signature`.
@@ -96,58 +144,48 @@ class Content:
             UploadTooLargeError: with `limit`, in bytes.
             StorageFullError: the disk is full.
         """
-        writer = self.store.writer(namespace)
-        finished = False
+        leftovers = ExitStack()
+        received = None
         try:
-            async with self.scanner.stream() as scan:
-                head, tail = await self._pass(chunks, writer, scan)
-                pending, verdict = await asyncio.gather(
-                    self.run(_finish, writer, tail), _end(scan, tail)
-                )
-            finished = True
-            return await self._publish(pending, verdict, head)
-        except StoreFullError as error:
-            raise StorageFullError(
-                "The storage has no room for this file. Nothing of it was kept; ask an administrator for space."
-            ) from error
+            writer = leftovers.enter_context(self.store.writer(namespace))
+            with _storage_full():
+                async with self.scanner.stream() as scan:
+                    head, last = await self._pass(chunks, writer, scan)
+                    pending, verdict = await _both(
+                        self.complete(_finish, writer, last, leftovers), _end(scan, last)
+                    )
+            self._judge(verdict)
+            received = Received(self, pending, verdict.outcome is Outcome.CLEAN, head)
+            yield received
         finally:
-            if not finished:
-                await asyncio.shield(self.run(writer.abort))
+            if received is None or not received.published:
+                await self.complete(leftovers.close)
 
     async def _pass(
         self, chunks: AsyncIterator[bytes], writer: BlobWriter, scan: ScanStream
-    ) -> tuple[bytes, bytes]:
-        """Move whole frames to the store and, beside it, to the scanner; return the first bytes and the rest."""
-        head = tail = b""
-        size = 0
-        async for frame in _coalesce(chunks):
-            size += len(frame)
-            if size > self.max_size:
-                raise UploadTooLargeError(
-                    f"The file is larger than the {self.max_size} bytes an upload may have. Nothing was kept.",
-                    limit=self.max_size,
-                )
-            head = head or frame[:HEAD_BYTES]
-            if len(frame) < FRAME_SIZE:
-                tail = frame
-            else:
-                await asyncio.gather(self.run(writer.write, frame), scan.send(frame))
-        return head, tail
+    ) -> tuple[bytes, Batch]:
+        """Move batches to the store and, beside it, to the scanner; return the first bytes and the last batch.
 
-    async def _publish(self, pending: PendingBlob, verdict: Verdict, head: bytes) -> Received:
-        try:
-            self._judge(verdict)
-        except BaseException:
-            await self.run(pending.discard)
-            raise
-        blob = await self.run(pending.publish)
-        return Received(
-            digest=blob.digest,
-            size=blob.size,
-            stored_size=blob.stored_size,
-            scanned=verdict.outcome is Outcome.CLEAN,
-            head=head,
-        )
+        One batch is under way while the next one arrives.
+        """
+        head, last, size = b"", Batch(), 0
+        async with Lane[None]() as lane:
+            async for batch in _batches(chunks):
+                size += sum(map(len, batch))
+                if size > self.max_size:
+                    raise UploadTooLargeError(
+                        f"The file is larger than the {self.max_size} bytes an upload may have. Nothing was kept.",
+                        limit=self.max_size,
+                    )
+                if last:
+                    await lane.start(self._move, last, writer, scan)
+                else:
+                    head = b"".join(batch)[:HEAD_BYTES]
+                last = batch
+        return head, last
+
+    async def _move(self, batch: Batch, writer: BlobWriter, scan: ScanStream) -> None:
+        await _both(self.run(_write, writer, batch), scan.send(batch))
 
     def _judge(self, verdict: Verdict) -> None:
         if verdict.outcome is Outcome.INFECTED:
@@ -198,14 +236,24 @@ class Outgoing:
             ContentDamagedError: the next frame is not what was written; what was yielded before is.
         """
         frames = self._reader.iter(offset, length, check_digest=check_digest)
-        while True:
-            try:
-                frame = await self._content.run(next, frames, None)
-            except StoreError as error:
-                raise _damaged(error, self._reader.digest) from error
-            if frame is None:
-                return
-            yield frame
+        end = self.size if length is None else min(self.size, offset + length)
+        left = end - offset
+        async with Lane[Batch]() as lane:
+            # The first frame alone, at once; then one batch is read while another is sent.
+            await lane.start(self._read, frames, 1)
+            while left > 0:
+                batch = await lane.result()
+                left -= sum(map(len, batch))
+                if left > 0:
+                    await lane.start(self._read, frames, _BATCH_FRAMES)
+                for frame in batch:
+                    yield frame
+
+    async def _read(self, frames: Iterator[bytes], count: int) -> Batch:
+        try:
+            return await self._content.run(lambda: list(islice(frames, count)))
+        except StoreError as error:
+            raise _damaged(error, self._reader.digest) from error
 
 
 def _damaged(error: StoreError, digest: bytes) -> ContentDamagedError:
@@ -219,30 +267,50 @@ def _damaged(error: StoreError, digest: bytes) -> ContentDamagedError:
     )
 
 
-def _finish(writer: BlobWriter, tail: bytes) -> PendingBlob:
+@contextmanager
+def _storage_full() -> Iterator[None]:
+    try:
+        yield
+    except StoreFullError as error:
+        raise StorageFullError(
+            "The storage has no room for this file. Nothing of it was kept; ask an administrator for space."
+        ) from error
+
+
+def _write(writer: BlobWriter, batch: Batch) -> None:
+    for chunk in batch:
+        writer.write(chunk)
+
+
+def _finish(writer: BlobWriter, last: Batch, leftovers: ExitStack) -> PendingBlob:
     """Write the rest and finish; a small file crosses to a thread once."""
-    if tail:
-        writer.write(tail)
-    return writer.finish()
+    _write(writer, last)
+    return leftovers.enter_context(writer.finish())
 
 
-async def _end(scan: ScanStream, tail: bytes) -> Verdict:
-    await scan.send(tail)
+async def _both(first: Coroutine[Any, Any, R], second: Coroutine[Any, Any, S]) -> tuple[R, S]:
+    """Do two things at once; whatever is raised, neither goes on after it."""
+    one, other = await asyncio.gather(first, second, return_exceptions=True)
+    if isinstance(one, BaseException):
+        raise one
+    if isinstance(other, BaseException):
+        raise other
+    return one, other
+
+
+async def _end(scan: ScanStream, last: Batch) -> Verdict:
+    await scan.send(last)
     return await scan.verdict()
 
 
-async def _coalesce(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Join small chunks and cut large ones, so that all but the last are `FRAME_SIZE` bytes."""
-    parts: list[bytes] = []
-    size = 0
+async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[Batch]:
+    """Gather chunks, uncopied, until they are at least `_BATCH_SIZE` bytes."""
+    batch, size = Batch(), 0
     async for chunk in chunks:
-        parts.append(chunk)
+        batch.append(chunk)
         size += len(chunk)
-        if size >= FRAME_SIZE:
-            joined = b"".join(parts)
-            whole = size - size % FRAME_SIZE
-            for offset in range(0, whole, FRAME_SIZE):
-                yield joined[offset : offset + FRAME_SIZE]
-            parts, size = [joined[whole:]], size - whole
-    if size:
-        yield b"".join(parts)
+        if size >= _BATCH_SIZE:
+            yield batch
+            batch, size = Batch(), 0
+    if batch:
+        yield batch

@@ -1,7 +1,5 @@
 """Every setting the service honours, read once from the environment. No other module reads the environment."""
 
-import base64
-import binascii
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +9,8 @@ from pydantic import AliasChoices, Field, PostgresDsn, SecretStr, UrlConstraints
 from pydantic_core import Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-MASTER_KEY_BYTES = 32
+from backend.core.encryption_key import KeySource
+
 ValkeyDsn = Annotated[Url, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])]
 
 
@@ -56,6 +55,11 @@ class Settings(BaseSettings):
     encryption_key_file: Path | None = Field(
         default=None, validation_alias=AliasChoices("ENCRYPTION_KEY_FILE", "encryption_key_file")
     )
+    encryption_key_command: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("ENCRYPTION_KEY_COMMAND", "encryption_key_command"),
+        repr=False,
+    )
 
     scan: ScanMode = ScanMode.AUTO
     clamd_socket: Path = Path("/run/clamav/clamd.ctl")
@@ -65,6 +69,10 @@ class Settings(BaseSettings):
     max_upload_size: int = Field(default=64 * 2**30, gt=0)
     compression_level: int = Field(default=3, ge=1, le=19)
     trash_days: int = Field(default=30, ge=0)
+    gc_grace_hours: int = Field(default=24, ge=0)
+    scrub_days: int = Field(default=30, ge=0)
+    # The largest blob must be read within the time a task has.
+    scrub_rate: int = Field(default=50_000_000, ge=10_000_000)
 
     access_token_seconds: int = Field(default=900, gt=0)
     refresh_token_seconds: int = Field(default=30 * 86_400, gt=0)
@@ -99,30 +107,24 @@ class Settings(BaseSettings):
         """Where workers put the plaintext they are reading, one private directory per job."""
         return self.data_dir / "work"
 
+    @property
+    def key_source(self) -> KeySource:
+        """Where the master key of the keyring comes from."""
+        value = self.encryption_key
+        return KeySource(
+            value=None if value is None else value.get_secret_value(),
+            file=self.encryption_key_file,
+            command=self.encryption_key_command,
+            own_file=self.data_dir / "keys" / "master.key",
+        )
+
     def master_key(self) -> bytes:
-        """Return the 32-byte master key.
+        """Return the 32-byte master key, asked for anew each time.
 
         Raises:
-            ValueError: neither `ENCRYPTION_KEY` nor `ENCRYPTION_KEY_FILE` is given, or the key is not the base64
-                form of 32 bytes.
+            EncryptionKeyError: no key is given, or two are; it cannot be had, or is no key.
         """
-        if self.encryption_key is not None:
-            text = self.encryption_key.get_secret_value()
-        elif self.encryption_key_file is not None:
-            text = self.encryption_key_file.read_text()
-        else:
-            raise ValueError(
-                "set ENCRYPTION_KEY or ENCRYPTION_KEY_FILE: the store cannot be opened without its key"
-            )
-        try:
-            key = base64.b64decode(text.strip(), validate=True)
-        except binascii.Error as error:
-            raise ValueError("the encryption key is not base64") from error
-        if len(key) != MASTER_KEY_BYTES:
-            raise ValueError(
-                f"the encryption key has {len(key)} bytes; it must have {MASTER_KEY_BYTES}"
-            )
-        return key
+        return self.key_source.read()
 
 
 @lru_cache

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    SmallInteger,
     Text,
     UniqueConstraint,
     func,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from backend.core.db import Base, EnumText, created_at_column, org_id_column
+from backend.core.db import Base, EnumText, created_at_column, name_order_column, org_id_column
 from backend.identity.models import User
 
 
@@ -47,12 +48,22 @@ class IndexStatus(StrEnum):
 
 
 class Blob(Base):
-    """Bytes in the store that a version may refer to. A row exists only for bytes that are durable."""
+    """Bytes in the store that a version may refer to.
+
+    The row is the lock of its bytes: who publishes or destroys them holds it meanwhile (docs/adr/0010-collection.md).
+    """
 
     __tablename__ = "blobs"
     __table_args__ = (
         UniqueConstraint("org_id", "digest"),
         CheckConstraint("octet_length(digest) = 32", name="digest_is_sha256"),
+        Index(
+            "ix_blobs_marked",
+            "org_id",
+            "marked_at",
+            "id",
+            postgresql_where=text("marked_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -61,6 +72,10 @@ class Blob(Base):
     size: Mapped[int]
     stored_size: Mapped[int]
     created_at: Mapped[datetime] = created_at_column()
+    # Since when a collection has known that no version refers to it; null where one does, or none has looked yet.
+    marked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # The level that a compaction last compressed it at, or tried to; null where none did.
+    compacted_level: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 class Document(Base):
@@ -75,6 +90,7 @@ class Document(Base):
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index("ix_documents_by_name", "folder_id", "name_order", "id"),
         Index("ix_documents_org_newest", "org_id", text("created_at DESC"), text("id DESC")),
         Index("ix_documents_folder_newest", "folder_id", text("created_at DESC"), text("id DESC")),
         Index(
@@ -89,6 +105,7 @@ class Document(Base):
     org_id: Mapped[int] = org_id_column()
     folder_id: Mapped[int] = mapped_column(ForeignKey("folders.id"))
     name: Mapped[str] = mapped_column(Text)
+    name_order: Mapped[str] = name_order_column()
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     properties: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"))

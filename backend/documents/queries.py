@@ -6,22 +6,26 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
     Row,
     Select,
     Text,
+    cast,
     delete,
+    exists,
     func,
     literal,
     select,
     text,
+    true,
     tuple_,
     union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 
 from backend.documents.models import Blob, Document, IndexStatus, Version
 from backend.documents.schemas import Order, SortBy
@@ -97,7 +101,7 @@ async def taken_positions(session: AsyncSession, folder_id: int, names: Sequence
 
 
 _SORT_KEYS: dict[SortBy, tuple[Any, type]] = {
-    SortBy.NAME: (func.lower(Document.name), str),
+    SortBy.NAME: (Document.name_order, str),
     SortBy.UPDATED_AT: (Document.updated_at, str),
     SortBy.CREATED_AT: (Document.created_at, str),
     SortBy.SIZE: (Blob.size, int),
@@ -108,7 +112,7 @@ def sort_value(document: Document, sort: SortBy) -> str | int:
     """Return the value of a document's sort key, as a cursor holds it."""
     match sort:
         case SortBy.NAME:
-            return document.name
+            return document.name_order
         case SortBy.SIZE:
             return document.current_version.blob.size
         case SortBy.UPDATED_AT:
@@ -145,10 +149,7 @@ async def in_folder(
 
 def _bound(sort: SortBy, value: str | int) -> ColumnElement[Any]:
     match sort:
-        case SortBy.NAME:
-            # By the database's own rule: Python's lower() differs in a few scripts.
-            return func.lower(literal(value))
-        case SortBy.SIZE:
+        case SortBy.NAME | SortBy.SIZE:
             return literal(value)
         case SortBy.UPDATED_AT | SortBy.CREATED_AT:
             return literal(datetime.fromisoformat(str(value)))
@@ -244,16 +245,26 @@ async def last_number(session: AsyncSession, document_id: int) -> int:
 
 async def put_blob(
     session: AsyncSession, *, org_id: int, digest: bytes, size: int, stored_size: int
-) -> int:
-    """Return the id of the row of a stored blob, made if need be; it is locked until the transaction ends."""
+) -> Row[int, int]:
+    """Return (id, stored size) of the row of a blob about to be published, made or revived if need be.
+
+    The row is locked until the transaction ends: a collection that has it is waited for, a later one passes it by.
+    """
     statement = insert(Blob).values(
         org_id=org_id, digest=digest, size=size, stored_size=stored_size
     )
     statement = statement.on_conflict_do_update(
-        index_elements=[Blob.org_id, Blob.digest], set_={"size": statement.excluded.size}
+        index_elements=[Blob.org_id, Blob.digest],
+        set_={"size": statement.excluded.size, "marked_at": None},
     )
     # An upsert always has a row to return.
-    return (await session.scalars(statement.returning(Blob.id))).one()
+    return (await session.execute(statement.returning(Blob.id, Blob.stored_size))).one()
+
+
+async def set_stored_size(session: AsyncSession, blob_id: int, stored_size: int) -> None:
+    """Say how many bytes the store needs for a blob that was just written."""
+    values = {"stored_size": stored_size, "compacted_level": None}
+    await session.execute(update(Blob).where(Blob.id == blob_id).values(values))
 
 
 async def insert_document(
@@ -331,12 +342,21 @@ async def trash_page(
 async def expired(
     session: AsyncSession, before: datetime, *, limit: int
 ) -> tuple[list[int], list[int]]:
-    """Return ids of documents and of folders of the transaction's organisation trashed before a time."""
+    """Return ids of documents and of folders of the transaction's organisation trashed before a time, locked.
+
+    Who is taking one out of the trash at the moment keeps it.
+    """
     documents = await session.scalars(
-        select(Document.id).where(Document.deleted_at < before).limit(limit)
+        select(Document.id)
+        .where(Document.deleted_at < before)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
     folders = await session.scalars(
-        select(Folder.id).where(Folder.deleted_at < before).limit(limit)
+        select(Folder.id)
+        .where(Folder.deleted_at < before)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
     return list(documents), list(folders)
 
@@ -369,11 +389,28 @@ async def delete_subtree(session: AsyncSession, folder_ids: Sequence[int]) -> No
     await session.execute(delete(Folder).where(Folder.id.in_(folder_ids)))
 
 
-async def blobs_after(session: AsyncSession, blob_id: int, *, limit: int) -> Sequence[Blob]:
-    """Return blobs in the order of their ids, from after one on."""
-    return (
-        await session.scalars(select(Blob).where(Blob.id > blob_id).order_by(Blob.id).limit(limit))
-    ).all()
+_STORED = (Blob.id, Blob.digest, Blob.size, Blob.stored_size)
+
+
+async def blobs_after(
+    session: AsyncSession, digest: bytes, *, limit: int
+) -> Sequence[Row[int, bytes, int, int]]:
+    """Return (id, digest, size, stored size) of blobs in the order of their digests, from after one on."""
+    statement = select(*_STORED).where(Blob.digest > digest).order_by(Blob.digest).limit(limit)
+    return (await session.execute(statement)).all()
+
+
+async def hold_blobs(
+    session: AsyncSession, blob_ids: Sequence[int]
+) -> Sequence[Row[int, bytes, int, int]]:
+    """Return the same of the blobs with these ids, none of which can be deleted before the transaction ends."""
+    statement = (
+        select(*_STORED)
+        .where(Blob.id.in_(blob_ids))
+        .order_by(Blob.id)
+        .with_for_update(read=True, key_share=True)
+    )
+    return (await session.execute(statement)).all()
 
 
 async def recorded_digests(session: AsyncSession, digests: Sequence[bytes]) -> set[bytes]:
@@ -381,7 +418,50 @@ async def recorded_digests(session: AsyncSession, digests: Sequence[bytes]) -> s
     return set(await session.scalars(select(Blob.digest).where(Blob.digest.in_(digests))))
 
 
-async def documents_with_blob(session: AsyncSession, digest: bytes) -> Sequence[int]:
-    """Return the ids of the documents that have, or had, this content."""
-    statement = select(Version.document_id).join(Blob).where(Blob.digest == digest).distinct()
-    return (await session.scalars(statement.order_by(Version.document_id))).all()
+async def documents_with_blobs(
+    session: AsyncSession, digests: Sequence[bytes], *, limit: int
+) -> Sequence[Row[bytes, int]]:
+    """Return (digest, document id) of the documents that have, or had, this content: a few of each."""
+    documents = (
+        select(Version.document_id)
+        .where(Version.blob_id == Blob.id)
+        .distinct()
+        .order_by(Version.document_id)
+        .limit(limit)
+        .lateral()
+    )
+    statement = (
+        select(Blob.digest, documents.c.document_id)
+        .join(documents, true())
+        .where(Blob.digest.in_(digests))
+        .order_by(Blob.digest, documents.c.document_id)
+    )
+    return (await session.execute(statement)).all()
+
+
+async def names(
+    session: AsyncSession, known: ColumnElement[bool], document_ids: Sequence[int]
+) -> Sequence[Row[int, str, int, bool]]:
+    """Return (id, name, folder id, whether it is in the trash) of those of the documents that are `known`."""
+    trashed = Document.deleted_at.is_not(None)
+    statement = select(Document.id, Document.name, Document.folder_id, trashed)
+    return (await session.execute(statement.where(known, Document.id.in_(document_ids)))).all()
+
+
+async def set_sizes(session: AsyncSession, blob_id: int, *, size: int, stored_size: int) -> None:
+    """Change what is recorded of a blob's sizes."""
+    await session.execute(
+        update(Blob).where(Blob.id == blob_id).values(size=size, stored_size=stored_size)
+    )
+
+
+async def stored_totals(session: AsyncSession, *, unreferenced: bool) -> Row[int, int, int]:
+    """Return (blobs, their bytes, their stored bytes), of all or of those that no version refers to."""
+    totals = select(func.count(), _total(Blob.size), _total(Blob.stored_size)).select_from(Blob)
+    if unreferenced:
+        totals = totals.where(~exists().where(Version.blob_id == Blob.id))
+    return (await session.execute(totals)).one()
+
+
+def _total(column: InstrumentedAttribute[int]) -> ColumnElement[int]:
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)

@@ -3,15 +3,15 @@
 Both are made here, once. What is done with them is the store's and the identity domain's business.
 """
 
-import base64
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.content.keys import has_files, open_keyring, refuse_a_lost_keyring
+from backend.core.encryption_key import EncryptionKeyError
 from backend.core.settings import Settings
 from backend.launch.errors import LaunchError
-from backend.launch.layout import DataDirectory, write_private
-from storage import Keyring, WrongKeyError, parse_master_key
+from backend.launch.layout import DataDirectory
+from backend.launch.rotation import make_key_file
 
 CREATED = "created the administrator"
 """How the line begins with which `dms init` says that it created one."""
@@ -29,40 +29,45 @@ def provide_master_key(settings: Settings, data: DataDirectory) -> MasterKey:
     """Return the master key that the settings give, or the data directory's own, made on the first start.
 
     Raises:
-        LaunchError: the key is lost, malformed, or not the one this installation's data need.
+        LaunchError: the key or the keyring is lost, malformed, or not the one this installation's data need.
     """
-    if settings.encryption_key is not None:
-        text = settings.encryption_key.get_secret_value()
-        key = MasterKey({"ENCRYPTION_KEY": text})
-    else:
-        path = (settings.encryption_key_file or data.master_key).absolute()
-        key = MasterKey({"ENCRYPTION_KEY_FILE": str(path)})
-        if not path.exists():
-            _refuse_a_lost_key(settings, data, path)
-            text = base64.b64encode(os.urandom(32)).decode()
-            write_private(path, text + "\n")
-            key = MasterKey(key.environment, new_file=path)
-        text = path.read_text(encoding="utf-8")
+    key = _given_key(settings) or _own_key(settings, data)
     try:
-        parsed = parse_master_key(text)
         if settings.keyring_path.exists():
-            Keyring.open(settings.keyring_path, parsed)
-    except WrongKeyError as error:
+            open_keyring(settings)
+        else:
+            settings.master_key()
+            refuse_a_lost_keyring(settings, stored=has_files(data.store))
+    except EncryptionKeyError as error:
         raise LaunchError(str(error)) from error
     return key
 
 
-def _refuse_a_lost_key(settings: Settings, data: DataDirectory, path: Path) -> None:
-    if settings.encryption_key_file is not None:
-        message = f"ENCRYPTION_KEY_FILE names {path}, which does not exist."
-        raise LaunchError(message)
-    if settings.keyring_path.exists() or any(data.store.iterdir()):
+def _given_key(settings: Settings) -> MasterKey | None:
+    source = settings.key_source
+    given = {
+        "ENCRYPTION_KEY": source.value,
+        "ENCRYPTION_KEY_FILE": None if source.file is None else str(source.file.absolute()),
+        "ENCRYPTION_KEY_COMMAND": source.command,
+    }
+    found = {name: value for name, value in given.items() if value is not None}
+    return MasterKey(found) if found else None
+
+
+def _own_key(settings: Settings, data: DataDirectory) -> MasterKey:
+    path = data.master_key
+    environment = {"ENCRYPTION_KEY_FILE": str(path)}
+    if path.exists():
+        return MasterKey(environment)
+    if settings.keyring_path.exists() or has_files(data.store):
         message = (
             f"The encryption key is missing: {path} does not exist, but {data.root} holds documents that were"
             " encrypted with it. Put the copy that was kept back in that place (mode 0600), or give the key as"
             " ENCRYPTION_KEY. A new key could not read them, so none is made."
         )
         raise LaunchError(message)
+    make_key_file(path)
+    return MasterKey(environment, new_file=path)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ NOT_INHERITED = frozenset(
         "DMS_ADMIN_PASSWORD",
         "DMS_DATABASE_OWNER_URL",
         "ENCRYPTION_KEY",
+        "ENCRYPTION_KEY_COMMAND",
         "ENCRYPTION_KEY_FILE",
         "PYTHONPATH",
     }

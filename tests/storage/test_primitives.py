@@ -14,13 +14,14 @@ from storage import (
     BlobNotFoundError,
     BlobStat,
     BlobStore,
+    BlobWriter,
     Keyring,
+    PendingBlob,
     StorageKey,
     WrongKeyError,
 )
 from storage import _slotfile as slotfile
 from storage._backend import Source
-from storage._local import FileDraft
 from tests.storage.helpers import NAMESPACE, file_of, files_below, get, noise, put, sha256, text
 
 CONTENT = text(3 * FRAME_SIZE + 5)
@@ -327,6 +328,29 @@ def test_recompress_seals_under_the_newest_key(store: BlobStore, keyring: Keyrin
     assert not store.rekey(NAMESPACE, DIGEST)
 
 
+def test_a_blob_deleted_while_it_is_recompressed_does_not_come_back(
+    store: BlobStore, root: Path
+) -> None:
+    put(store, CONTENT)
+    pending = store.recompressed(NAMESPACE, DIGEST, 19)
+    assert pending is not None
+    store.delete(NAMESPACE, DIGEST)
+    with pytest.raises(BlobNotFoundError):
+        store.put_in_place(NAMESPACE, pending)
+    assert files_below(root) == []
+
+
+def test_a_blob_is_read_and_deleted_and_written_while_it_is_recompressed(store: BlobStore) -> None:
+    """What takes long holds nobody up; the same content, written anew, may be replaced as well."""
+    put(store, CONTENT)
+    pending = store.recompressed(NAMESPACE, DIGEST, 19)
+    assert pending is not None
+    store.delete(NAMESPACE, DIGEST)
+    again = put(store, CONTENT)
+    assert store.put_in_place(NAMESPACE, pending).stored_size < again.stored_size
+    assert get(store, DIGEST) == CONTENT
+
+
 def test_recompress_does_not_make_a_good_blob_of_a_damaged_one(
     store: BlobStore, root: Path
 ) -> None:
@@ -347,13 +371,14 @@ def test_what_does_not_verify_takes_no_place(
     """The medium gives back other bytes than were written."""
     path = file_of(root, put(store, CONTENT).digest)
     before = path.read_bytes()
-    source = FileDraft.source
+    finish = BlobWriter.finish
 
-    def spoil(draft: FileDraft) -> Source:
-        os.pwrite(draft._file.descriptor, b"\xff" * 8, 5000)
-        return source(draft)
+    def spoil(writer: BlobWriter) -> PendingBlob:
+        pending = finish(writer)
+        os.pwrite(pending._draft._file.descriptor, b"\xff" * 8, 5000)  # type: ignore[attr-defined]
+        return pending
 
-    monkeypatch.setattr(FileDraft, "source", spoil)
+    monkeypatch.setattr(BlobWriter, "finish", spoil)
     with pytest.raises(BlobDamagedError, match="frame 0"):
         store.recompress(NAMESPACE, DIGEST, 19)
     assert path.read_bytes() == before
@@ -445,6 +470,17 @@ def test_entries_tells_stored_sizes_ascending(store: BlobStore, root: Path) -> N
     expected = sorted((info.digest, info.stored_size) for info in infos)
     assert list(store.entries(NAMESPACE)) == expected
     assert list(store.entries("org-9")) == []
+
+
+def test_entries_start_after_a_digest(store: BlobStore) -> None:
+    for n in range(40):
+        put(store, noise(10, n))
+    everything = list(store.entries(NAMESPACE))
+    for number, (digest, _) in enumerate(everything):
+        assert list(store.entries(NAMESPACE, after=digest)) == everything[number + 1 :]
+        # What need not be stored, in the same shard and before all of it.
+        assert list(store.entries(NAMESPACE, after=digest[:2])) == everything[number:]
+    assert list(store.entries(NAMESPACE, after=b"\xff" * 32)) == []
 
 
 def test_entries_passes_over_what_is_deleted_meanwhile(

@@ -1,17 +1,20 @@
 """What the scheduler starts: each goes through the organisations, one transaction per batch."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.collection import service as collection
 from backend.core.clock import now
 from backend.core.db import Tenant
 from backend.core.idempotency import forget_answers
 from backend.core.outbox import prune
 from backend.documents import service as documents
 from backend.identity import service as identity
+from backend.verification import service as verification
 from worker.app import app
 from worker.runtime import Runtime
 
@@ -20,6 +23,10 @@ log = structlog.get_logger(__name__)
 _BATCH = 500
 _KEEP_SENT_EVENTS = timedelta(days=1)
 _KEEP_ANSWERS = timedelta(days=1)
+_COLLECTION_SECONDS = 2 * 3600
+"""It may be ended anywhere; the next one goes on."""
+_COLLECTION_EXPIRES = 3600
+"""By then the next one has been asked for."""
 
 Step = Callable[[AsyncSession], Awaitable[int]]
 """Does a batch in the transaction's organisation and returns how much it did; 0 when there is no more."""
@@ -35,9 +42,28 @@ def requeue_lost() -> None:
 
 @app.task(name="maintenance.cleanup_expired_trash", time_limit=1_800)
 def cleanup_expired_trash() -> None:
-    """Delete for good what has been in the trash for as long as the trash keeps things."""
+    """Delete for good what has been in the trash for as long as the trash keeps things; then have its content freed."""
     before = now() - timedelta(days=Runtime.current().settings.trash_days)
     _everywhere("trash_purged", lambda session: documents.purge_expired(session, before=before))
+    collect.apply_async(expires=_COLLECTION_EXPIRES)
+
+
+@app.task(name="maintenance.collect", time_limit=_COLLECTION_SECONDS)
+def collect() -> None:
+    """Free the content that no document refers to any more."""
+    runtime = Runtime.current()
+    grace = timedelta(hours=runtime.settings.gc_grace_hours)
+
+    async def run() -> None:
+        await collection.sweep_temporary(runtime.content)
+        async with runtime.database.transaction() as session:
+            org_ids = await identity.organisation_ids(session)
+        for org_id in org_ids:
+            done = await collection.collect(runtime.database, runtime.content, org_id, grace=grace)
+            if done.freed.blobs or done.adopted or done.failed:
+                log.info("collected", org_id=org_id, **asdict(done))
+
+    runtime.run(run())
 
 
 @app.task(name="maintenance.prune_outbox", time_limit=600)
@@ -50,6 +76,26 @@ def prune_outbox() -> None:
     async def run() -> None:
         async with runtime.database.transaction() as session:
             await prune(session, before=now() - _KEEP_SENT_EVENTS)
+
+    runtime.run(run())
+
+
+@app.task(name="maintenance.scrub_store", time_limit=9_000)
+def scrub_store() -> None:
+    """Read what is due of the store, and compare it with what was written."""
+    runtime = Runtime.current()
+    if not runtime.settings.scrub_days:
+        return
+
+    async def run() -> None:
+        check = await verification.scrub_slice(
+            runtime.database,
+            runtime.content,
+            period=timedelta(days=runtime.settings.scrub_days),
+            rate=runtime.settings.scrub_rate,
+        )
+        if check is not None and check.finished_at is not None:
+            log.info("store_scrubbed", blobs=check.blobs, damaged=check.damaged)
 
     runtime.run(run())
 

@@ -1,4 +1,4 @@
-"""Uploads: a body streams once through the scanner and into the store, and only then a transaction records it."""
+"""Uploads: a body streams once through scanner and store, and only then a transaction publishes and records it."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -112,8 +112,10 @@ async def upload_document(
         await uploading.check_upload(
             session, actor, folder_id=folder_id, name=chosen, on_conflict=on_conflict
         )
-    received = await content.receive(chunks, namespace=store_namespace(actor.org_id))
-    async with units.begin() as (session, actor):
+    async with (
+        content.receive(chunks, namespace=store_namespace(actor.org_id)) as received,
+        units.begin() as (session, actor),
+    ):
         kept = await kept_answer(session, actor, idempotency_key, digest)
         if kept is not None:
             return _again(kept, response)
@@ -158,8 +160,10 @@ async def upload_version(
     chunks, _ = await _body(request)
     async with units.begin() as (session, actor):
         await uploading.check_new_version(session, actor, document_id, if_match=if_match)
-    received = await content.receive(chunks, namespace=store_namespace(actor.org_id))
-    async with units.begin() as (session, actor):
+    async with (
+        content.receive(chunks, namespace=store_namespace(actor.org_id)) as received,
+        units.begin() as (session, actor),
+    ):
         await uploading.record_version(
             session, actor, received, document_id=document_id, comment=comment, if_match=if_match
         )

@@ -1,4 +1,4 @@
-"""Recording content that is durable in the store as a document or as a version."""
+"""Recording received content as a document or as a version, and publishing it in the same transaction."""
 
 from dataclasses import dataclass
 
@@ -65,7 +65,7 @@ async def record_document(
     on_conflict: OnConflict,
     comment: str | None,
 ) -> Recorded:
-    """Make stored content a document, or by `on_conflict` a version of the one that has its name."""
+    """Make received content a document, or by `on_conflict` a version of the one that has its name."""
     await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=folder_id)
     free = name
     for _ in range(_ATTEMPTS):
@@ -108,7 +108,7 @@ async def record_version(
     comment: str | None,
     if_match: str | None = None,
 ) -> None:
-    """Make stored content the current version of a document.
+    """Make received content the current version of a document.
 
     Raises:
         NotFoundError, ForbiddenError: the actor may not see the document, or not change it.
@@ -202,18 +202,11 @@ async def _new_version(
     number: int,
     comment: str | None,
 ) -> Version:
-    blob_id = await queries.put_blob(
-        session,
-        org_id=actor.org_id,
-        digest=received.digest,
-        size=received.size,
-        stored_size=received.stored_size,
-    )
     version = Version(
         org_id=actor.org_id,
         document_id=document_id,
         number=number,
-        blob_id=blob_id,
+        blob_id=await _publish(session, actor, received),
         media_type=media_type_of(received.head, name),
         scan_status=ScanStatus.CLEAN if received.scanned else ScanStatus.UNSCANNED,
         index_status=IndexStatus.PENDING,
@@ -223,6 +216,26 @@ async def _new_version(
     session.add(version)
     await session.flush()
     return version
+
+
+async def _publish(session: AsyncSession, actor: Actor, received: Received) -> int:
+    """Take the blob's row, then name its content; the id of the row.
+
+    In this order, and late in the transaction: the row keeps the collection away from the content until a version
+    refers to it, and whatever was to be refused was refused while there was nothing to clear away.
+    """
+    blob_id, stored_size = await queries.put_blob(
+        session,
+        org_id=actor.org_id,
+        digest=received.digest,
+        size=received.size,
+        stored_size=received.stored_size,
+    )
+    created = await received.publish()
+    if created and stored_size != received.stored_size:
+        # The row outlived its content: a collection was broken off between the two.
+        await queries.set_stored_size(session, blob_id, received.stored_size)
+    return blob_id
 
 
 async def _announce(session: AsyncSession, event: str, version: Version, *, folder_id: int) -> None:

@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import secrets
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -15,6 +17,7 @@ from backend.core.clock import now
 from backend.core.db import Database, Tenant
 from backend.core.settings import ScanMode, Settings
 from backend.documents.models import Blob, Version
+from storage import BlobWriter, PendingBlob
 from tests.support.api import Api
 from tests.support.clamd import EICAR
 
@@ -337,7 +340,7 @@ async def test_a_token_may_expire_while_a_file_is_on_its_way(
 
 
 async def test_who_is_deactivated_while_a_file_is_on_its_way_stores_nothing(
-    admin: Api, member: Api
+    admin: Api, member: Api, settings: Settings
 ) -> None:
     cabinet = await admin.folder("Cabinet")
     await admin.share(cabinet, member)
@@ -354,3 +357,74 @@ async def test_who_is_deactivated_while_a_file_is_on_its_way_stores_nothing(
     )
     assert answer.status_code == 401
     assert (await admin.get(f"/folders/{cabinet}/children")).json()["documents"] == []
+    assert stored_files(settings, admin) == []
+
+
+async def test_what_is_refused_after_its_last_byte_leaves_nothing(
+    admin: Api, settings: Settings
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+
+    async def overtaken() -> AsyncIterator[bytes]:
+        yield secrets.token_bytes(2 * FRAME)
+        await admin.document(cabinet, "a.txt", b"")
+        yield b"last"
+
+    answer = await admin.post(
+        f"/folders/{cabinet}/documents", params={"name": "a.txt"}, content=overtaken()
+    )
+    assert (answer.status_code, answer.json()["code"]) == (409, "name_taken")
+    document = (await admin.get(f"/folders/{cabinet}/children")).json()["documents"][0]
+
+    async def outdated() -> AsyncIterator[bytes]:
+        yield secrets.token_bytes(2 * FRAME)
+        await admin.patch(f"/documents/{document['id']}", {"tags": ["changed"]})
+        yield b"last"
+
+    answer = await admin.post(
+        f"/documents/{document['id']}/versions",
+        content=outdated(),
+        headers={"If-Match": document["etag"]},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (412, "stale")
+    assert [path.name for path in stored_files(settings, admin)] == [document["sha256"]]
+
+
+@pytest.mark.parametrize("size", [10, 3 * FRAME])
+@pytest.mark.parametrize("step", ["write", "finish", "publish"])
+async def test_an_upload_cancelled_at_any_step_leaves_no_temporary_file(
+    admin: Api,
+    app: FastAPI,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    size: int,
+) -> None:
+    """A thread that is at work when its request is cancelled ends, and only then is its file dropped."""
+    content, reached, go = app.state.content, threading.Event(), threading.Event()
+    owner = PendingBlob if step == "publish" else BlobWriter
+    real = getattr(owner, step)
+
+    def held(self: Any, *arguments: Any) -> Any:
+        reached.set()
+        assert go.wait(30)
+        return real(self, *arguments)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield secrets.token_bytes(size)
+
+    async def upload() -> None:
+        async with content.receive(chunks(), namespace=f"org-{admin.org_id}") as received:
+            await received.publish()
+
+    monkeypatch.setattr(owner, step, held)
+    task = asyncio.create_task(upload())
+    await asyncio.to_thread(reached.wait)
+    for _ in range(2):
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=0.05)
+        assert not done, "it did not wait for its thread"
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert list((settings.store_dir / f"org-{admin.org_id}" / "tmp").glob("*")) == []

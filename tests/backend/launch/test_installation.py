@@ -12,11 +12,12 @@ from backend.launch.layout import DataDirectory
 from storage import Keyring
 
 KEY = base64.b64encode(bytes(range(32))).decode()
+KEY_SETTINGS = ("ENCRYPTION_KEY", "ENCRYPTION_KEY_FILE", "ENCRYPTION_KEY_COMMAND")
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ENCRYPTION_KEY", "ENCRYPTION_KEY_FILE", "DMS_ADMIN_PASSWORD", "DMS_ADMIN_EMAIL"):
+    for name in (*KEY_SETTINGS, "DMS_ADMIN_PASSWORD", "DMS_ADMIN_EMAIL"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -74,7 +75,7 @@ def test_a_wrong_or_malformed_key_is_refused(
 ) -> None:
     make_keyring(data, KEY)
     data.master_key.write_text(base64.b64encode(bytes(32)).decode())
-    with pytest.raises(LaunchError, match="is not the one"):
+    with pytest.raises(LaunchError, match="it is another key"):
         provide_master_key(settings(data), data)
     monkeypatch.setenv("ENCRYPTION_KEY", "no key")
     with pytest.raises(LaunchError, match="not Base64"):
@@ -82,8 +83,45 @@ def test_a_wrong_or_malformed_key_is_refused(
 
 
 def test_a_key_file_that_is_named_must_exist(data: DataDirectory, tmp_path: Path) -> None:
-    with pytest.raises(LaunchError, match="does not exist"):
+    with pytest.raises(LaunchError, match="No such file"):
         provide_master_key(settings(data, encryption_key_file=tmp_path / "key"), data)
+
+
+def test_a_command_is_handed_on_and_not_what_it_prints(data: DataDirectory) -> None:
+    command = f"echo {KEY}"
+    make_keyring(data, KEY)
+    key = provide_master_key(settings(data, encryption_key_command=command), data)
+    assert key.environment == {"ENCRYPTION_KEY_COMMAND": command}
+    assert not data.master_key.exists()
+
+
+def test_two_keys_are_refused(data: DataDirectory) -> None:
+    with pytest.raises(LaunchError, match="which one holds"):
+        provide_master_key(settings(data, encryption_key=KEY, encryption_key_command="x"), data)
+
+
+def test_a_lost_keyring_is_never_replaced(data: DataDirectory) -> None:
+    data.master_key.write_text(KEY)
+    (data.store / "org-1").mkdir()
+    with pytest.raises(LaunchError, match="The keyring is missing"):
+        provide_master_key(settings(data), data)
+    assert not settings(data).keyring_path.exists()
+
+
+def test_a_damaged_keyring_is_explained(data: DataDirectory) -> None:
+    data.master_key.write_text(KEY)
+    make_keyring(data, KEY)
+    settings(data).keyring_path.write_text("{}")
+    with pytest.raises(LaunchError, match="is damaged"):
+        provide_master_key(settings(data), data)
+
+
+def test_an_interrupted_rotation_is_named(data: DataDirectory) -> None:
+    data.master_key.write_text(KEY)
+    make_keyring(data, base64.b64encode(bytes(32)).decode())
+    data.master_key.with_name("master.key.new").write_text("the next")
+    with pytest.raises(LaunchError, match="`dms keys rotate` finishes it"):
+        provide_master_key(settings(data), data)
 
 
 def test_a_generated_password_is_shown_once(data: DataDirectory) -> None:

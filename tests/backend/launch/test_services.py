@@ -24,7 +24,7 @@ def planned(tmp_path: Path, **given: object) -> dict[str, ChildSpec]:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DMS_DATABASE_URL", "DMS_REDIS_URL", "ENCRYPTION_KEY"):
+    for name in ("DMS_DATABASE_URL", "DMS_REDIS_URL", "ENCRYPTION_KEY", "ENCRYPTION_KEY_COMMAND"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -46,6 +46,17 @@ def test_servers_that_are_given_are_used_instead_of_embedded_ones(tmp_path: Path
     assert specs["backend"].environment["DMS_DATABASE_URL"] == OWN
     assert specs["backend"].environment["DMS_REDIS_URL"] == "redis://redis.example.org/0"
     assert specs["prepare"].environment["DMS_DATABASE_OWNER_URL"] == OWNER
+
+
+def test_the_command_that_gets_the_key_is_run_by_those_who_need_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = f"echo {'A' * 43}="
+    monkeypatch.setenv("ENCRYPTION_KEY_COMMAND", command)
+    specs = planned(tmp_path, database_url=OWN)
+    told = {name for name, spec in specs.items() if "ENCRYPTION_KEY_COMMAND" in spec.environment}
+    assert told == {"prepare", "backend", "worker-fast", "worker-heavy"}
+    assert specs["backend"].environment["ENCRYPTION_KEY_COMMAND"] == command
 
 
 @pytest.mark.parametrize(

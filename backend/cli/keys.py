@@ -1,0 +1,205 @@
+"""`dms keys`: another master key, and other storage keys."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from backend.collection.service import hold_off_pins
+from backend.content.keys import GUIDE, open_keyring
+from backend.content.rekeying import Pace, Rekeyed, rekey_namespace
+from backend.content.service import Content
+from backend.core.db import Database
+from backend.core.encryption_key import EncryptionKeyError
+from backend.core.settings import Settings, get_settings
+from backend.identity.models import store_namespace
+from backend.launch.rotation import generate_key, make_key_file, read_key, rotate_own_key
+from storage import Keyring, StoreError, WrongKeyError, parse_master_key
+
+_EXIT_UNFINISHED = 1
+_EXIT_USAGE = 2
+_EXIT_UNAVAILABLE = 3
+_TYPED = 6
+"""Characters of a shown key that are asked back."""
+_NICENESS = 10
+
+keys = typer.Typer(
+    name="keys",
+    help="Change the keys that the store is encrypted with.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@keys.command()
+def rotate(
+    *,
+    new_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the new key is, or is to be made (mode 0600) if there is no file."
+        ),
+    ] = None,
+) -> None:
+    """Bring the keyring under another master key. No document is touched, whatever the size of the store.
+
+    The settings still give the key in use. Without a file, a new key is made and shown once, on a terminal only; the
+    key that `dms up` made is changed where it lies. Afterwards the service is to be started again, with the new key:
+    what runs goes on with what it holds.
+    """
+    settings = get_settings()
+    source = settings.key_source
+    try:
+        if source.is_own and new_key_file is None:
+            former = rotate_own_key(settings)
+            typer.echo(f"The keyring is under a new master key, in {source.own_file}.")
+            typer.echo("Keep a copy of that file, now, in a safe place away from this machine.")
+            typer.echo(f"The former one is kept in {former}: backups made before need it.")
+        else:
+            _rotate_to(settings, new_key_file)
+            typer.echo(
+                f"The keyring is under the new master key. Give it to the service now, by {source.name}."
+            )
+            typer.echo("Keep the former one: backups made before need it.")
+    except StoreError as error:
+        raise EncryptionKeyError(f"The master key was not changed: {error}.") from None
+    typer.echo(f"Start every process of the service again ({GUIDE}).")
+
+
+def _rotate_to(settings: Settings, new_key_file: Path | None) -> None:
+    keyring = open_keyring(settings)
+    if new_key_file is None:
+        new = _show_new_key()
+    else:
+        make_key_file(new_key_file)
+        new = read_key(new_key_file)
+    try:
+        keyring.rotate(new)
+    except WrongKeyError as error:
+        raise EncryptionKeyError(f"The master key was not changed: {error}.") from None
+
+
+def _show_new_key() -> bytes:
+    """Show a new key where only a person sees it, and have a part typed back before anything depends on it."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        typer.echo(
+            "A new key is shown on a terminal only. Elsewhere, give --new-key-file.", err=True
+        )
+        raise typer.Exit(_EXIT_USAGE)
+    text = generate_key()
+    typer.echo(
+        "The new master key, shown only this once. Keep it where it cannot be lost, away from this machine:"
+    )
+    typer.echo(f"\n    {text}\n")
+    typed = typer.prompt(
+        f"Once it is kept, type its last {_TYPED} characters", default="", show_default=False
+    )
+    if typed.strip() != text[-_TYPED:]:
+        typer.echo("These are others. Nothing was changed; forget the key above.", err=True)
+        raise typer.Exit(_EXIT_USAGE)
+    return parse_master_key(text)
+
+
+@keys.command()
+def rekey(
+    *,
+    org: Annotated[
+        list[int] | None, typer.Option(help="Only this organisation; may be given again.")
+    ] = None,
+    rate: Annotated[
+        float, typer.Option(min=0, help="Most documents to change in a second; 0: no limit.")
+    ] = 200.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per organisation.")
+    ] = False,
+) -> None:
+    """Give each organisation a new storage key, bring all it has stored under it, and destroy the old one.
+
+    Runs beside the service; nobody who reads or writes is disturbed. If it is interrupted, run it again: what is done
+    is skipped, and organisations begun before are finished before any other gets a new key.
+
+    Exits with 1 if an old key is kept: because something stored could not be opened (`dms fsck` says more), or because
+    a backup is being made; with 3 if the store or the database cannot be reached.
+    """
+    os.nice(_NICENESS)
+    whole = True
+    try:
+        for done, outcome in _rekey(org, Pace(rate)):
+            typer.echo(_as_json(done, outcome) if as_json else _as_text(done, outcome))
+            whole = whole and outcome is _Outcome.DESTROYED
+    except (StoreError, DBAPIError, OSError) as error:
+        typer.echo(f"Rekeying did not get to its end: {error}. Run it again to go on.", err=True)
+        raise typer.Exit(_EXIT_UNAVAILABLE) from None
+    if not whole:
+        raise typer.Exit(_EXIT_UNFINISHED)
+
+
+class _Outcome(StrEnum):
+    """What became of an organisation's old key."""
+
+    DESTROYED = "destroyed"
+    NEEDED = "kept: something stored may need it"
+    PINNED = "kept: a backup is being made; run this again after it"
+
+
+def _rekey(org: list[int] | None, pace: Pace) -> Iterator[tuple[Rekeyed, _Outcome]]:
+    settings = get_settings()
+    keyring = open_keyring(settings)
+    content = Content.open_store(settings)
+    try:
+        names = [store_namespace(org_id) for org_id in org] if org else keyring.namespaces()
+        unfinished = [name for name in names if len(keyring.key_ids(name)) > 1]
+        if unfinished:
+            typer.echo(f"Finishing what was begun before, of {', '.join(unfinished)}.", err=True)
+        for name, older in keyring.renew(names).items():
+            done = rekey_namespace(content.store, keyring, name, pace)
+            if done.failed:
+                yield done, _Outcome.NEEDED
+            else:
+                yield done, asyncio.run(_retire(settings, keyring, name, older))
+    finally:
+        content.close()
+
+
+async def _retire(
+    settings: Settings, keyring: Keyring, namespace: str, older: list[bytes]
+) -> _Outcome:
+    """Destroy the older keys, unless a backup that is under way copies what they seal."""
+    database = Database.connect(settings)
+    try:
+        async with database.transaction() as session:
+            if not await hold_off_pins(session):
+                return _Outcome.PINNED
+            await asyncio.to_thread(keyring.retire, namespace, older)
+    finally:
+        await database.close()
+    return _Outcome.DESTROYED
+
+
+def _as_json(done: Rekeyed, outcome: _Outcome) -> str:
+    return json.dumps(
+        {
+            "namespace": done.namespace,
+            "blobs": done.blobs,
+            "changed": done.changed,
+            "old_key": outcome.name.lower(),
+            "failed": {digest.hex(): reason for digest, reason in done.failed.items()},
+        }
+    )
+
+
+def _as_text(done: Rekeyed, outcome: _Outcome) -> str:
+    lines = [f"{digest.hex()}: {reason}" for digest, reason in done.failed.items()]
+    lines.append(
+        f"{done.namespace}: {done.changed} brought under the new key, of {done.blobs}; "
+        f"{len(done.failed)} could not be opened; the old key is {outcome}"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,470 @@
+"""`dms keys`: the master key and the storage keys changed, by the command as it is run."""
+
+import asyncio
+import base64
+import json
+import os
+import pty
+import re
+import select
+import stat
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import PostgresDsn
+
+from backend.collection.service import pin_store, release_pin
+from backend.content.keys import open_keyring
+from backend.content.rekeying import Pace, rekey_namespace
+from backend.core.db import Database
+from backend.core.encryption_key import EncryptionKeyError
+from backend.core.settings import Settings
+from backend.launch.rotation import rotate_own_key
+from storage import BlobStore, Keyring, WrongKeyError
+from tests.conftest import ROOT
+
+KEY = bytes(range(32))
+TEXT = base64.b64encode(KEY).decode()
+CONTENTS = [f"content {number}".encode() * 20 for number in range(5)]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ENCRYPTION_KEY", "ENCRYPTION_KEY_FILE", "ENCRYPTION_KEY_COMMAND"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Settings:
+    """An installation with something stored for two organisations. Its database cannot be reached."""
+    found = Settings(
+        data_dir=tmp_path / "data",
+        encryption_key=TEXT,
+        database_url=PostgresDsn("postgresql+asyncpg://dms_app@127.0.0.1:1/dms"),
+    )
+    store = BlobStore(found.store_dir, Keyring.create(found.keyring_path, KEY))
+    for org in ("org-1", "org-2"):
+        for content in CONTENTS:
+            with store.writer(org) as writer:
+                writer.write(content)
+                writer.finish().publish()
+    store.close()
+    return found
+
+
+@pytest.fixture
+def with_database(installation: Settings, settings: Settings) -> Settings:
+    """The installation, with the database of this test process."""
+    return installation.model_copy(update={"database_url": settings.database_url})
+
+
+def environment(installation: Settings, **more: str) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "DMS_DATA_DIR": str(installation.data_dir),
+        "DMS_DATABASE_URL": str(installation.database_url),
+        **more,
+    }
+
+
+def dms(
+    installation: Settings, *arguments: str | Path, **more: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "backend.cli", "keys", *arguments],
+        env=environment(installation, **(more or {"ENCRYPTION_KEY": TEXT})),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def read_all(installation: Settings, key: bytes) -> list[bytes]:
+    """Everything stored, read with this master key."""
+    store = BlobStore(installation.store_dir, Keyring.open(installation.keyring_path, key))
+    found = []
+    for org in store.namespaces():
+        for digest in store.digests(org):
+            with store.open(org, digest) as reader:
+                found.append(b"".join(reader.iter()))
+    store.close()
+    return found
+
+
+def own_key(installation: Settings) -> Path:
+    path = installation.key_source.own_file
+    path.write_text(TEXT + "\n")
+    path.chmod(0o600)
+    return path
+
+
+# -- rotate -----------------------------------------------------------------------------------------------------
+
+
+def test_a_new_key_is_made_in_the_file_asked_for(installation: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "next"
+    files = [file for file in installation.store_dir.rglob("*") if file.is_file()]
+    blobs = {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in files}
+    run = dms(installation, "rotate", "--new-key-file", path)
+    assert run.returncode == 0, run.stderr
+    assert "Give it to the service now, by ENCRYPTION_KEY." in run.stdout
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    text = path.read_text().strip()
+    assert text not in run.stdout + run.stderr
+    assert len(read_all(installation, base64.b64decode(text))) == 10
+    assert {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in files} == blobs
+    with pytest.raises(WrongKeyError):
+        Keyring.open(installation.keyring_path, KEY)
+
+
+def test_a_new_key_is_taken_from_a_file_or_from_a_pipe(
+    installation: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "next"
+    path.write_text(base64.b64encode(bytes(32)).decode())
+    assert dms(installation, "rotate", "--new-key-file", path).returncode == 0
+    run = subprocess.run(
+        [sys.executable, "-m", "backend.cli", "keys", "rotate", "--new-key-file", "/dev/stdin"],
+        env=environment(installation, ENCRYPTION_KEY_FILE=str(path)),
+        cwd=ROOT,
+        input=TEXT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert len(read_all(installation, KEY)) == 10
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [("no key", "is no encryption key"), (TEXT, "is the one in use"), ("", "is no encryption key")],
+)
+def test_what_is_no_new_key_changes_nothing(
+    installation: Settings, tmp_path: Path, new: str, said: str
+) -> None:
+    path = tmp_path / "next"
+    path.write_text(new)
+    before = installation.keyring_path.read_bytes()
+    run = dms(installation, "rotate", "--new-key-file", path)
+    assert run.returncode == 3
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+    assert installation.keyring_path.read_bytes() == before
+
+
+def test_only_who_has_the_key_in_use_may_change_it(installation: Settings, tmp_path: Path) -> None:
+    other = base64.b64encode(bytes(32)).decode()
+    run = dms(installation, "rotate", "--new-key-file", tmp_path / "next", ENCRYPTION_KEY=other)
+    assert run.returncode == 3
+    assert "it is another key" in run.stderr
+    assert not (tmp_path / "next").exists()
+
+
+def test_a_new_key_is_shown_to_no_pipe(installation: Settings) -> None:
+    run = dms(installation, "rotate")
+    assert run.returncode == 2
+    assert "shown on a terminal only" in run.stderr
+    assert len(read_all(installation, KEY)) == 10
+
+
+def _on_a_terminal(installation: Settings, answer: str | None) -> tuple[int, str, str]:
+    """Rotate on a terminal and type the end of what is shown, or `answer`; status, output and key shown."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backend.cli", "keys", "rotate"],
+        env=environment(installation, ENCRYPTION_KEY=TEXT, TERM="dumb"),
+        cwd=ROOT,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    output, shown, answered = "", "", False
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            output += os.read(ours, 4096).decode()
+        except OSError:  # the terminal's other end was closed
+            break
+        if not answered and "characters" in output and output.rstrip().endswith(":"):
+            [shown] = re.findall(r"\s([A-Za-z0-9+/]{43}=)\s", output)
+            os.write(ours, f"{answer or shown[-6:]}\n".encode())
+            answered = True
+    os.close(ours)
+    return process.wait(60), output, shown
+
+
+def test_on_a_terminal_the_new_key_is_shown_once(installation: Settings) -> None:
+    status, output, shown = _on_a_terminal(installation, None)
+    assert status == 0, output
+    assert output.count(shown) == 1
+    assert len(read_all(installation, base64.b64decode(shown))) == 10
+
+
+def test_a_key_that_was_not_kept_is_not_used(installation: Settings) -> None:
+    status, output, _ = _on_a_terminal(installation, "other!")
+    assert status == 2
+    assert "Nothing was changed" in output
+    assert len(read_all(installation, KEY)) == 10
+
+
+def test_the_key_of_dms_up_is_changed_in_its_place(installation: Settings) -> None:
+    path = own_key(installation)
+    run = dms(installation, "rotate", DMS_PORT="8000")
+    assert run.returncode == 0, run.stderr
+    assert path.read_text().strip() not in run.stdout
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert len(read_all(installation, base64.b64decode(path.read_text()))) == 10
+    [former] = path.parent.glob("master.key.until-*")
+    assert former.read_text().strip() == TEXT
+    assert stat.S_IMODE(former.stat().st_mode) == 0o600
+    assert str(former) in run.stdout
+    assert not path.with_name("master.key.new").exists()
+
+
+def refusal(installation: Settings) -> str | None:
+    """What a start says, if it is refused."""
+    try:
+        open_keyring(installation)
+    except EncryptionKeyError as error:
+        return str(error)
+    return None
+
+
+CRASHES = """
+import os, sys
+from pathlib import Path
+from backend.core.settings import Settings
+from backend.launch.rotation import rotate_own_key
+
+CALLS = {"open", "write", "fsync", "replace", "rename", "link", "unlink", "close", "flock", "fchown"}
+directory = Path(sys.argv[1])
+
+def crash_before(number):
+    left = number
+    def watch(frame, event, called):
+        nonlocal left
+        modules = ("posix", "fcntl", "_io")
+        if event == "c_call" and called.__name__ in CALLS and called.__module__ in modules:
+            if left == 0:
+                os._exit(9)
+            left -= 1
+    sys.setprofile(watch)
+
+def attempt(number):
+    settings = Settings(data_dir=directory / str(number))
+    crash_before(number)
+    rotate_own_key(settings)
+    os._exit(0)
+
+number = 0
+while True:
+    keys = directory / str(number) / "keys"
+    keys.mkdir(parents=True)
+    for name in ("keyring", "master.key"):
+        (keys / name).write_bytes((directory / "keys" / name).read_bytes())
+    child = os.fork()
+    if child == 0:
+        attempt(number)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+        break
+    number += 1
+print(number)
+"""
+
+
+def test_a_rotation_interrupted_at_any_step_loses_no_key_and_is_finished_by_the_next(
+    installation: Settings,
+) -> None:
+    own_key(installation)
+    command = [sys.executable, "-c", CRASHES, str(installation.data_dir)]
+    run = subprocess.run(
+        command, env=environment(installation), capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    steps = int(run.stdout)
+    assert steps > 20
+    said = []
+    for number in range(steps):
+        left = Settings(data_dir=installation.data_dir / str(number))
+        said.append(refusal(left))
+        rotate_own_key(left)
+        assert refusal(left) is None
+        formers = left.keyring_path.parent.glob("master.key.until-*")
+        assert TEXT in {former.read_text().strip() for former in formers}
+    refused = [message for message in said if message is not None]
+    assert 0 < len(refused) < steps
+    assert all("a rotation was interrupted" in message for message in refused)
+
+
+def test_a_lost_own_key_is_not_rotated(installation: Settings) -> None:
+    path = own_key(installation)
+    path.write_text(base64.b64encode(bytes(32)).decode())
+    run = dms(installation, "rotate", DMS_PORT="8000")
+    assert run.returncode == 3
+    assert "opens the keyring" in run.stderr
+    assert len(read_all(installation, KEY)) == 10
+
+
+# -- rekey ------------------------------------------------------------------------------------------------------
+
+
+def lines(run: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def key_ids(installation: Settings, org: str) -> list[bytes]:
+    return Keyring.open(installation.keyring_path, KEY).key_ids(org)
+
+
+def test_every_organisation_gets_a_new_key_and_loses_the_old(with_database: Settings) -> None:
+    before = with_database.keyring_path.read_text()
+    ids = {org: key_ids(with_database, org) for org in ("org-1", "org-2")}
+    run = dms(with_database, "rekey", "--json")
+    assert run.returncode == 0, run.stderr
+    assert [
+        {"namespace": org, "blobs": 5, "changed": 5, "old_key": "destroyed", "failed": {}}
+        for org in ("org-1", "org-2")
+    ] == lines(run)
+    for org, [old] in ids.items():
+        assert old not in key_ids(with_database, org)
+        assert old.hex() in before
+        assert old.hex() not in with_database.keyring_path.read_text()
+    assert len(read_all(with_database, KEY)) == 10
+
+
+def test_one_organisation_alone(with_database: Settings) -> None:
+    other = key_ids(with_database, "org-2")
+    run = dms(with_database, "rekey", "--org", "1", "--rate", "0")
+    assert run.returncode == 0, run.stderr
+    expected = (
+        "org-1: 5 brought under the new key, of 5; 0 could not be opened; the old key is destroyed"
+    )
+    assert run.stdout == expected + "\n"
+    assert key_ids(with_database, "org-2") == other
+
+
+def test_an_interrupted_run_is_finished_by_the_next(with_database: Settings) -> None:
+    """One organisation was done, the other in part: the next run gives nobody another key."""
+    keyring = Keyring.open(with_database.keyring_path, KEY)
+    store = BlobStore(with_database.store_dir, keyring)
+    older = keyring.renew(["org-1", "org-2"])
+    rekey_namespace(store, keyring, "org-1", Pace(0))
+    keyring.retire("org-1", older["org-1"])
+    newest = {org: keyring.key_ids(org)[-1:] for org in ("org-1", "org-2")}
+    assert store.rekey("org-2", next(store.digests("org-2")))
+    run = dms(with_database, "rekey", "--json")
+    assert run.returncode == 0, run.stderr
+    assert "Finishing what was begun before, of org-2." in run.stderr
+    assert [(line["namespace"], line["changed"]) for line in lines(run)] == [("org-2", 4)]
+    assert {org: keyring.key_ids(org) for org in newest} == newest
+    assert len(read_all(with_database, KEY)) == 10
+
+
+def test_the_old_key_is_kept_while_a_blob_may_need_it(with_database: Settings) -> None:
+    [damaged, *_] = [path for path in with_database.store_dir.glob("org-1/*/*/*") if path.is_file()]
+    whole = damaged.read_bytes()
+    damaged.chmod(0o600)
+    damaged.write_bytes(whole[:40] + b"\xff" + whole[41:])
+    for _ in range(2):
+        run = dms(with_database, "rekey", "--org", "1", "--json")
+        assert run.returncode == 1
+        [line] = lines(run)
+        assert (line["blobs"], line["old_key"]) == (5, "needed")
+        assert line["failed"].keys() == {damaged.name}  # type: ignore[attr-defined]
+    assert "the old key is kept: something" in dms(with_database, "rekey", "--org", "1").stdout
+    damaged.write_bytes(whole)
+    run = dms(with_database, "rekey", "--org", "1", "--json")
+    assert [(line["changed"], line["old_key"]) for line in lines(run)] == [(1, "destroyed")]
+    assert len(read_all(with_database, KEY)) == 10
+
+
+async def test_the_old_key_is_kept_while_a_backup_copies(
+    with_database: Settings, database: Database
+) -> None:
+    async with database.transaction() as session:
+        pin = await pin_store(session, reason="a backup", lifetime=timedelta(hours=1))
+    try:
+        run = await asyncio.to_thread(dms, with_database, "rekey", "--org", "1")
+        assert run.returncode == 1
+        assert "5 brought under the new key" in run.stdout
+        assert "kept: a backup is being made" in run.stdout
+        assert len(key_ids(with_database, "org-1")) == 2
+    finally:
+        async with database.transaction() as session:
+            await release_pin(session, pin.id)
+    run = await asyncio.to_thread(dms, with_database, "rekey", "--org", "1")
+    assert run.returncode == 0
+    assert len(key_ids(with_database, "org-1")) == 1
+
+
+def test_a_database_that_is_away_is_told_and_nothing_is_destroyed(installation: Settings) -> None:
+    run = dms(installation, "rekey", "--org", "1")
+    assert run.returncode == 3
+    assert "did not get to its end" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert len(key_ids(installation, "org-1")) == 2
+    assert len(read_all(installation, KEY)) == 10
+
+
+def test_a_store_that_is_away_is_told(installation: Settings) -> None:
+    (installation.store_dir / "org-1").rename(installation.store_dir / "away")
+    (installation.store_dir / "org-1").write_text("what is mounted there is gone")
+    run = dms(installation, "rekey", "--org", "1")
+    assert run.returncode == 3
+    assert "did not get to its end" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert len(key_ids(installation, "org-1")) == 2
+
+
+def test_a_blob_deleted_meanwhile_is_no_failure(
+    installation: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring = Keyring.open(installation.keyring_path, KEY)
+    store = BlobStore(installation.store_dir, keyring)
+    listed = list(store.digests("org-1"))
+    store.delete("org-1", listed[0])
+    lists = iter([listed])
+    real = store.digests
+    monkeypatch.setattr(store, "digests", lambda name: iter(next(lists, None) or list(real(name))))
+    keyring.renew(["org-1"])
+    done = rekey_namespace(store, keyring, "org-1", Pace(0))
+    assert (done.blobs, done.changed, done.failed) == (4, 4, {})
+
+
+def test_a_blob_that_another_keyring_sealed_is_a_failure(
+    installation: Settings, tmp_path: Path
+) -> None:
+    strange = BlobStore(installation.store_dir, Keyring.create(tmp_path / "strange", KEY))
+    with strange.writer("org-1") as writer:
+        writer.write(b"from elsewhere")
+        digest = writer.finish().publish().digest
+    keyring = Keyring.open(installation.keyring_path, KEY)
+    store = BlobStore(installation.store_dir, keyring)
+    keyring.renew(["org-1"])
+    assert list(rekey_namespace(store, keyring, "org-1", Pace(0)).failed) == [digest]
+
+
+def test_a_rotation_meanwhile_ends_the_run(installation: Settings) -> None:
+    keyring = Keyring.open(installation.keyring_path, KEY)
+    store = BlobStore(installation.store_dir, keyring)
+    other = Keyring.open(installation.keyring_path, KEY)
+    other.renew(["org-1"])
+    other.rotate(bytes(32))
+    with pytest.raises(WrongKeyError, match="start the process again"):
+        rekey_namespace(store, keyring, "org-1", Pace(0))
+
+
+def test_the_pace_holds_back_to_the_rate() -> None:
+    slept: list[float] = []
+    pace = Pace(10, sleep=slept.append)
+    for _ in range(3):
+        pace.did(10)
+    assert [round(seconds) for seconds in slept] == [1, 2, 3]
+    free: list[float] = []
+    Pace(0, sleep=free.append).did(1_000_000)
+    assert free == []

@@ -1,0 +1,79 @@
+"""Each process of the service, started alone with a key that is lost or wrong: it ends, and says what to do."""
+
+import base64
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from storage import Keyring
+from tests.conftest import ROOT
+
+RIGHT = base64.b64encode(bytes(range(32))).decode()
+WRONG = base64.b64encode(bytes(32)).decode()
+BACKEND = ("uvicorn", "--factory", "backend.main:create_app", "--port", "0")
+WORKER = ("celery", "-A", "worker.app", "worker", "-Q", "fast", "-c", "1")
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    Keyring.create(tmp_path / "keys" / "keyring", base64.b64decode(RIGHT))
+    return tmp_path
+
+
+def start(data_dir: Path, *command: str, **environment: str) -> tuple[int, str]:
+    """Run a program until it ends by itself; its status, and what it said."""
+    run = subprocess.run(
+        [sys.executable, "-m", *command],
+        env={
+            "PATH": os.environ["PATH"],
+            "DMS_DATA_DIR": str(data_dir),
+            "DMS_DATABASE_URL": "postgresql+asyncpg://dms_app@127.0.0.1:1/dms",
+            "DMS_REDIS_URL": "redis://127.0.0.1:1/0",
+            **environment,
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return run.returncode, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("command", [BACKEND, WORKER, ("backend.cli", "fsck")], ids=lambda c: c[0])
+def test_a_wrong_key_is_explained(data_dir: Path, command: tuple[str, ...]) -> None:
+    status, said = start(data_dir, *command, ENCRYPTION_KEY=WRONG)
+    assert status != 0
+    assert "it is another key. Give the one that was kept" in said
+    assert "Traceback" not in said
+    assert WRONG not in said
+
+
+@pytest.mark.parametrize("command", [BACKEND, WORKER], ids=lambda c: c[0])
+def test_a_lost_key_is_explained(data_dir: Path, command: tuple[str, ...]) -> None:
+    lost = data_dir / "key"
+    status, said = start(data_dir, *command, ENCRYPTION_KEY_FILE=str(lost))
+    assert status != 0
+    assert f"cannot be read from {lost} (ENCRYPTION_KEY_FILE)" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", [BACKEND, WORKER], ids=lambda c: c[0])
+def test_a_lost_keyring_is_explained(data_dir: Path, command: tuple[str, ...]) -> None:
+    keyring = data_dir / "keys" / "keyring"
+    keyring.unlink()
+    status, said = start(data_dir, *command, ENCRYPTION_KEY=RIGHT)
+    assert status != 0
+    assert f"There is no keyring at {keyring}" in said
+    assert "Traceback" not in said
+    assert not keyring.exists()
+
+
+def test_what_is_no_refusal_keeps_its_traceback(data_dir: Path) -> None:
+    (data_dir / "store").write_text("a file where the store's directory should be")
+    status, said = start(data_dir, *BACKEND, ENCRYPTION_KEY=RIGHT)
+    assert status != 0
+    assert "Traceback" in said

@@ -1,0 +1,47 @@
+"""What the scheduler starts, run as a worker runs it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from backend.core.clock import now
+from backend.core.settings import Settings
+from backend.documents.models import Document
+from tests.support.archive import Archive, new_archive
+from worker.app import app
+from worker.runtime import Runtime
+from worker.tasks import maintenance
+
+
+@pytest.fixture
+def runtime(settings: Settings) -> Iterator[Runtime]:
+    """A worker process's runtime on a loop of its own; tasks that tasks start run at once."""
+    app.conf.update(task_always_eager=True, task_eager_propagates=True)
+    opened = Runtime.open(settings.model_copy(update={"gc_grace_hours": 0}))
+    yield opened
+    opened.close()
+    app.conf.update(task_always_eager=False, task_eager_propagates=False)
+
+
+def test_the_cleanup_of_the_trash_has_content_freed(runtime: Runtime) -> None:
+    async def prepare() -> Archive:
+        archive = await new_archive(runtime.database, runtime.content)
+        await archive.upload(b"kept")
+        expired, fresh = await archive.upload(b"expired"), await archive.upload(b"fresh")
+        for document in (expired, fresh):
+            await archive.trash(document)
+        async with archive.database.transaction(archive.tenant) as session:
+            long_ago = now() - timedelta(days=runtime.settings.trash_days + 1)
+            await session.execute(
+                update(Document).where(Document.id == expired).values(deleted_at=long_ago)
+            )
+        return archive
+
+    archive = runtime.run(prepare())
+    assert len(archive.stored()) == 3
+    maintenance.cleanup_expired_trash.apply().get()
+    assert len(archive.stored()) == 2
+    assert archive.stored() == runtime.run(archive.referenced())
+    assert len(runtime.run(archive.certificates())) == 1
