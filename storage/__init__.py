@@ -29,6 +29,7 @@ Errors::
 a writer used after it was finished.
 """
 
+from storage._backend import Backend
 from storage._errors import (
     BlobDamagedError,
     BlobNotFoundError,
@@ -43,6 +44,8 @@ from storage._errors import (
 )
 from storage._format import FRAME_SIZE
 from storage._keyring import Keyring, StorageKey, parse_master_key
+from storage._locations import S3Credentials, open_backend
+from storage._migration import Migrated, migrate
 from storage._process import prepare_process
 from storage._reader import BlobReader
 from storage._store import BlobStat, BlobStore
@@ -50,6 +53,7 @@ from storage._writer import BlobInfo, BlobWriter, PendingBlob
 
 __all__ = [
     "FRAME_SIZE",
+    "Backend",
     "BlobDamagedError",
     "BlobInfo",
     "BlobNotFoundError",
@@ -61,13 +65,17 @@ __all__ = [
     "KeyringDamagedError",
     "KeyringExistsError",
     "KeyringNotFoundError",
+    "Migrated",
     "PendingBlob",
+    "S3Credentials",
     "StorageKey",
     "StoreError",
     "StoreFullError",
     "StoreUnavailableError",
     "UnsupportedVersionError",
     "WrongKeyError",
+    "migrate",
+    "open_backend",
     "parse_master_key",
     "prepare_process",
 ]

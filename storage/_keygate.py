@@ -16,12 +16,21 @@ from storage._slots import plan_rekey
 
 
 class KeyGate:
-    """What a blob was sealed under, and how it comes under the newest key of its namespace."""
+    """What a blob was sealed under, and how it comes under the newest key of its namespace.
+
+    Without ``key``, the blob is a copy: its slots tell.
+    """
 
     def __init__(
-        self, keyring: Keyring, key: StorageKey, *, random: Callable[[int], bytes] = os.urandom
+        self,
+        keyring: Keyring,
+        namespace: str,
+        key: StorageKey | None,
+        *,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._keyring = keyring
+        self._namespace = namespace
         self._key = key
         self._random = random
 
@@ -32,16 +41,20 @@ class KeyGate:
         ``None`` if they need no change. Raises ``WrongKeyError`` if this process does not hold
         the newest key, and what reading the keyring raises.
         """
-        with self._keyring.newest_held(self._key.namespace) as newest:
-            if newest.key_id == self._key.key_id:
+        with self._keyring.newest_held(self._namespace) as newest:
+            if self._key is not None and newest.key_id == self._key.key_id:
                 yield None
             else:
-                # The key it was sealed under may be retired by now: here it is still known.
-                known = {key.key_id: key for key in (self._key, newest)}
                 yield partial(
                     plan_rekey,
-                    namespace=newest.namespace,
+                    namespace=self._namespace,
                     newest=newest,
-                    find_key=known.get,
+                    find_key=self._find,
                     random=self._random,
                 )
+
+    def _find(self, key_id: bytes) -> StorageKey | None:
+        """The key it was sealed under may be retired by now: here it is still known."""
+        if self._key is not None and key_id == self._key.key_id:
+            return self._key
+        return self._keyring.find(key_id)

@@ -28,12 +28,17 @@ def require_namespace(name: str) -> str:
     return name
 
 
-def shard_path(root: Path, namespace: str, digest: bytes) -> Path:
-    """The directory ``root/namespace/a1/b2`` of a blob. Raises ``ValueError`` likewise."""
+def require_digest(digest: bytes) -> bytes:
+    """The digest itself. Raises ``ValueError`` if it cannot be one: a mistake in code."""
     if len(digest) != DIGEST_SIZE:
         message = f"a digest has {DIGEST_SIZE} bytes, not {len(digest)}"
         raise ValueError(message)
-    name = digest.hex()
+    return digest
+
+
+def shard_path(root: Path, namespace: str, digest: bytes) -> Path:
+    """The directory ``root/namespace/a1/b2`` of a blob. Raises ``ValueError`` likewise."""
+    name = require_digest(digest).hex()
     return root.joinpath(require_namespace(namespace), name[:2], name[2:4])
 
 

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 
 from storage._errors import BlobDamagedError, WrongKeyError
-from storage._format import NONCE_SIZE, SLOT_NAMES, TAG_SIZE, Header, KeySlot, parse_header
+from storage._format import (
+    EMPTY_SLOT,
+    FIXED_SIZE,
+    NONCE_SIZE,
+    SLOT_NAMES,
+    SLOT_SIZE,
+    TAG_SIZE,
+    Header,
+    KeySlot,
+    parse_header,
+)
 from storage._keyring import StorageKey
 
 FindKey = Callable[[bytes], StorageKey | None]
@@ -58,6 +68,14 @@ class SlotChange:
 
     number: int
     slot: bytes | None
+
+
+def apply_change(header: bytes, change: SlotChange) -> bytes:
+    """The header as it is after a change."""
+    start = FIXED_SIZE + change.number * SLOT_SIZE
+    slots = [EMPTY_SLOT, EMPTY_SLOT]
+    slots[change.number] = change.slot or header[start : start + SLOT_SIZE]
+    return header[:FIXED_SIZE] + slots[0] + slots[1]
 
 
 def plan_rekey(

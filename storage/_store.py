@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,8 @@ from pathlib import Path
 from zstandard import ZstdCompressor
 
 from storage._backend import Backend, Source
-from storage._errors import BlobNotFoundError
+from storage._copying import copy_sealed
+from storage._errors import BlobNotFoundError, WrongKeyError
 from storage._format import FRAME_LOG2
 from storage._keygate import KeyGate
 from storage._keyring import Keyring
@@ -22,7 +23,7 @@ from storage._reader import BlobReader
 from storage._seal import BlobSealer, Frame, sealed_frame_bound
 from storage._slots import plan_rekey
 from storage._unseal import ReadBuffers, SealedFile
-from storage._writer import BlobWriter, PendingBlob, WriteResources
+from storage._writer import BlobInfo, BlobWriter, PendingBlob, WriteResources
 
 _WORKERS = 2
 _IDLE_FRAMES = 16
@@ -43,8 +44,12 @@ class BlobStat:
 class BlobStore:
     """Content-addressed, encrypted blobs in a backend; a path stands for a local directory.
 
-    Threads share one object; processes share what the backend keeps, and the keyring. ``level`` is
-    zstd's. ``frame_log2`` and ``random`` are for tests: the size of frames and the source of keys.
+    Threads share one object; processes share what the backend keeps, and the keyring. What the
+    backend does not have is read from the ``fallback``, to which nothing is ever written. ``level``
+    is zstd's. ``frame_log2`` and ``random`` are for tests: the size of frames, the source of keys.
+
+    Object storage has no locks: there, whoever deletes, rekeys, recompresses or restores a blob
+    holds a lock of their own against others who would. A local directory locks by itself.
     """
 
     def __init__(
@@ -52,11 +57,13 @@ class BlobStore:
         backend: Backend | Path,
         keyring: Keyring,
         *,
+        fallback: Backend | Path | None = None,
         level: int = 3,
         frame_log2: int = FRAME_LOG2,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._backend: Backend = LocalBackend(backend) if isinstance(backend, Path) else backend
+        self._backend = _as_backend(backend)
+        self._fallback = None if fallback is None else _as_backend(fallback)
         self._level = level
         self._keyring = keyring
         self._frame_log2 = frame_log2
@@ -83,7 +90,7 @@ class BlobStore:
         Raises ``BlobNotFoundError``, ``WrongKeyError``, ``BlobDamagedError`` and
         ``UnsupportedVersionError``; so does reading from it.
         """
-        return self._reader(partial(self._backend.open, namespace, digest), namespace, digest)
+        return self._reader(partial(self._find, namespace, digest), namespace, digest)
 
     def stat(self, namespace: str, digest: bytes) -> BlobStat:
         """Sizes of a blob, from its sealed index. Raises like ``open``."""
@@ -98,12 +105,13 @@ class BlobStore:
 
     def exists(self, namespace: str, digest: bytes) -> bool:
         """Whether the namespace has a blob of this name; its content is not looked at."""
-        return self._backend.exists(namespace, digest)
+        backends = (self._backend, self._fallback)
+        return any(backend.exists(namespace, digest) for backend in backends if backend)
 
     def entries(self, namespace: str) -> Iterator[tuple[bytes, int]]:
         """Digest and stored bytes of every blob of a namespace, ascending by digest.
 
-        Cheap: no blob is opened, so neither number is proven.
+        Cheap: no blob is opened, so neither is proven. What only the fallback has is not told.
         """
         return self._backend.entries(namespace)
 
@@ -151,8 +159,9 @@ class BlobStore:
 
         This is the part that takes long; nothing is held meanwhile.
         """
+        find = partial(self._backend.open, namespace, digest)
         with (
-            self.open(namespace, digest) as reader,
+            self._reader(find, namespace, digest) as reader,
             ExitStack() as undo,
         ):
             pending = undo.enter_context(self._rewrite(reader, namespace, level))
@@ -177,16 +186,25 @@ class BlobStore:
     def restore(self, namespace: str, digest: bytes, source: "BlobStore") -> BlobStat:
         """Put a good copy of a blob from another store in the place of a damaged or missing one.
 
-        The copy is verified before it takes the place, atomically. Raises like ``open`` of the
-        source, and like a writer; then nothing has changed here.
+        The copy is verified before it takes the place, atomically. It is of the sealed bytes; only
+        where this store's keyring lacks their key is the content sealed anew. Raises like ``open``
+        of the source, and like a writer; then nothing has changed here.
         """
-        with (
-            self._backend.exclusive(namespace, digest),
-            source.open(namespace, digest) as reader,
-            self._rewrite(reader, namespace, self._level) as pending,
-        ):
-            pending.replace()
+        with self._backend.exclusive(namespace, digest):
+            with self._copy(namespace, digest, source) as pending:
+                pending.replace()
             return BlobStat(digest, pending.size, pending.stored_size)
+
+    def take_over(self, namespace: str, digest: bytes, source: "BlobStore") -> BlobInfo | None:
+        """Store another store's blob here too, as ``restore`` does; ``None`` if there is one."""
+        if self._backend.exists(namespace, digest):
+            return None
+        with self._copy(namespace, digest, source) as pending:
+            return pending.publish()
+
+    def sealed(self, namespace: str, digest: bytes) -> Source:
+        """The sealed bytes of a blob, to be copied; to be closed. Raises ``BlobNotFoundError``."""
+        return self._find(namespace, digest)
 
     def namespaces(self) -> list[str]:
         """The namespaces that hold something, sorted."""
@@ -213,6 +231,8 @@ class BlobStore:
     def close(self) -> None:
         """Stop the shared threads, once every writer is finished or aborted."""
         self._backend.close()
+        if self._fallback is not None:
+            self._fallback.close()
         with self._lock:
             executor, self._executor = self._executor, None
         if executor is not None:
@@ -225,7 +245,7 @@ class BlobStore:
         if resources is None:
             resources = replace(self._resources, compressors=_compressors(level))
             self._by_level[level] = resources
-        gate = KeyGate(self._keyring, key, random=self._random)
+        gate = KeyGate(self._keyring, namespace, key, random=self._random)
         return BlobWriter(partial(self._backend.draft, namespace), sealer, resources, gate)
 
     def _reader(self, find: Callable[[], Source], namespace: str, digest: bytes) -> BlobReader:
@@ -236,6 +256,14 @@ class BlobStore:
             buffers=self._read_buffers,
         )
         return BlobReader(find, unseal, digest)
+
+    def _find(self, namespace: str, digest: bytes) -> Source:
+        try:
+            return self._backend.open(namespace, digest)
+        except BlobNotFoundError:
+            if self._fallback is None:
+                raise
+            return self._fallback.open(namespace, digest)
 
     def _rewrite(self, reader: BlobReader, namespace: str, level: int) -> PendingBlob:
         """The same content sealed anew, and verified, without a name."""
@@ -248,11 +276,36 @@ class BlobStore:
             undo.pop_all()
             return pending
 
+    def _copy(self, namespace: str, digest: bytes, source: "BlobStore") -> PendingBlob:
+        """A copy of another store's blob, verified, without a name."""
+        try:
+            return self._copy_sealed(namespace, digest, source)
+        except WrongKeyError:
+            with source.open(namespace, digest) as reader:
+                return self._rewrite(reader, namespace, self._level)
+
+    def _copy_sealed(self, namespace: str, digest: bytes, source: "BlobStore") -> PendingBlob:
+        draft = self._backend.draft(namespace)
+        with ExitStack() as undo:
+            undo.callback(draft.drop)
+            with closing(source.sealed(namespace, digest)) as sealed:
+                copy_sealed(sealed, draft, digest)
+            with self._reader(draft.source, namespace, digest) as written:
+                written.verify()
+            undo.pop_all()
+        size, stored_size = written.size, written.stored_size
+        gate = KeyGate(self._keyring, namespace, None, random=self._random)
+        return PendingBlob(draft, gate, digest=digest, size=size, stored_size=stored_size)
+
     def _shared_executor(self) -> Executor:
         with self._lock:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="store-encode")
             return self._executor
+
+
+def _as_backend(given: Backend | Path) -> Backend:
+    return LocalBackend(given) if isinstance(given, Path) else given
 
 
 def _compressors(level: int) -> Recycler[ZstdCompressor]:

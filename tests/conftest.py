@@ -27,6 +27,7 @@ from storage import Keyring
 from tests.support.api import Api, new_user
 from tests.support.archive import Archive, new_archive, open_content
 from tests.support.clamd import Clamd, clamd
+from tests.support.s3 import S3Server, s3_server
 from tests.support.service import Service, running_service
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +57,12 @@ def valkey(data_dir: Path) -> Iterator[EmbeddedValkey]:
 def scanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
     with clamd(tmp_path_factory.mktemp("clamd")) as daemon:
         yield daemon
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server(tmp_path_factory.mktemp("s3") / "log") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
