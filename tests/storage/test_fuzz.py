@@ -15,9 +15,8 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import zstandard
@@ -59,16 +58,25 @@ CONTENTS = {
 }
 
 
-@contextmanager
-def bounded(most: int) -> Iterator[None]:
-    """Fail if Python allocates more than so many bytes while the block runs."""
-    tracemalloc.start()
-    try:
-        yield
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < most, f"{peak} bytes were allocated"
+T = TypeVar("T")
+
+
+def bounded(most: int, use: Callable[[], T]) -> T:
+    """Do it, and fail if Python allocates more than so many bytes for it.
+
+    Once in ten thousand times the interpreter enlarges a table of its own in between; never twice in a row.
+    """
+    peaks = []
+    while True:
+        tracemalloc.start()
+        try:
+            result = use()
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        if peaks[-1] < most:
+            return result
+        assert len(peaks) < 2, f"{peaks} bytes were allocated"
 
 
 class Target:
@@ -106,8 +114,9 @@ class Target:
         with self.store.open(NAMESPACE, digest) as reader:
             return reader.read(offset, length)
 
-    def use(self, digest: bytes, offset: int, length: int) -> list[str]:
+    def use(self, blob: bytes, digest: bytes, offset: int, length: int) -> list[str]:
         """Do everything that reads a blob; which of it worked. What came out is what was asked for."""
+        self.place(blob, digest)
         uses: dict[str, Callable[[], object]] = {
             "stat": lambda: self.store.stat(NAMESPACE, digest),
             "range": lambda: self.some(digest, offset, length),
@@ -234,10 +243,10 @@ def test_a_changed_blob_gives_its_content_or_a_documented_error(
     others = [target.other, target.strange, target.blobs["text"]]
     blob = data.draw(mutations(original, others))
     digest = sha256(content)
-    target.place(blob, digest)
+    offset, length = data.draw(st.integers(0, 500)), data.draw(st.integers(0, 900))
     # An index in pages is as large as it was before anybody changed it.
-    with bounded(MEMORY + 4 * len(original)):
-        worked = target.use(digest, data.draw(st.integers(0, 500)), data.draw(st.integers(0, 900)))
+    most = MEMORY + 4 * len(original)
+    worked = bounded(most, lambda: target.use(blob, digest, offset, length))
     event(f"{name}: {len(worked)} of 6 worked")
     if blob[:SLOT_A] + blob[HEADER:] != original[:SLOT_A] + original[HEADER:]:
         assert "verify" not in worked
@@ -247,10 +256,8 @@ def test_a_changed_blob_gives_its_content_or_a_documented_error(
 @given(blob=st.binary(max_size=1_000), honest=st.booleans())
 def test_any_bytes_give_a_documented_error(target: Target, blob: bytes, honest: bool) -> None:  # noqa: FBT001
     """With the first bytes of a blob or without."""
-    digest = bytes(32)
-    target.place((target.blobs["frames"][:SLOT_A] if honest else b"") + blob, digest)
-    with bounded(MEMORY):
-        assert target.use(digest, 0, 10) == []
+    data = (target.blobs["frames"][:SLOT_A] if honest else b"") + blob
+    assert bounded(MEMORY, lambda: target.use(data, bytes(32), 0, 10)) == []
 
 
 # -- blobs sealed with the right keys around anything ---------------------------------------------------
@@ -323,10 +330,10 @@ def test_a_forged_blob_gives_what_its_name_says_or_a_documented_error(
     target: Target, data: st.DataObject
 ) -> None:
     blob, digest = data.draw(forged(target.keyring))
-    target.place(blob, digest)
+    offset, length = data.draw(st.integers(0, 300)), data.draw(st.integers(0, 300))
     # Buffers for a frame of the size that the header claims, to read it and to write it anew.
-    with bounded(MEMORY + (4 << blob[10])):
-        worked = target.use(digest, data.draw(st.integers(0, 300)), data.draw(st.integers(0, 300)))
+    most = MEMORY + (4 << blob[10])
+    worked = bounded(most, lambda: target.use(blob, digest, offset, length))
     event(f"{len(worked)} of 6 worked")
 
 
@@ -348,9 +355,8 @@ def test_a_forged_page_table_gives_a_documented_error(
     root = struct.pack(">Q32sQ", claimed % (1 << 64), sha256(content), count % (1 << 64)) + body
     sealed = sealer._seal(fmt.nonce(fmt.DOMAIN_INDEX_ROOT, 0), root)
     blob += sealed + fmt.Trailer(len(blob), len(sealed)).pack()
-    target.place(bytes(blob), sha256(content))
-    with bounded(MEMORY):
-        assert set(target.use(sha256(content), spoil, 100)) <= {"stat", "rekey"}
+    worked = bounded(MEMORY, lambda: target.use(bytes(blob), sha256(content), spoil, 100))
+    assert set(worked) <= {"stat", "rekey"}
 
 
 # -- keyrings -----------------------------------------------------------------------------------------
@@ -447,8 +453,7 @@ def test_a_changed_keyring_opens_with_nobody_elses_keys_or_fails_as_documented(
     ring: Ring, data: st.DataObject
 ) -> None:
     changed = data.draw(changed_documents(ring.data))
-    with bounded(MEMORY):
-        event("opened" if ring.use(changed) else "refused")
+    event("opened" if bounded(MEMORY, lambda: ring.use(changed)) else "refused")
 
 
 @FUZZ
@@ -464,8 +469,7 @@ def test_any_change_of_its_bytes_does_too(ring: Ring, data: st.DataObject) -> No
                 st.sampled_from([b"", b"[" * 5_000, b"9" * 5_000, b"\xff\xfe", b'"', b"\\ud800"]),
             )
         )
-    with bounded(MEMORY):
-        ring.use(bytes(changed))
+    bounded(MEMORY, lambda: ring.use(bytes(changed)))
 
 
 @pytest.mark.parametrize(
@@ -476,8 +480,7 @@ def test_a_keyring_that_would_cost_far_more_than_its_size_is_not_parsed(
 ) -> None:
     """Empty lists take twenty times their text, once they are parsed."""
     hostile = b"[" + unit * ((MAX_FILE_SIZE - 2) // len(unit)) + b"]"
-    with bounded(2 * len(hostile)):
-        assert not ring.use(hostile)
+    assert not bounded(2 * len(hostile), lambda: ring.use(hostile))
 
 
 def test_the_largest_keyring_there_may_be_takes_bounded_memory(ring: Ring) -> None:
@@ -485,8 +488,12 @@ def test_the_largest_keyring_there_may_be_takes_bounded_memory(ring: Ring) -> No
     unit = b'[],"' + b"x" * 90 + b'",'
     hostile = b'{"keys":[' + unit * (MAX_FILE_SIZE // len(unit) - 1) + b"0]}"
     assert len(hostile) > MAX_FILE_SIZE - 1_000
-    with bounded(8 * MAX_FILE_SIZE), pytest.raises(KeyringDamagedError, match="fields are not"):
-        KeyringDocument.parse(hostile, ring.path)
+
+    def parse() -> None:
+        with pytest.raises(KeyringDamagedError, match="fields are not"):
+            KeyringDocument.parse(hostile, ring.path)
+
+    bounded(8 * MAX_FILE_SIZE, parse)
 
 
 # -- memory of the process, over many ----------------------------------------------------------------
@@ -506,8 +513,8 @@ def some(count):
         blob = bytearray(original)
         for _ in range(source.randint(1, 4)):
             blob[source.randrange(len(blob))] ^= 1 << source.randrange(8)
-        target.place(bytes(blob[: source.choice([len(blob), source.randrange(len(blob))])]), digest)
-        target.use(digest, 0, 100)
+        end = source.choice([len(blob), source.randrange(len(blob))])
+        target.use(bytes(blob[:end]), digest, 0, 100)
 
 some(200)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
