@@ -311,27 +311,22 @@ class Keyring:
         replace_file(self._path, document.dump())
         self._master = master
         self._content = self._open(document, master, held=self._content.by_id)
-        self._stamp = self._read_stamp()
+        self._stamp = _stamp(self._path.stat())
 
     def _refresh(self) -> None:
         """Read the file again if it was replaced. The rename that replaces it is atomic."""
         with store_errors("reading the keyring"):
             try:
-                stamp = self._read_stamp()
-                if stamp == self._stamp:
+                if _stamp(self._path.stat()) == self._stamp:
                     return
                 with self._path.open("rb") as file:
-                    data = file.read(MAX_FILE_SIZE + 1)
+                    status = os.fstat(file.fileno())
+                    data = file.read(min(status.st_size, MAX_FILE_SIZE) + 1)
             except FileNotFoundError as error:
                 raise KeyringNotFoundError(self._path) from error
         document = KeyringDocument.parse(data, self._path)
         self._content = self._open(document, self._master, held=self._content.by_id)
-        self._stamp = stamp
-
-    def _read_stamp(self) -> tuple[int, int, int]:
-        """What differs between any two files that were the keyring; see ``replace_file``."""
-        status = self._path.stat()
-        return status.st_ino, status.st_mtime_ns, status.st_size
+        self._stamp = _stamp(status)
 
     def _open(
         self, document: KeyringDocument, master: AESGCM, *, held: Mapping[bytes, StorageKey]
@@ -349,6 +344,11 @@ class Keyring:
                 by_id[entry.key_id] = StorageKey(entry.key_id, entry.namespace, cipher)
         newest = {entry.namespace: entry.key_id for entry in document.entries}
         return _Content(document, by_id, newest, ours)
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+    """What differs between any two files that were the keyring; see ``replace_file``."""
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _older_keys(document: KeyringDocument, namespaces: Collection[str]) -> dict[str, list[bytes]]:

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from zstandard import ZstdCompressor
 
-from storage._backend import Backend, Source
+from storage._backend import Backend, PlanSlots, Source
 from storage._copying import copy_sealed
-from storage._errors import BlobNotFoundError, WrongKeyError
-from storage._format import FRAME_LOG2
+from storage._errors import BlobDamagedError, BlobNotFoundError, WrongKeyError
+from storage._format import FRAME_LOG2, HEADER_SIZE
 from storage._keygate import KeyGate
-from storage._keyring import Keyring
+from storage._keyring import Keyring, StorageKey
 from storage._local import LocalBackend
+from storage._osfiles import store_errors
 from storage._pools import Recycler
 from storage._reader import BlobReader
 from storage._seal import BlobSealer, Frame, sealed_frame_bound
@@ -136,14 +137,19 @@ class BlobStore:
             # A key that stopped being the newest may be retired: nothing is wrapped under it then.
             self._keyring.newest_held(namespace) as newest,
         ):
-            plan = partial(
-                plan_rekey,
-                namespace=namespace,
-                newest=newest,
-                find_key=self._keyring.find,
-                random=self._random,
-            )
-            return self._backend.change_slots(namespace, digest, plan)
+            return self._backend.change_slots(namespace, digest, self._plan(newest))
+
+    def is_rekeyed(self, namespace: str, digest: bytes) -> bool:
+        """Whether ``rekey`` would find nothing to do. Nothing is held. Raises like ``open``."""
+        plan = self._plan(self._keyring.storage_key(namespace))
+        header = bytearray(HEADER_SIZE)
+        with (
+            store_errors("reading a header"),
+            closing(self._backend.open(namespace, digest)) as source,
+        ):
+            if source.read_into([header], 0) < HEADER_SIZE:
+                raise BlobDamagedError("file", "it is shorter than a header")
+        return plan(bytes(header)) is None
 
     def recompress(self, namespace: str, digest: bytes, level: int) -> BlobStat | None:
         """Replace a blob by one of the same content, compressed at another level.
@@ -259,6 +265,15 @@ class BlobStore:
             buffers=self._read_buffers,
         )
         return BlobReader(find, unseal, digest)
+
+    def _plan(self, newest: StorageKey) -> PlanSlots:
+        return partial(
+            plan_rekey,
+            namespace=newest.namespace,
+            newest=newest,
+            find_key=self._keyring.find,
+            random=self._random,
+        )
 
     def _find(self, namespace: str, digest: bytes) -> Source:
         try:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
@@ -30,6 +31,9 @@ from tests.support.s3 import S3Server, s3_server
 from tests.support.service import Service, running_service
 
 ROOT = Path(__file__).parents[1]
+
+# A long run of the tests that make their own input: --hypothesis-profile=fuzz
+hypothesis.settings.register_profile("fuzz", max_examples=20_000)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,16 +11,17 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from backend.collection.service import hold_off_pins
 from backend.content.keys import GUIDE, open_keyring
-from backend.content.rekeying import Pace, Rekeyed, rekey_namespace
 from backend.content.service import Content
 from backend.core.db import Database
 from backend.core.encryption_key import EncryptionKeyError
 from backend.core.settings import Settings, get_settings
 from backend.identity.models import store_namespace
+from backend.identity.service import organisation_ids
 from backend.launch.rotation import generate_key, make_key_file, read_key, rotate_own_key
-from storage import Keyring, StoreError, WrongKeyError, parse_master_key
+from backend.rekeying.service import Pace, Rekeyed, retire
+from backend.rekeying.service import rekey as rekey_organisation
+from storage import StoreError, WrongKeyError, parse_master_key
 
 _EXIT_UNFINISHED = 1
 _EXIT_USAGE = 2
@@ -115,7 +115,7 @@ def rekey(
         list[int] | None, typer.Option(help="Only this organisation; may be given again.")
     ] = None,
     rate: Annotated[
-        float, typer.Option(min=0, help="Most documents to change in a second; 0: no limit.")
+        float, typer.Option(min=0, help="Most blobs to change in a second; 0: no limit.")
     ] = 200.0,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per organisation.")
@@ -130,11 +130,8 @@ def rekey(
     a backup is being made; with 3 if the store or the database cannot be reached.
     """
     os.nice(_NICENESS)
-    whole = True
     try:
-        for done, outcome in _rekey(org, Pace(rate)):
-            typer.echo(_as_json(done, outcome) if as_json else _as_text(done, outcome))
-            whole = whole and outcome is _Outcome.DESTROYED
+        whole = asyncio.run(_rekey(org, Pace(rate), as_json=as_json))
     except (StoreError, DBAPIError, OSError) as error:
         typer.echo(f"Rekeying did not get to its end: {error}. Run it again to go on.", err=True)
         raise typer.Exit(_EXIT_UNAVAILABLE) from None
@@ -150,44 +147,45 @@ class _Outcome(StrEnum):
     PINNED = "kept: a backup is being made; run this again after it"
 
 
-def _rekey(org: list[int] | None, pace: Pace) -> Iterator[tuple[Rekeyed, _Outcome]]:
+async def _rekey(given: list[int] | None, pace: Pace, *, as_json: bool) -> bool:
+    """Rekey organisations one after the other; whether all old keys are destroyed."""
     settings = get_settings()
     keyring = open_keyring(settings)
     content = Content.open_store(settings)
+    database = Database.connect(settings)
+    whole = True
     try:
-        names = [store_namespace(org_id) for org_id in org] if org else keyring.namespaces()
+        async with database.transaction() as session:
+            org_ids = await organisation_ids(session)
+        if given is not None:
+            unknown = set(given) - set(org_ids)
+            if unknown:
+                raise typer.BadParameter(f"there is no organisation {min(unknown)}")
+            org_ids = given
+        names = {store_namespace(org_id): org_id for org_id in org_ids}
         unfinished = [name for name in names if len(keyring.key_ids(name)) > 1]
         if unfinished:
             typer.echo(f"Finishing what was begun before, of {', '.join(unfinished)}.", err=True)
         for name, older in keyring.renew(names).items():
-            done = rekey_namespace(content.store, keyring, name, pace)
+            done = await rekey_organisation(database, content, keyring, names[name], pace)
             if done.failed:
-                yield done, _Outcome.NEEDED
+                outcome = _Outcome.NEEDED
+            elif await retire(database, keyring, names[name], older):
+                outcome = _Outcome.DESTROYED
             else:
-                yield done, asyncio.run(_retire(settings, keyring, name, older))
-    finally:
-        content.close()
-
-
-async def _retire(
-    settings: Settings, keyring: Keyring, namespace: str, older: list[bytes]
-) -> _Outcome:
-    """Destroy the older keys, unless a backup that is under way copies what they seal."""
-    database = Database.connect(settings)
-    try:
-        async with database.transaction() as session:
-            if not await hold_off_pins(session):
-                return _Outcome.PINNED
-            await asyncio.to_thread(keyring.retire, namespace, older)
+                outcome = _Outcome.PINNED
+            typer.echo(_as_json(done, outcome) if as_json else _as_text(done, outcome))
+            whole = whole and outcome is _Outcome.DESTROYED
     finally:
         await database.close()
-    return _Outcome.DESTROYED
+        await asyncio.to_thread(content.close)
+    return whole
 
 
 def _as_json(done: Rekeyed, outcome: _Outcome) -> str:
     return json.dumps(
         {
-            "namespace": done.namespace,
+            "organisation": done.org_id,
             "blobs": done.blobs,
             "changed": done.changed,
             "old_key": outcome.name.lower(),
@@ -199,7 +197,7 @@ def _as_json(done: Rekeyed, outcome: _Outcome) -> str:
 def _as_text(done: Rekeyed, outcome: _Outcome) -> str:
     lines = [f"{digest.hex()}: {reason}" for digest, reason in done.failed.items()]
     lines.append(
-        f"{done.namespace}: {done.changed} brought under the new key, of {done.blobs}; "
+        f"organisation {done.org_id}: {done.changed} brought under the new key, of {done.blobs}; "
         f"{len(done.failed)} could not be opened; the old key is {outcome}"
     )
     return "\n".join(lines)

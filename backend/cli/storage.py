@@ -43,7 +43,7 @@ def _describe() -> None:
 def _age(text: str) -> timedelta:
     found = _AGE.fullmatch(text.strip())
     if found is None:
-        raise typer.BadParameter("give a number and h, d or w: 90d")
+        raise typer.BadParameter("give a number and h, d or w: --older-than 90d")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
@@ -65,11 +65,8 @@ class _Report:
 def compact_command(
     *,
     older_than: Annotated[
-        timedelta,
-        typer.Option(
-            parser=_age, metavar="AGE", help="Only what was stored so long ago: 90d, 12h, 4w."
-        ),
-    ] = timedelta(days=90),
+        str, typer.Option(metavar="AGE", help="Only what was stored so long ago: 90d, 12h, 4w.")
+    ] = "90d",
     level: Annotated[int, typer.Option(min=1, max=22, help="zstd's level.")] = 19,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell how much would be looked at.")
@@ -88,7 +85,7 @@ def compact_command(
     """
     configure_logging(get_settings())
     os.nice(_LOWEST_PRIORITY)
-    before = now() - older_than
+    before = now() - _age(older_than)
     try:
         unreadable = asyncio.run(_compact(before, level, dry_run=dry_run, as_json=as_json))
     except (StoreError, DBAPIError, OSError) as error:

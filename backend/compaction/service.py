@@ -10,6 +10,7 @@ from datetime import datetime
 
 import structlog
 
+from backend.collection import service as collection
 from backend.compaction import queries
 from backend.compaction.queries import Cold
 from backend.content.service import Content
@@ -107,6 +108,8 @@ async def _settle(
     """Put the new form in its place and record it, under the lock of the row; whether there still was one."""
     try:
         async with database.transaction(Tenant(org_id)) as session:
+            # Shared with collections: it keeps out what changes blobs without their rows (`rekeying`).
+            await collection.hold_off_pins(session)
             if not await queries.lock(session, blob.id):
                 return False
             if pending is not None:

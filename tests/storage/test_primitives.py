@@ -14,14 +14,13 @@ from storage import (
     BlobNotFoundError,
     BlobStat,
     BlobStore,
-    BlobWriter,
     Keyring,
-    PendingBlob,
     StorageKey,
     WrongKeyError,
 )
 from storage import _slotfile as slotfile
 from storage._backend import Source
+from storage._local import FileDraft
 from tests.storage.helpers import NAMESPACE, file_of, files_below, get, noise, put, sha256, text
 
 CONTENT = text(3 * FRAME_SIZE + 5)
@@ -371,14 +370,13 @@ def test_what_does_not_verify_takes_no_place(
     """The medium gives back other bytes than were written."""
     path = file_of(root, put(store, CONTENT).digest)
     before = path.read_bytes()
-    finish = BlobWriter.finish
+    source = FileDraft.source
 
-    def spoil(writer: BlobWriter) -> PendingBlob:
-        pending = finish(writer)
-        os.pwrite(pending._draft._file.descriptor, b"\xff" * 8, 5000)  # type: ignore[attr-defined]
-        return pending
+    def spoil(draft: FileDraft) -> Source:
+        os.pwrite(draft._file.descriptor, b"\xff" * 8, 5000)
+        return source(draft)
 
-    monkeypatch.setattr(BlobWriter, "finish", spoil)
+    monkeypatch.setattr(FileDraft, "source", spoil)
     with pytest.raises(BlobDamagedError, match="frame 0"):
         store.recompress(NAMESPACE, DIGEST, 19)
     assert path.read_bytes() == before

@@ -4,6 +4,7 @@ from backend.collection.service.collecting import Collection, collect, sweep_tem
 from backend.collection.service.pinning import (
     hold_off_pins,
     live_pins,
+    lock_out_collections,
     pin_store,
     release_pin,
     renew_pin,
@@ -17,6 +18,7 @@ __all__ = [
     "collect",
     "hold_off_pins",
     "live_pins",
+    "lock_out_collections",
     "pin_store",
     "release_pin",
     "renew_pin",

@@ -51,6 +51,11 @@ async def hold_off_pins(session: AsyncSession) -> bool:
     return not await queries.live_pins(session)
 
 
+async def lock_out_collections(session: AsyncSession) -> None:
+    """Wait for what is being removed, and let nothing else be removed while the transaction lasts."""
+    await queries.lock_out_collections(session)
+
+
 async def live_pins(session: AsyncSession) -> Sequence[StorePin]:
     """Return what holds collection off at the moment."""
     return await queries.live_pins(session)

@@ -1,8 +1,6 @@
-"""`dms keys`: the master key and the storage keys changed, by the command as it is run."""
+"""`dms keys rotate`: another master key, by the command as it is run."""
 
-import asyncio
 import base64
-import json
 import os
 import pty
 import re
@@ -10,16 +8,12 @@ import select
 import stat
 import subprocess
 import sys
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import PostgresDsn
 
-from backend.collection.service import pin_store, release_pin
 from backend.content.keys import open_keyring
-from backend.content.rekeying import Pace, rekey_namespace
-from backend.core.db import Database
 from backend.core.encryption_key import EncryptionKeyError
 from backend.core.settings import Settings
 from backend.launch.rotation import rotate_own_key
@@ -53,12 +47,6 @@ def installation(tmp_path: Path) -> Settings:
                 writer.finish().publish()
     store.close()
     return found
-
-
-@pytest.fixture
-def with_database(installation: Settings, settings: Settings) -> Settings:
-    """The installation, with the database of this test process."""
-    return installation.model_copy(update={"database_url": settings.database_url})
 
 
 def environment(installation: Settings, **more: str) -> dict[str, str]:
@@ -101,9 +89,6 @@ def own_key(installation: Settings) -> Path:
     path.write_text(TEXT + "\n")
     path.chmod(0o600)
     return path
-
-
-# -- rotate -----------------------------------------------------------------------------------------------------
 
 
 def test_a_new_key_is_made_in_the_file_asked_for(installation: Settings, tmp_path: Path) -> None:
@@ -308,163 +293,3 @@ def test_a_lost_own_key_is_not_rotated(installation: Settings) -> None:
     assert run.returncode == 3
     assert "opens the keyring" in run.stderr
     assert len(read_all(installation, KEY)) == 10
-
-
-# -- rekey ------------------------------------------------------------------------------------------------------
-
-
-def lines(run: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
-    return [json.loads(line) for line in run.stdout.splitlines()]
-
-
-def key_ids(installation: Settings, org: str) -> list[bytes]:
-    return Keyring.open(installation.keyring_path, KEY).key_ids(org)
-
-
-def test_every_organisation_gets_a_new_key_and_loses_the_old(with_database: Settings) -> None:
-    before = with_database.keyring_path.read_text()
-    ids = {org: key_ids(with_database, org) for org in ("org-1", "org-2")}
-    run = dms(with_database, "rekey", "--json")
-    assert run.returncode == 0, run.stderr
-    assert [
-        {"namespace": org, "blobs": 5, "changed": 5, "old_key": "destroyed", "failed": {}}
-        for org in ("org-1", "org-2")
-    ] == lines(run)
-    for org, [old] in ids.items():
-        assert old not in key_ids(with_database, org)
-        assert old.hex() in before
-        assert old.hex() not in with_database.keyring_path.read_text()
-    assert len(read_all(with_database, KEY)) == 10
-
-
-def test_one_organisation_alone(with_database: Settings) -> None:
-    other = key_ids(with_database, "org-2")
-    run = dms(with_database, "rekey", "--org", "1", "--rate", "0")
-    assert run.returncode == 0, run.stderr
-    expected = (
-        "org-1: 5 brought under the new key, of 5; 0 could not be opened; the old key is destroyed"
-    )
-    assert run.stdout == expected + "\n"
-    assert key_ids(with_database, "org-2") == other
-
-
-def test_an_interrupted_run_is_finished_by_the_next(with_database: Settings) -> None:
-    """One organisation was done, the other in part: the next run gives nobody another key."""
-    keyring = Keyring.open(with_database.keyring_path, KEY)
-    store = BlobStore(with_database.store_dir, keyring)
-    older = keyring.renew(["org-1", "org-2"])
-    rekey_namespace(store, keyring, "org-1", Pace(0))
-    keyring.retire("org-1", older["org-1"])
-    newest = {org: keyring.key_ids(org)[-1:] for org in ("org-1", "org-2")}
-    assert store.rekey("org-2", next(store.digests("org-2")))
-    run = dms(with_database, "rekey", "--json")
-    assert run.returncode == 0, run.stderr
-    assert "Finishing what was begun before, of org-2." in run.stderr
-    assert [(line["namespace"], line["changed"]) for line in lines(run)] == [("org-2", 4)]
-    assert {org: keyring.key_ids(org) for org in newest} == newest
-    assert len(read_all(with_database, KEY)) == 10
-
-
-def test_the_old_key_is_kept_while_a_blob_may_need_it(with_database: Settings) -> None:
-    [damaged, *_] = [path for path in with_database.store_dir.glob("org-1/*/*/*") if path.is_file()]
-    whole = damaged.read_bytes()
-    damaged.chmod(0o600)
-    damaged.write_bytes(whole[:40] + b"\xff" + whole[41:])
-    for _ in range(2):
-        run = dms(with_database, "rekey", "--org", "1", "--json")
-        assert run.returncode == 1
-        [line] = lines(run)
-        assert (line["blobs"], line["old_key"]) == (5, "needed")
-        assert line["failed"].keys() == {damaged.name}  # type: ignore[attr-defined]
-    assert "the old key is kept: something" in dms(with_database, "rekey", "--org", "1").stdout
-    damaged.write_bytes(whole)
-    run = dms(with_database, "rekey", "--org", "1", "--json")
-    assert [(line["changed"], line["old_key"]) for line in lines(run)] == [(1, "destroyed")]
-    assert len(read_all(with_database, KEY)) == 10
-
-
-async def test_the_old_key_is_kept_while_a_backup_copies(
-    with_database: Settings, database: Database
-) -> None:
-    async with database.transaction() as session:
-        pin = await pin_store(session, reason="a backup", lifetime=timedelta(hours=1))
-    try:
-        run = await asyncio.to_thread(dms, with_database, "rekey", "--org", "1")
-        assert run.returncode == 1
-        assert "5 brought under the new key" in run.stdout
-        assert "kept: a backup is being made" in run.stdout
-        assert len(key_ids(with_database, "org-1")) == 2
-    finally:
-        async with database.transaction() as session:
-            await release_pin(session, pin.id)
-    run = await asyncio.to_thread(dms, with_database, "rekey", "--org", "1")
-    assert run.returncode == 0
-    assert len(key_ids(with_database, "org-1")) == 1
-
-
-def test_a_database_that_is_away_is_told_and_nothing_is_destroyed(installation: Settings) -> None:
-    run = dms(installation, "rekey", "--org", "1")
-    assert run.returncode == 3
-    assert "did not get to its end" in run.stderr
-    assert "Traceback" not in run.stderr
-    assert len(key_ids(installation, "org-1")) == 2
-    assert len(read_all(installation, KEY)) == 10
-
-
-def test_a_store_that_is_away_is_told(installation: Settings) -> None:
-    (installation.store_dir / "org-1").rename(installation.store_dir / "away")
-    (installation.store_dir / "org-1").write_text("what is mounted there is gone")
-    run = dms(installation, "rekey", "--org", "1")
-    assert run.returncode == 3
-    assert "did not get to its end" in run.stderr
-    assert "Traceback" not in run.stderr
-    assert len(key_ids(installation, "org-1")) == 2
-
-
-def test_a_blob_deleted_meanwhile_is_no_failure(
-    installation: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keyring = Keyring.open(installation.keyring_path, KEY)
-    store = BlobStore(installation.store_dir, keyring)
-    listed = list(store.digests("org-1"))
-    store.delete("org-1", listed[0])
-    lists = iter([listed])
-    real = store.digests
-    monkeypatch.setattr(store, "digests", lambda name: iter(next(lists, None) or list(real(name))))
-    keyring.renew(["org-1"])
-    done = rekey_namespace(store, keyring, "org-1", Pace(0))
-    assert (done.blobs, done.changed, done.failed) == (4, 4, {})
-
-
-def test_a_blob_that_another_keyring_sealed_is_a_failure(
-    installation: Settings, tmp_path: Path
-) -> None:
-    strange = BlobStore(installation.store_dir, Keyring.create(tmp_path / "strange", KEY))
-    with strange.writer("org-1") as writer:
-        writer.write(b"from elsewhere")
-        digest = writer.finish().publish().digest
-    keyring = Keyring.open(installation.keyring_path, KEY)
-    store = BlobStore(installation.store_dir, keyring)
-    keyring.renew(["org-1"])
-    assert list(rekey_namespace(store, keyring, "org-1", Pace(0)).failed) == [digest]
-
-
-def test_a_rotation_meanwhile_ends_the_run(installation: Settings) -> None:
-    keyring = Keyring.open(installation.keyring_path, KEY)
-    store = BlobStore(installation.store_dir, keyring)
-    other = Keyring.open(installation.keyring_path, KEY)
-    other.renew(["org-1"])
-    other.rotate(bytes(32))
-    with pytest.raises(WrongKeyError, match="start the process again"):
-        rekey_namespace(store, keyring, "org-1", Pace(0))
-
-
-def test_the_pace_holds_back_to_the_rate() -> None:
-    slept: list[float] = []
-    pace = Pace(10, sleep=slept.append)
-    for _ in range(3):
-        pace.did(10)
-    assert [round(seconds) for seconds in slept] == [1, 2, 3]
-    free: list[float] = []
-    Pace(0, sleep=free.append).did(1_000_000)
-    assert free == []
