@@ -116,7 +116,7 @@ class Backend(Protocol):
         """Whether the name is taken."""
         ...
 
-    def exclusive(self, namespace: str, digest: bytes) -> AbstractContextManager[object]:
+    def exclusive(self, namespace: str, digest: bytes) -> AbstractContextManager[None]:
         """Hold a blob against others who would change, replace or remove it, as far as it can."""
         ...
 

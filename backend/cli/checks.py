@@ -16,7 +16,9 @@ import typer
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from backend.content.keys import open_keyring
 from backend.content.service import Content
+from backend.content.stores import open_copy
 from backend.core.db import Database
 from backend.core.errors import ConflictError
 from backend.core.logging import configure_logging
@@ -157,21 +159,31 @@ def _open_store(settings: Settings) -> Content:
 
 @contextmanager
 def _source(settings: Settings, where: str) -> Iterator[BlobStore]:
-    """Open the store that repairs come from: a store's directory, or a data directory with a keyring of its own."""
-    directory = Path(where)
+    """Open the store that repairs come from: a store's address or directory, or a data directory with its keyring."""
+    store = _copy_at(settings, where) if "://" in where else _copy_in(settings, Path(where))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _copy_at(settings: Settings, url: str) -> BlobStore:
+    try:
+        return open_copy(settings, url, open_keyring(settings))
+    except ValueError as error:
+        raise typer.BadParameter(f"--repair-from: {error}.") from None
+
+
+def _copy_in(settings: Settings, directory: Path) -> BlobStore:
     if not directory.is_dir():
         raise typer.BadParameter(f"--repair-from: there is no directory {directory}.")
     keyring = directory / "keys" / "keyring"
-    store = BlobStore(
+    return BlobStore(
         directory / "store" if (directory / "store").is_dir() else directory,
         Keyring.open(
             keyring if keyring.is_file() else settings.keyring_path, settings.master_key()
         ),
     )
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 @contextmanager

@@ -17,12 +17,14 @@ from backend.content.errors import (
     ContentDamagedError,
     ScannerUnavailableError,
     StorageFullError,
+    StorageUnavailableError,
     UploadTooLargeError,
     VirusFoundError,
 )
 from backend.content.keys import open_keyring
 from backend.content.media_types import HEAD_BYTES
 from backend.content.scanner import Outcome, Scanner, ScanStream, Verdict
+from backend.content.stores import open_store
 from backend.core.lane import Lane, outlast
 from backend.core.settings import ScanMode, Settings
 from storage import (
@@ -35,6 +37,7 @@ from storage import (
     PendingBlob,
     StoreError,
     StoreFullError,
+    StoreUnavailableError,
 )
 
 log = structlog.get_logger(__name__)
@@ -84,8 +87,9 @@ class Received:
 
         Raises:
             StorageFullError: the disk is full.
+            StorageUnavailableError: the store does not answer.
         """
-        with _storage_full():
+        with _storage_answers():
             blob = await self.content.complete(self.pending.publish)
         self.published = True
         return blob.created
@@ -107,9 +111,10 @@ class Content:
         Raises:
             EncryptionKeyError: the master key or the keyring is missing, malformed or not the right one.
             StoreError: the store cannot be opened.
+            ValueError: the address of the store, or its credentials, are malformed.
         """
         keyring = open_keyring(settings)
-        store = BlobStore(settings.store_dir, keyring, level=settings.compression_level)
+        store = open_store(settings, keyring)
         return cls(store, Scanner(settings), max_size=settings.max_upload_size)
 
     def close(self) -> None:
@@ -143,12 +148,13 @@ class Content:
             ScannerUnavailableError: scanning is required and did not happen.
             UploadTooLargeError: with `limit`, in bytes.
             StorageFullError: the disk is full.
+            StorageUnavailableError: the store does not answer.
         """
         leftovers = ExitStack()
         received = None
         try:
             writer = leftovers.enter_context(self.store.writer(namespace))
-            with _storage_full():
+            with _storage_answers():
                 async with self.scanner.stream() as scan:
                     head, last = await self._pass(chunks, writer, scan)
                     pending, verdict = await _both(
@@ -205,11 +211,12 @@ class Content:
 
         Raises:
             ContentDamagedError: the blob is missing, or does not open.
+            StorageUnavailableError: the store does not answer.
         """
         try:
             reader = await self.run(self.store.open, namespace, digest)
         except StoreError as error:
-            raise _damaged(error, digest) from error
+            raise _unreadable(error, digest) from error
         try:
             yield Outgoing(self, reader)
         finally:
@@ -234,6 +241,7 @@ class Outgoing:
 
         Raises:
             ContentDamagedError: the next frame is not what was written; what was yielded before is.
+            StorageUnavailableError: the store does not answer.
         """
         frames = self._reader.iter(offset, length, check_digest=check_digest)
         end = self.size if length is None else min(self.size, offset + length)
@@ -253,10 +261,17 @@ class Outgoing:
         try:
             return await self._content.run(lambda: list(islice(frames, count)))
         except StoreError as error:
-            raise _damaged(error, self._reader.digest) from error
+            raise _unreadable(error, self._reader.digest) from error
 
 
-def _damaged(error: StoreError, digest: bytes) -> ContentDamagedError:
+def _unavailable(error: StoreUnavailableError) -> StorageUnavailableError:
+    log.error("store_unavailable", error=str(error))
+    return StorageUnavailableError("The storage does not answer now. Try again in a while.")
+
+
+def _unreadable(error: StoreError, digest: bytes) -> ContentDamagedError | StorageUnavailableError:
+    if isinstance(error, StoreUnavailableError):
+        return _unavailable(error)
     log.error("content_damaged", digest=digest.hex(), error=str(error))
     lost = "is missing from" if isinstance(error, BlobNotFoundError) else "is damaged in"
     if not isinstance(error, BlobDamagedError | BlobNotFoundError):
@@ -268,13 +283,15 @@ def _damaged(error: StoreError, digest: bytes) -> ContentDamagedError:
 
 
 @contextmanager
-def _storage_full() -> Iterator[None]:
+def _storage_answers() -> Iterator[None]:
     try:
         yield
     except StoreFullError as error:
         raise StorageFullError(
             "The storage has no room for this file. Nothing of it was kept; ask an administrator for space."
         ) from error
+    except StoreUnavailableError as error:
+        raise _unavailable(error) from error
 
 
 def _write(writer: BlobWriter, batch: Batch) -> None:

@@ -61,6 +61,13 @@ class Settings(BaseSettings):
         repr=False,
     )
 
+    storage_url: str | None = None
+    storage_access_key_id: str | None = None
+    storage_secret_access_key: SecretStr | None = None
+    storage_fallback_url: str | None = None
+    storage_fallback_access_key_id: str | None = None
+    storage_fallback_secret_access_key: SecretStr | None = None
+
     scan: ScanMode = ScanMode.AUTO
     clamd_socket: Path = Path("/run/clamav/clamd.ctl")
     clamd_address: str | None = None
@@ -94,8 +101,13 @@ class Settings(BaseSettings):
 
     @property
     def store_dir(self) -> Path:
-        """Where the content-addressed store keeps its blobs."""
+        """Where the content-addressed store keeps its blobs, unless `storage_url` says otherwise."""
         return self.data_dir / "store"
+
+    @property
+    def store_locks_dir(self) -> Path:
+        """Where processes lock blobs that lie in object storage."""
+        return self.data_dir / "locks"
 
     @property
     def keyring_path(self) -> Path:

@@ -121,7 +121,8 @@ async def _store(content: Content) -> Dependency:
         free = await content.run(content.store.check_writable)
     except StoreError as error:
         return Dependency(status=DependencyStatus.UNAVAILABLE, detail=str(error))
-    return Dependency(status=DependencyStatus.OK, detail=f"{free} bytes free")
+    detail = "It can be written to." if free is None else f"{free} bytes free"
+    return Dependency(status=DependencyStatus.OK, detail=detail)
 
 
 async def _scanner(scanner: Scanner) -> Dependency:

@@ -134,7 +134,7 @@ class _Organisation:
     async def check(self, after: bytes, report: Report) -> bool:
         """Check everything behind a digest; return whether the end was reached."""
         listing = await self._content.run(
-            lambda: Listing(self._store.entries(self._namespace, after=after))
+            lambda: Listing(self._store.entries(self._namespace, after=after, everywhere=True))
         )
         while after != _END:
             lot = await self._next_lot(after, listing)

@@ -3470,7 +3470,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scanner_unavailable`: The file could not be scanned. */
+            /** @description `scanner_unavailable`: The file could not be scanned. `storage_unavailable`: The storage does not answer. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3805,7 +3805,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scanner_unavailable`: The file could not be scanned. */
+            /** @description `scanner_unavailable`: The file could not be scanned. `storage_unavailable`: The storage does not answer. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3977,6 +3977,16 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `storage_unavailable`: The storage does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     headContent: {
@@ -4066,6 +4076,16 @@ export interface operations {
             };
             /** @description `content_damaged`: The stored content is damaged. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`: The storage does not answer. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
