@@ -392,7 +392,7 @@ def test_no_order_of_events_loses_content_or_keeps_it_for_ever(settings: Setting
     run_state_machine_as_test(
         Machine,
         settings=hypothesis_settings(
-            max_examples=30,
+            max_examples=20,
             stateful_step_count=15,
             deadline=None,
             # Twenty steps can be read; to find fewer would take many minutes.
