@@ -82,8 +82,8 @@ async def unknown_digests(session: AsyncSession, digests: Sequence[bytes]) -> se
 
 async def adopt(
     session: AsyncSession, org_id: int, orphans: Sequence[tuple[bytes, int, int]]
-) -> int:
-    """Give (digest, size, stored size) rows, marked; return how many had none.
+) -> dict[int, bytes]:
+    """Give (digest, size, stored size) rows, marked; return the digests of those that had none, by id of the row.
 
     Waits for uploads that have such a row and did not commit yet.
     """
@@ -101,8 +101,8 @@ async def adopt(
     statement = insert(Blob).from_select(
         [Blob.org_id, Blob.digest, Blob.size, Blob.stored_size, Blob.marked_at], rows
     )
-    adopted = await session.scalars(statement.on_conflict_do_nothing().returning(Blob.id))
-    return len(adopted.all())
+    adopted = statement.on_conflict_do_nothing().returning(Blob.id, Blob.digest)
+    return {row.id: row.digest for row in await session.execute(adopted)}
 
 
 async def unreferenced_page(

@@ -1,6 +1,6 @@
 """Orphans: blobs in the store that have no row. They are adopted, which is to say given one, marked."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -76,11 +76,21 @@ async def adopt_orphans(
 
 async def adopt(database: Database, content: Content, org_id: int, orphans: list[Orphan]) -> int:
     """Give rows to orphans, marked; return how many needed one."""
-    found = await content.run(_with_sizes, content.store, store_namespace(org_id), orphans)
+    namespace = store_namespace(org_id)
+    found = await content.run(_with_sizes, content.store, namespace, orphans)
     if not found:
         return 0
     async with database.transaction(Tenant(org_id)) as session:
-        return await queries.adopt(session, org_id, found)
+        rows = await queries.adopt(session, org_id, found)
+        # Another collection may have adopted and destroyed one since it was listed. From now on the row keeps it.
+        gone = await content.run(_missing, content.store, namespace, rows)
+        if gone:
+            await queries.delete_unreferenced(session, gone)
+    return len(rows) - len(gone)
+
+
+def _missing(store: BlobStore, namespace: str, rows: Mapping[int, bytes]) -> list[int]:
+    return [row_id for row_id, digest in rows.items() if not store.exists(namespace, digest)]
 
 
 def _next(entries: Iterator[Orphan]) -> list[Orphan]:

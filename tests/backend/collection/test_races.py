@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -297,6 +298,25 @@ async def test_collections_at_once_share_the_work(
     assert archive.read(DIGEST) == CONTENT
     await archive.dispose(kept)
     await settles(archive)
+
+
+async def test_what_another_collection_destroyed_is_not_adopted_again(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One collection has listed a blob; before it adopts that, another one has adopted and destroyed it."""
+    publish(archive, CONTENT)
+    real = queries.adopt
+
+    async def overtaken(*arguments: Any) -> dict[int, bytes]:
+        monkeypatch.setattr(queries, "adopt", real)
+        assert (await archive.collect()).freed.blobs == 1
+        return await real(*arguments)
+
+    monkeypatch.setattr(queries, "adopt", overtaken)
+    done = await archive.collect()
+    assert (done.adopted, done.freed.blobs) == (0, 0)
+    assert await archive.rows() == {}
+    assert [event.data["was_missing"] for event in await archive.certificates()] == [False]
 
 
 async def test_uploads_disposals_and_collections_at_once(archive: Archive) -> None:
