@@ -17,7 +17,7 @@ from backend.content.service import Content
 from backend.core.db import Database
 from backend.core.settings import ScanMode
 from backend.operations.schemas import Dependency, DependencyStatus, Readiness, ReadyStatus
-from storage import StoreError
+from storage import StoreError, WrongKeyError
 
 # Longer than what each check allows itself: those know better what a silence means.
 _PATIENCE = 8.0
@@ -103,6 +103,10 @@ async def _redis(redis: Redis) -> Dependency:
 async def _store(content: Content) -> Dependency:
     try:
         free = await content.run(content.store.check_writable)
+        await content.run(content.store.check_keyring)
+    except WrongKeyError as error:
+        # What it holds still opens what is stored.
+        return Dependency(status=DependencyStatus.DEGRADED, detail=str(error))
     except StoreError as error:
         return Dependency(status=DependencyStatus.UNAVAILABLE, detail=str(error))
     return Dependency(status=DependencyStatus.OK, detail=f"{free} bytes free")

@@ -69,7 +69,10 @@ def test_both_kinds_of_keys_are_changed_while_the_service_runs(tmp_path: Path) -
         rotated = service.command("keys", "rotate")
         assert rotated.returncode == 0, rotated.stderr
         assert master_key.read_text() != first
-        # It goes on with what it holds.
+        # It goes on with what it holds, and says that it wants to be started again.
+        store = httpx.get(f"{service.url}/readyz", timeout=30).json()["dependencies"]["store"]
+        assert store["status"] == "degraded"
+        assert "start the process again" in store["detail"]
         documents["rotated"] = upload(client, folder, "rotated")
         assert all_there(client, documents)
     finally:

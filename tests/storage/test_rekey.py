@@ -96,12 +96,15 @@ def test_without_the_newest_key_a_blob_gets_no_name(
     assert files_below(root) == []
 
 
-def test_after_a_rotation_alone_writing_goes_on(
+def test_after_a_rotation_alone_writing_goes_on_and_it_shows(
     store: BlobStore, keyring: Keyring, tmp_path: Path
 ) -> None:
     put(store, b"before")
+    store.check_keyring()
     Keyring.open(tmp_path / "keyring.json", MASTER_KEY).rotate(bytes(32))
     assert get(store, put(store, b"after").digest) == b"after"
+    with pytest.raises(WrongKeyError, match="start the process again"):
+        store.check_keyring()
 
 
 def test_a_rekeying_that_was_overtaken_uses_the_newer_key(
