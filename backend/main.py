@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
 
+import structlog
 from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 
@@ -26,12 +27,23 @@ from backend.operations.metrics import MetricsMiddleware
 from backend.operations.router import VERSION, probes
 from backend.operations.router import router as operations
 from backend.search.router import router as search
+from backend.verification.router import router as verification
 from backend.webapp import mount_web_application
-from storage import prepare_process
+from storage import StoreError, prepare_process
+
+log = structlog.get_logger(__name__)
 
 API = "/api/v1"
 # A temporary file that no process holds open belongs to one that died.
 _ABANDONED_SECONDS = 0
+
+
+async def _sweep(content: Content) -> None:
+    """Clear away what died with earlier processes; what cannot be reached now is swept at the next occasion."""
+    try:
+        await content.run(content.store.sweep_temporary, _ABANDONED_SECONDS)
+    except StoreError as error:
+        log.warning("store_not_swept", error=str(error))
 
 
 @contextlib.asynccontextmanager
@@ -49,7 +61,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.authenticate = partial(authenticate, signer=app.state.signer)
     app.state.resume = resume
     app.state.hub = Hub()
-    await app.state.content.run(app.state.content.store.sweep_temporary, _ABANDONED_SECONDS)
+    await _sweep(app.state.content)
     listening = asyncio.create_task(app.state.hub.listen(app.state.redis))
     try:
         yield
@@ -77,7 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     api = APIRouter(prefix=API)
-    for router in (identity, folders, documents, search, live, operations):
+    for router in (identity, folders, documents, search, verification, live, operations):
         api.include_router(router)
     app.include_router(api)
     app.include_router(probes)

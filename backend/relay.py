@@ -7,6 +7,7 @@ The one place that says which event starts which task, and who hears of it. It r
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -14,7 +15,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -26,7 +27,9 @@ from backend.core.db import Database, Tenant, set_tenant
 from backend.core.outbox import CHANNEL, OutboxEvent
 from backend.core.queues import Queue, celery_app
 from backend.core.settings import Settings
+from backend.identity import service as identity
 from backend.notifications.service import Message, publish
+from backend.verification.service import FAULTS_CHANGED
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +40,9 @@ TASKS: dict[str, tuple[str, Queue]] = {
     "document.ocr_requested": ("indexing.ocr", Queue.HEAVY),
 }
 """What starts which task; the task is given the event's organisation and version."""
+
+ADMINISTRATORS = frozenset({FAULTS_CHANGED})
+"""What the organisation's administrators hear of. Other events are for those who may see the folder they name."""
 
 BATCH = 100
 _POLL_SECONDS = 5.0
@@ -67,10 +73,11 @@ class Relay:
         """
         async with self._database.transaction() as session:
             events = await _claim(session)
-            for event in events:
-                await self._relay(session, event)
-                event.sent_at = now()
-            await session.flush()
+            if events:
+                # One thread for all of them: handing over costs more than sending.
+                await asyncio.to_thread(self._start_tasks, events)
+                await self._tell(session, events)
+                await _mark_sent(session, events)
         return len(events)
 
     async def _pump(self) -> None:
@@ -89,26 +96,29 @@ class Relay:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
 
-    async def _relay(self, session: AsyncSession, event: OutboxEvent) -> None:
-        task = TASKS.get(event.name)
-        if task is not None:
+    def _start_tasks(self, events: Sequence[OutboxEvent]) -> None:
+        for event in events:
+            if (task := TASKS.get(event.name)) is None:
+                continue
             name, queue = task
-            await asyncio.to_thread(
-                self._celery.send_task,
+            self._celery.send_task(
                 name,
                 kwargs={"org_id": event.org_id, "version_id": event.data["version_id"]},
                 queue=queue,
                 headers={"request_id": event.request_id},
                 retry=False,
             )
-        folder_id = event.data.get("folder_id")
-        if folder_id is not None:
-            await set_tenant(session, Tenant(event.org_id))
-            readers = await access.audience(session, org_id=event.org_id, folder_id=folder_id)
-            message = Message(
-                event.org_id, readers, event.name, event.data, event.created_at.isoformat()
-            )
-            await publish(self._redis, message)
+
+    async def _tell(self, session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
+        readers: dict[_Audience, Sequence[int]] = {}
+        for event in events:
+            audience = _audience(event)
+            if audience not in readers:
+                readers[audience] = await _readers(session, audience)
+            if readers[audience]:
+                at = event.created_at.isoformat()
+                message = Message(event.org_id, readers[audience], event.name, event.data, at)
+                await publish(self._redis, message)
 
     async def _listen(self) -> None:
         """Be woken by commits; without a connection, polling goes on."""
@@ -121,6 +131,28 @@ class Relay:
             await asyncio.sleep(_POLL_SECONDS)
 
 
+class _Audience(NamedTuple):
+    """Who may know of an event: who sees a folder, or the administrators, or nobody."""
+
+    org_id: int
+    folder_id: int | None
+    administrators: bool
+
+
+def _audience(event: OutboxEvent) -> _Audience:
+    return _Audience(event.org_id, event.data.get("folder_id"), event.name in ADMINISTRATORS)
+
+
+async def _readers(session: AsyncSession, audience: _Audience) -> Sequence[int]:
+    org_id, folder_id, administrators = audience
+    await set_tenant(session, Tenant(org_id))
+    if administrators:
+        return await identity.administrator_ids(session, org_id)
+    if folder_id is None:
+        return []
+    return await access.audience(session, org_id=org_id, folder_id=folder_id)
+
+
 async def _claim(session: AsyncSession) -> Sequence[OutboxEvent]:
     statement = (
         select(OutboxEvent)
@@ -130,6 +162,14 @@ async def _claim(session: AsyncSession) -> Sequence[OutboxEvent]:
         .with_for_update(skip_locked=True)
     )
     return (await session.scalars(statement)).all()
+
+
+async def _mark_sent(session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
+    ids = [event.id for event in events]
+    await session.execute(
+        update(OutboxEvent).where(OutboxEvent.id.in_(ids)).values(sent_at=now()),
+        execution_options={"synchronize_session": False},
+    )
 
 
 @contextlib.asynccontextmanager

@@ -3,8 +3,11 @@
     python benchmarks/transfer.py --size 1024 --rounds 5 --small 2000
 
 The whole service runs as `dms up` starts it; the client is a process of its own (curl). Server CPU is that of the
-backend's processes; the store's is that of this process writing the same bytes to the same file system. Small files go
-eight at a time through the service, and, as their bound, through the store followed by one bare asyncpg transaction.
+backend's processes; the store's is that of this process writing the same bytes to the same file system. `_bare.py`
+under the same server tells what HTTP alone costs. A download is given cold (the disk is read) and again from the page
+cache, as the store's own reading is measured. Small files go eight at a time through the service, and, as their
+bound, through the store followed by one bare asyncpg transaction; once beside the workers that read the files' text,
+on the same cores, and once with the workers halted.
 """
 
 import argparse
@@ -16,9 +19,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -29,8 +32,9 @@ from sqlalchemy.engine import URL, make_url
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from backend.launch.valkey import free_port
 from storage import BlobStore, Keyring
-from tests.support.service import Service, running_service
+from tests.support.service import Service, running_service, wait_until
 
 MIB = 2**20
 SMALL = 20_000
@@ -70,38 +74,51 @@ class Bench:
     def large(self, kind: str, size: int, rounds: int) -> None:
         """Compare raw and multipart uploads, and downloads, with the store on one large file."""
         source = self.root / kind
+        make_content(source, kind, size, seed=1)
         gigabytes = size / 1e9
-        alone, raw, multipart, download = [], [], [], []
-        for number in range(rounds):
-            make_content(source, kind, size, seed=number)
-            alone.append(cost_of(lambda: self._store(source)))
-            document, cost = self._upload(source, f"{kind}-raw-{number}", multipart=False)
-            raw.append(cost)
-            self._purge(document)
-            document, cost = self._upload(source, f"{kind}-multipart-{number}", multipart=True)
-            multipart.append(cost)
-            download.append(self._download(document))
-            self._purge(document)
+        names = ("alone", "drain", "raw", "multipart", "cold", "warm", "send")
+        costs: dict[str, list[Cost]] = {name: [] for name in names}
+        with bare_server() as (bare, process):
+            for number in range(rounds):
+                costs["alone"].append(cost_of(lambda: self._store(source)))
+                costs["drain"].append(
+                    _cost_at([process], lambda: self._curl(*_raw(source), f"{bare}/0"))
+                )
+                document, cost = self._upload(source, f"{kind}-raw-{number}", multipart=False)
+                costs["raw"].append(cost)
+                self._purge(document)
+                document, cost = self._upload(source, f"{kind}-multipart-{number}", multipart=True)
+                costs["multipart"].append(cost)
+                costs["cold"].append(self._download(document))
+                costs["warm"].append(self._download(document))
+                costs["send"].append(
+                    _cost_at([process], lambda: self._curl("-o", os.devnull, f"{bare}/{size}"))
+                )
+                self._purge(document)
         source.unlink()
-        base, up = median_cost(alone).per(gigabytes), median_cost(raw).per(gigabytes)
-        form, down = median_cost(multipart).per(gigabytes), median_cost(download).per(gigabytes)
+        each = {name: median_cost(values).per(gigabytes) for name, values in costs.items()}
         print(f"\n{kind}, {size // MIB} MiB, medians of {rounds}, CPU and wall seconds per GB")
-        line("store alone", f"{base.cpu:.2f}  {base.wall:.2f}")
-        line("upload, raw body (server)", f"{up.cpu:.2f}  {up.wall:.2f}")
-        line("upload, multipart (server)", f"{form.cpu:.2f}  {form.wall:.2f}")
-        line("download (server)", f"{down.cpu:.2f}  {down.wall:.2f}")
-        speed, over = base.wall / up.wall, up.cpu - base.cpu
+        for name, label in (
+            ("alone", "store alone"),
+            ("drain", "HTTP alone, a body taken and dropped"),
+            ("raw", "upload, raw body (server)"),
+            ("multipart", "upload, multipart (server)"),
+            ("cold", "download from the disk (server)"),
+            ("warm", "download from the page cache (server)"),
+            ("send", "HTTP alone, a body sent"),
+        ):
+            line(label, f"{each[name].cpu:.2f}  {each[name].wall:.2f}")
+        speed = each["alone"].wall / each["raw"].wall
         line("raw upload, speed of the store's", f"{speed:.2f}", judge(speed, at_least=0.85))
+        over = each["raw"].cpu - each["alone"].cpu
         line(
             "raw upload, server CPU over the store's, s/GB", f"{over:.2f}", judge(over, at_most=0.5)
         )
-        line(
-            "multipart over raw, CPU",
-            f"{form.cpu / up.cpu:.2f}",
-            judge(form.cpu / up.cpu, at_most=1.15),
-        )
+        form = each["multipart"].cpu / each["raw"].cpu
+        line("multipart over raw, CPU", f"{form:.2f}", judge(form, at_most=1.15))
         allowed = 0.55 if kind == "incompressible" else 1.35
-        line("download, CPU s/GB", f"{down.cpu:.2f}", judge(down.cpu, at_most=allowed))
+        warm = each["warm"].cpu
+        line("download, CPU s/GB", f"{warm:.2f}", judge(warm, at_most=allowed))
 
     def small(self, count: int) -> None:
         """Compare small uploads through the whole service with the store and one bare transaction."""
@@ -109,35 +126,33 @@ class Bench:
         [backend] = self.service.processes("uvicorn", "backend.main")
         address = make_url(backend.environ()["DMS_DATABASE_URL"])
         bound = asyncio.run(self._store_and_commit(contents, address))
-        with ThreadPoolExecutor(AT_A_TIME) as threads:
-            clients = threading.local()
-
-            def upload(number: int) -> None:
-                if not hasattr(clients, "client"):
-                    clients.client = httpx.Client(
-                        headers={"Authorization": self.token}, timeout=120
-                    )
-                answer = clients.client.post(
-                    f"{self.service.url}/api/v1/folders/{self.folder}/documents",
-                    params={"name": f"small-{number}"},
-                    content=contents[number],
-                )
-                assert answer.status_code == 201, answer.text  # noqa: S101
-
-            started = time.perf_counter()
-            whole = self._server_cost(lambda: list(threads.map(upload, range(count))))
-            elapsed = time.perf_counter() - started
         print(f"\n{count} files of {SMALL} bytes, {AT_A_TIME} at a time, durable")
         line("store and one bare transaction", f"{count / bound:.0f}/s")
-        line(
-            "the whole service",
-            f"{count / elapsed:.0f}/s  ({whole.cpu / count * 1e3:.1f} ms CPU each)",
-        )
-        line(
-            "time of the whole over its bound",
-            f"{elapsed / bound:.2f}",
-            judge(elapsed / bound, at_most=1.5),
-        )
+        beside = self._upload_all("beside", contents)
+        line("the whole service, its workers reading", _rate(beside, count))
+        with halted(self.service.processes("celery")):
+            alone = self._upload_all("alone", contents)
+        line("the whole service, its workers halted", _rate(alone, count))
+        ratio = alone.wall / bound
+        line("time of the whole over its bound", f"{ratio:.2f}", judge(ratio, at_most=1.5))
+
+    def _upload_all(self, prefix: str, contents: list[bytes]) -> Cost:
+        clients = threading.local()
+
+        def upload(number: int) -> None:
+            if not hasattr(clients, "client"):
+                clients.client = httpx.Client(headers={"Authorization": self.token}, timeout=120)
+            answer = clients.client.post(
+                f"{self.service.url}/api/v1/folders/{self.folder}/documents",
+                params={"name": f"{prefix}-{number}"},
+                content=contents[number] + prefix.encode(),
+            )
+            assert answer.status_code == 201, answer.text  # noqa: S101
+
+        with ThreadPoolExecutor(AT_A_TIME) as threads:
+            return _cost_at(
+                self.service.backends(), lambda: list(threads.map(upload, range(len(contents))))
+            )
 
     def _store(self, source: Path) -> None:
         with source.open("rb") as file, self.store.writer("benchmark") as writer:
@@ -173,7 +188,7 @@ class Bench:
         return elapsed
 
     def _upload(self, source: Path, name: str, *, multipart: bool) -> tuple[int, Cost]:
-        body = ["-F", f"file=@{source}"] if multipart else ["-T", str(source), "-X", "POST"]
+        body = ["-F", f"file=@{source}"] if multipart else _raw(source)
         url = f"{self.service.url}/api/v1/folders/{self.folder}/documents?name={name}"
         answer: list[str] = []
 
@@ -209,10 +224,53 @@ class Bench:
                 blob.unlink()
 
     def _server_cost(self, work: Callable[[], object]) -> Cost:
-        processes = self.service.backends()
-        cpu, wall = _cpu_of(processes), time.perf_counter()
-        work()
-        return Cost(_cpu_of(processes) - cpu, time.perf_counter() - wall)
+        return _cost_at(self.service.backends(), work)
+
+
+def _raw(source: Path) -> list[str]:
+    return ["--upload-file", str(source), "-X", "POST"]
+
+
+def _rate(cost: Cost, count: int) -> str:
+    return f"{count / cost.wall:.0f}/s  ({cost.cpu / count * 1e3:.1f} ms CPU each)"
+
+
+@contextmanager
+def bare_server() -> Iterator[tuple[str, psutil.Process]]:
+    """Run `_bare.py` and yield its address and its process."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "uvicorn", "_bare:app", "--port", str(port), "--lifespan=off"]
+    with subprocess.Popen([*command, "--log-level=warning"], cwd=Path(__file__).parent) as process:
+        try:
+            wait_until(lambda: _answers(address), seconds=30, what="the bare server answers")
+            yield address, psutil.Process(process.pid)
+        finally:
+            process.terminate()
+
+
+def _answers(address: str) -> bool:
+    with suppress(httpx.HTTPError):
+        return httpx.get(f"{address}/0").status_code == 200
+    return False
+
+
+@contextmanager
+def halted(processes: list[psutil.Process]) -> Iterator[None]:
+    """Stop processes for the time of the block."""
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
+def _cost_at(processes: list[psutil.Process], work: Callable[[], object]) -> Cost:
+    cpu, wall = _cpu_of(processes), time.perf_counter()
+    work()
+    return Cost(_cpu_of(processes) - cpu, time.perf_counter() - wall)
 
 
 def _cpu_of(processes: list[psutil.Process]) -> float:

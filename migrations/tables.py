@@ -8,5 +8,17 @@ from backend.documents import models as documents
 from backend.folders import models as folders
 from backend.identity import models as identity
 from backend.search import models as search
+from backend.verification import models as verification
 
-MODELS = (idempotency, outbox, audit, identity, folders, access, documents, collection, search)
+MODELS = (
+    idempotency,
+    outbox,
+    audit,
+    identity,
+    folders,
+    access,
+    documents,
+    collection,
+    search,
+    verification,
+)

@@ -12,6 +12,11 @@ Writing: ``with store.writer(namespace) as writer: writer.write(...); pending = 
 then ``pending.publish()`` or ``pending.discard()``. Reading: ``with store.open(namespace, digest)
 as reader: reader.read(offset, length)`` or ``reader.iter()``.
 
+Blobs are kept by a *backend*: a local directory, or a bucket of an S3-compatible object store.
+``open_backend`` makes one of an address; ``BlobStore(backend, keyring)`` is the same over each. A
+second one may be its *fallback*, read where the first has nothing; ``migrate`` copies
+everything from one store into another.
+
 Errors::
 
     StoreError
@@ -23,7 +28,7 @@ Errors::
     ├── KeyringExistsError        a keyring is never overwritten
     ├── KeyringDamagedError       the keyring file is not as it was written
     ├── StoreFullError            no space, quota or file size limit; nothing was kept
-    └── StoreUnavailableError     the operating system refused: read-only, unmounted, I/O
+    └── StoreUnavailableError     the operating system or the object store refused or is away
 
 ``ValueError`` is raised for mistakes in code: a malformed namespace or digest, a negative offset,
 a writer used after it was finished.

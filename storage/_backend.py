@@ -116,7 +116,7 @@ class Backend(Protocol):
         """Whether the name is taken."""
         ...
 
-    def exclusive(self, namespace: str, digest: bytes) -> AbstractContextManager[object]:
+    def exclusive(self, namespace: str, digest: bytes) -> AbstractContextManager[None]:
         """Hold a blob against others who would change, replace or remove it, as far as it can."""
         ...
 
@@ -143,8 +143,8 @@ class Backend(Protocol):
         """The digests of a namespace's blobs, ascending, without all of them in memory."""
         ...
 
-    def entries(self, namespace: str) -> Iterator[tuple[bytes, int]]:
-        """The same, with the bytes of each blob's file."""
+    def entries(self, namespace: str, after: bytes = b"") -> Iterator[tuple[bytes, int]]:
+        """The same above a digest, or its first bytes, with the bytes of each blob's file."""
         ...
 
     def sweep(self, older_than: float) -> int:

@@ -106,10 +106,10 @@ class Bucket:
         with _failures("deleting an object"):
             obstore.delete(self._store, key)
 
-    def objects(self, prefix: str) -> Iterator[Listed]:
-        """The objects below a prefix, as the store orders them: by key."""
+    def objects(self, prefix: str, *, after: str | None = None) -> Iterator[Listed]:
+        """The objects below a prefix, as the store orders them: by key, from ``after`` on."""
         with _failures("listing objects"):
-            stream = iter(obstore.list(self._store, prefix, chunk_size=_LISTED))
+            stream = iter(obstore.list(self._store, prefix, offset=after, chunk_size=_LISTED))
         while True:
             with _failures("listing objects"):
                 chunk = next(stream, None)

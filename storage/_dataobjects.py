@@ -10,12 +10,13 @@ from storage._bucket import Bucket, Fetched, ObjectNotFoundError
 from storage._errors import UnsupportedVersionError
 from storage._format import DIGEST_SIZE
 from storage._nameobject import (
+    INTENTS,
     NAME_OBJECT_SIZE,
     NameObject,
     blob_key,
     data_key,
+    guarded_by,
     intent_key,
-    intents_prefix,
     parse_name_object,
 )
 
@@ -55,18 +56,21 @@ def forget(bucket: Bucket, namespace: str, data_id: bytes) -> None:
     bucket.delete(intent_key(namespace, data_id))
 
 
-def sweep(bucket: Bucket, namespace: str, *, older_than: float) -> int:
+def sweep(bucket: Bucket, *, older_than: float) -> int:
     """Settle the intents of this age, in seconds, and more; how many data objects had no name."""
     latest = datetime.now(UTC) - timedelta(seconds=older_than)
     return sum(
-        _settle(bucket, namespace, intent.key)
-        for intent in bucket.objects(intents_prefix(namespace))
+        _settle(bucket, intent.key)
+        for intent in bucket.objects(INTENTS)
         if intent.modified <= latest
     )
 
 
-def _settle(bucket: Bucket, namespace: str, key: str) -> bool:
-    data_id = bytes.fromhex(key.rpartition("/")[2])
+def _settle(bucket: Bucket, key: str) -> bool:
+    guarded = guarded_by(key)
+    if guarded is None:
+        return False
+    namespace, data_id = guarded
     try:
         digest = bytes(bucket.get(key, 0, DIGEST_SIZE).data)
         abandoned = named_data(bucket, namespace, digest) != data_id

@@ -67,4 +67,7 @@ class StoreFullError(StoreError):
 
 
 class StoreUnavailableError(StoreError):
-    """The operating system refused: read-only, not mounted, no permission, I/O error."""
+    """The operating system refused: read-only, not mounted, no permission, I/O error.
+
+    Or the object store did, or it does not answer.
+    """

@@ -151,11 +151,12 @@ class LocalBackend:
             for name in _listed(shard, BLOB_NAME):
                 yield bytes.fromhex(name)
 
-    def entries(self, namespace: str) -> Iterator[tuple[bytes, int]]:
-        """Digest and bytes of every file of a namespace, ascending by digest, likewise."""
-        for shard in self._shards(namespace):
+    def entries(self, namespace: str, after: bytes = b"") -> Iterator[tuple[bytes, int]]:
+        """Digest and bytes of every file of a namespace above ``after``, ascending, likewise."""
+        least = after.hex()
+        for shard in self._shards(namespace, least):
             for name in _listed(shard, BLOB_NAME):
-                size = _size(f"{shard}/{name}")
+                size = _size(f"{shard}/{name}") if name > least else None
                 if size is not None:
                     yield bytes.fromhex(name), size
 
@@ -186,11 +187,15 @@ class LocalBackend:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _shards(self, namespace: str) -> Iterator[str]:
+    def _shards(self, namespace: str, least: str = "") -> Iterator[str]:
+        """The directories of a namespace from that of the name ``least`` on."""
         top = str(self._root / require_namespace(namespace))
         for first in _listed(top, SHARD):
+            if first < least[:2]:
+                continue
             for second in _listed(f"{top}/{first}", SHARD):
-                yield f"{top}/{first}/{second}"
+                if first + second >= least[:4]:
+                    yield f"{top}/{first}/{second}"
 
     def _grave(self, namespace: str) -> Path:
         """A free name among the temporary files, where a sweep finds what a crash leaves."""

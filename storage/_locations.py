@@ -11,6 +11,7 @@ from obstore.store import S3Store
 from storage._backend import Backend
 from storage._bucket import Bucket
 from storage._local import LocalBackend
+from storage._locks import LockDirectory
 from storage._objects import ObjectBackend
 
 if TYPE_CHECKING:
@@ -33,13 +34,17 @@ class S3Credentials:
     secret: str = field(repr=False)
 
 
-def open_backend(url: str, credentials: S3Credentials | None = None) -> Backend:
+def open_backend(
+    url: str, credentials: S3Credentials | None = None, *, locks: Path | None = None
+) -> Backend:
     """The backend at an address.
 
     ``file:///directory`` is a directory of this machine. ``s3://bucket/prefix?endpoint=https://…&
     region=…`` is a bucket, or the part of one below a prefix; without ``endpoint`` it is Amazon's;
     without credentials, those that AWS's own environment variables or instance roles give are
-    used. Raises ``ValueError`` for other addresses, and ``StoreUnavailableError``.
+    used. ``locks`` is a directory shared by all processes that delete, rekey, recompress or restore
+    blobs in a bucket: S3 has no locks. Raises ``ValueError`` for other addresses, and
+    ``StoreUnavailableError``.
     """
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
@@ -52,7 +57,8 @@ def open_backend(url: str, credentials: S3Credentials | None = None) -> Backend:
         message = f"{url!r} has options that are unknown: {', '.join(sorted(unknown))}"
         raise ValueError(message)
     prefix = unquote(parts.path).strip("/")
-    return ObjectBackend(Bucket(_s3_store(parts.netloc, prefix, options, credentials)))
+    bucket = Bucket(_s3_store(parts.netloc, prefix, options, credentials))
+    return ObjectBackend(bucket, locks=None if locks is None else LockDirectory(locks))
 
 
 def _s3_store(

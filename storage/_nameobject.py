@@ -3,16 +3,18 @@
 The packing of FORMAT.md's "Object storage" and the keys objects have; no requests here.
 """
 
+import re
 import struct
 from dataclasses import dataclass
 from typing import Final
 
 from storage._errors import UnsupportedVersionError
 from storage._format import HEADER_SIZE
-from storage._names import BLOB_NAME, require_digest, require_namespace
+from storage._names import BLOB_NAME, is_namespace, require_digest, require_namespace
 
 _VERSION: Final = 1
 _MAGIC: Final = b"DMSN"
+_INTENT: Final = re.compile(r"\.intents/([^/]+)/([0-9a-f]{32})", re.ASCII)
 _REFERENCE = struct.Struct(">B3s16sQ4s")
 _RESERVED = bytes(3)
 NAME_OBJECT_SIZE: Final = HEADER_SIZE + _REFERENCE.size
@@ -68,11 +70,16 @@ def data_key(namespace: str, data_id: bytes) -> str:
     return f"{namespace}/data/{data_id.hex()}"
 
 
-def intents_prefix(namespace: str) -> str:
-    """Below it are the intents of a namespace: what may have to be cleared away."""
-    return f"{require_namespace(namespace)}/intents"
+INTENTS: Final = ".intents"
+"""Below it are the intents of all namespaces, so that one list tells what may have to be cleared."""
 
 
 def intent_key(namespace: str, data_id: bytes) -> str:
     """The key of the intent that guards a data object."""
-    return f"{intents_prefix(namespace)}/{data_id.hex()}"
+    return f"{INTENTS}/{namespace}/{data_id.hex()}"
+
+
+def guarded_by(key: str) -> tuple[str, bytes] | None:
+    """Namespace and id of the data object that an intent guards; ``None`` if it is no intent."""
+    found = _INTENT.fullmatch(key)
+    return (found[1], bytes.fromhex(found[2])) if found and is_namespace(found[1]) else None

@@ -1,8 +1,8 @@
 """The object storage backend: blobs as objects of an S3-compatible bucket.
 
 A blob of up to a few MiB is one object. A larger one is a data object, sent while it was made,
-and the small name object that refers to it: FORMAT.md says what they hold. Nothing is locked
-there: whoever changes, replaces or removes a blob holds a lock of their own on it.
+and the small name object that refers to it: FORMAT.md says what they hold. There are no locks in
+S3: processes that change, replace or remove blobs share a directory for them.
 """
 
 import os
@@ -19,6 +19,7 @@ from storage._bucket import Bucket, Fetched, Listed, ObjectChangedError, ObjectN
 from storage._dataobjects import as_name, clear, intend, sweep
 from storage._errors import BlobDamagedError, BlobNotFoundError, UnsupportedVersionError
 from storage._format import HEADER_SIZE
+from storage._locks import LockDirectory
 from storage._nameobject import (
     DATA_ID_SIZE,
     NAME_OBJECT_SIZE,
@@ -38,16 +39,21 @@ _PROBE = bytes(4096)
 
 
 class ObjectBackend:
-    """Blobs in a bucket. ``limits`` and ``random`` are for tests."""
+    """Blobs in a bucket. Without ``locks``, nobody else may change them while this process does.
+
+    ``limits`` and ``random`` are for tests.
+    """
 
     def __init__(
         self,
         bucket: Bucket,
         *,
+        locks: LockDirectory | None = None,
         limits: Limits | None = None,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._bucket = bucket
+        self._locks = locks
         self._limits = limits or Limits()
         self._random = random
         self._lock = threading.Lock()
@@ -93,9 +99,10 @@ class ObjectBackend:
             return False
         return True
 
-    def exclusive(self, namespace: str, digest: bytes) -> AbstractContextManager[str]:
-        """Nothing is held, as S3 has no locks: the caller has one. Tells the key."""
-        return nullcontext(blob_key(namespace, digest))
+    def exclusive(self, namespace: str, digest: bytes) -> AbstractContextManager[None]:
+        """Hold a blob against the others who share the directory of locks."""
+        key = blob_key(namespace, digest)
+        return nullcontext() if self._locks is None else self._locks.hold(key)
 
     def change_slots(self, namespace: str, digest: bytes, plan: PlanSlots) -> bool:
         """Replace the object that has the name by one with other slots, in one request."""
@@ -130,9 +137,10 @@ class ObjectBackend:
             if digest is not None:
                 yield digest
 
-    def entries(self, namespace: str) -> Iterator[tuple[bytes, int]]:
+    def entries(self, namespace: str, after: bytes = b"") -> Iterator[tuple[bytes, int]]:
         """Digests and stored bytes. Each large blob costs a request of its own, many at a time."""
-        listing = iter(self._bucket.objects(blobs_prefix(namespace)))
+        prefix = blobs_prefix(namespace)
+        listing = self._bucket.objects(prefix, after=f"{prefix}/{after.hex()}" if after else None)
         while batch := list(islice(listing, _BATCH)):
             sizes = self._requests().map(self._stored_size, batch)
             for listed, size in zip(batch, sizes, strict=True):
@@ -145,8 +153,7 @@ class ObjectBackend:
 
         Only those that no writer can name any more, however little ``older_than`` is.
         """
-        age = max(older_than, self._limits.abandoned)
-        return sum(sweep(self._bucket, name, older_than=age) for name in self.namespaces())
+        return sweep(self._bucket, older_than=max(older_than, self._limits.abandoned))
 
     def probe(self) -> None:
         """Write and remove a small object. How much room is left, S3 does not tell."""

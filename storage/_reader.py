@@ -47,8 +47,12 @@ class BlobReader:
         whole = start == 0 and end == self.size
         return self._checked(pieces) if whole and check_digest else pieces
 
-    def verify(self) -> None:
-        """Check every byte of the file: key slots, index, frames, and the digest of the whole."""
+    def verify(self, progress: Callable[[int], None] | None = None) -> None:
+        """Check every byte of the file: key slots, index, frames, and the digest of the whole.
+
+        ``progress`` is called with the content bytes of each piece that was read. It may wait,
+        and it may raise to break off.
+        """
         checked = None
         while checked is not self._file:
             checked = self._file
@@ -57,8 +61,9 @@ class BlobReader:
             except BlobDamagedError as error:
                 self._open_again(error)
                 continue
-            for _ in self.iter():
-                pass
+            for piece in self.iter():
+                if progress is not None:
+                    progress(len(piece))
 
     def close(self) -> None:
         """Close the file; the reader is of no use afterwards."""

@@ -1,5 +1,6 @@
 """The store itself: it ties keyring, backend, writer and reader together, and no more."""
 
+import heapq
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 from zstandard import ZstdCompressor
@@ -49,8 +51,8 @@ class BlobStore:
     backend does not have is read from the ``fallback``, to which nothing is ever written. ``level``
     is zstd's. ``frame_log2`` and ``random`` are for tests: the size of frames, the source of keys.
 
-    Object storage has no locks: there, whoever deletes, rekeys, recompresses or restores a blob
-    holds a lock of their own against others who would. A local directory locks by itself.
+    Object storage has no locks: processes that delete, rekey, recompress or restore blobs there
+    share a directory for them (``open_backend``). A local directory locks by itself.
     """
 
     def __init__(
@@ -109,12 +111,18 @@ class BlobStore:
         backends = (self._backend, self._fallback)
         return any(backend.exists(namespace, digest) for backend in backends if backend)
 
-    def entries(self, namespace: str) -> Iterator[tuple[bytes, int]]:
+    def entries(
+        self, namespace: str, *, after: bytes = b"", everywhere: bool = False
+    ) -> Iterator[tuple[bytes, int]]:
         """Digest and stored bytes of every blob of a namespace, ascending by digest.
 
-        Cheap: no blob is opened, so neither is proven. What only the fallback has is not told.
+        Only those above ``after`` are told, and nothing below is looked at. Cheap: no blob is
+        opened, so neither number is proven. What only the fallback has is told ``everywhere``.
         """
-        return self._backend.entries(namespace)
+        entries = self._backend.entries(namespace, after)
+        if self._fallback is None or not everywhere:
+            return entries
+        return _merged(entries, self._fallback.entries(namespace, after))
 
     def delete(self, namespace: str, digest: bytes) -> None:
         """Remove a blob, durably, and destroy its key slots. Raises ``BlobNotFoundError``.
@@ -196,9 +204,11 @@ class BlobStore:
         where this store's keyring lacks their key is the content sealed anew. Raises like ``open``
         of the source, and like a writer; then nothing has changed here.
         """
-        with self._backend.exclusive(namespace, digest):
-            with self._copy(namespace, digest, source) as pending:
-                pending.replace()
+        with (
+            self._copy(namespace, digest, source) as pending,
+            self._backend.exclusive(namespace, digest),
+        ):
+            pending.replace()
             return BlobStat(digest, pending.size, pending.stored_size)
 
     def take_over(self, namespace: str, digest: bytes, source: "BlobStore") -> BlobInfo | None:
@@ -213,7 +223,7 @@ class BlobStore:
         return self._find(namespace, digest)
 
     def namespaces(self) -> list[str]:
-        """The namespaces that hold something, sorted."""
+        """The namespaces that hold something, sorted; those of the fallback are not told."""
         return self._backend.namespaces()
 
     def digests(self, namespace: str) -> Iterator[bytes]:
@@ -321,6 +331,17 @@ class BlobStore:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="store-encode")
             return self._executor
+
+
+def _merged(
+    first: Iterator[tuple[bytes, int]], second: Iterator[tuple[bytes, int]]
+) -> Iterator[tuple[bytes, int]]:
+    """Both, ascending; of a digest that both have, the first's."""
+    last = b""
+    for digest, size in heapq.merge(first, second, key=itemgetter(0)):
+        if digest != last:
+            yield digest, size
+        last = digest
 
 
 def _as_backend(given: Backend | Path) -> Backend:

@@ -36,11 +36,19 @@ app.conf.update(
         },
         "cleanup-expired-trash": {"task": "maintenance.cleanup_expired_trash", "schedule": 3600.0},
         "prune-outbox": {"task": "maintenance.prune_outbox", "schedule": 3600.0},
+        "scrub-store": {
+            "task": "maintenance.scrub_store",
+            "schedule": 60.0,
+            "options": {"expires": 60},
+        },
     },
     worker_hijack_root_logger=False,
     # A model and its pictures stay in memory: a child that has grown is replaced between two tasks.
     worker_max_memory_per_child=3_000_000,  # KiB
-    task_routes={"indexing.ocr": {"queue": Queue.HEAVY}},
+    task_routes={
+        "indexing.ocr": {"queue": Queue.HEAVY},
+        "maintenance.scrub_store": {"queue": Queue.HEAVY},
+    },
 )
 
 

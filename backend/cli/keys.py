@@ -128,9 +128,17 @@ def rekey(
     is skipped, and organisations begun before are finished before any other gets a new key.
 
     Exits with 1 if an old key is kept: because something stored could not be opened (`dms fsck` says more), or because
-    a backup is being made; with 3 if the store or the database cannot be reached.
+    a backup is being made; with 2 while content may lie in a second store; with 3 if the store or the database cannot
+    be reached.
     """
     os.nice(_NICENESS)
+    if get_settings().storage_fallback_url is not None:
+        typer.echo(
+            "DMS_STORAGE_FALLBACK_URL names a second store, and what lies only there would lose its key."
+            " Finish with it first: `dms storage migrate`, then remove the setting.",
+            err=True,
+        )
+        raise typer.Exit(_EXIT_USAGE)
     try:
         whole = asyncio.run(_rekey(org, Pace(rate), as_json=as_json))
     except (StoreError, DBAPIError, OSError) as error:

@@ -12,17 +12,21 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from backend.compaction.service import Compacted, compact, survey
+from backend.content.keys import open_keyring
 from backend.content.service import Content
+from backend.content.stores import open_fallback, open_store
 from backend.core.clock import now
 from backend.core.db import Database
 from backend.core.logging import configure_logging
 from backend.core.settings import get_settings
 from backend.identity.service import organisation_ids
-from storage import StoreError
+from storage import BlobStore, Migrated, StoreError, migrate
 
 _EXIT_UNREADABLE = 1
+_EXIT_USAGE = 2
 _EXIT_UNAVAILABLE = 3
 _LOWEST_PRIORITY = 19
+_PROGRESS = 1000
 _AGE = re.compile(r"(\d+)\s*([dhw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -144,3 +148,72 @@ def _as_text(org_id: int, report: _Report, *, dry_run: bool) -> str:
     saved = report.before - report.after
     text = f"{who} compressed again; they took {report.before} bytes, {saved} were saved"
     return f"{text}; {report.unreadable} COULD NOT BE READ" if report.unreadable else text
+
+
+@storage.command(name="migrate")
+def migrate_command(
+    *,
+    parallel: Annotated[
+        int, typer.Option(min=1, max=64, help="How many blobs to copy at a time.")
+    ] = 4,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per blob, then one with the counts.")
+    ] = False,
+) -> None:
+    """Copy everything from the store of DMS_STORAGE_FALLBACK_URL into that of DMS_STORAGE_URL.
+
+    Runs beside the service. Each copy is verified; nothing is decrypted on disk, and nothing changes in the first. If
+    it is interrupted, run it again: what is there is skipped.
+
+    Exits with 1 if something could not be copied, with 2 if the settings name no two stores, with 3 if one of them
+    cannot be reached.
+    """
+    settings = get_settings()
+    configure_logging(settings)
+    keyring = open_keyring(settings)
+    try:
+        source = open_fallback(settings, keyring)
+        target = open_store(settings, keyring)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(_EXIT_USAGE) from None
+    try:
+        failed = _migrate(source, target, parallel=parallel, as_json=as_json)
+    except StoreError as error:
+        typer.echo(
+            f"The migration did not get to its end: {error}. Run it again to go on.", err=True
+        )
+        raise typer.Exit(_EXIT_UNAVAILABLE) from None
+    finally:
+        source.close()
+        target.close()
+    if failed:
+        raise typer.Exit(_EXIT_UNREADABLE)
+
+
+def _migrate(source: BlobStore, target: BlobStore, *, parallel: int, as_json: bool) -> int:
+    """Copy, telling of each blob or now and then; return how many could not be."""
+    copied = stored = failed = 0
+    for number, blob in enumerate(migrate(source, target, parallel=parallel), start=1):
+        copied += bool(blob.copied)
+        stored += blob.copied
+        failed += blob.error is not None
+        if as_json:
+            typer.echo(json.dumps(_fields(blob)))
+        elif blob.error is not None:
+            typer.echo(f"NOT COPIED: {blob.digest.hex()} of {blob.namespace}: {blob.error}")
+        elif number % _PROGRESS == 0:
+            typer.echo(f"{copied} copied so far, {stored} bytes")
+    counts = {"copied": copied, "stored_bytes": stored, "not_copied": failed}
+    verdict = f"; {failed} COULD NOT BE COPIED" if failed else ""
+    typer.echo(json.dumps(counts) if as_json else f"{copied} copied, {stored} bytes{verdict}")
+    return failed
+
+
+def _fields(blob: Migrated) -> dict[str, str | int | None]:
+    return {
+        "namespace": blob.namespace,
+        "sha256": blob.digest.hex(),
+        "copied_bytes": blob.copied,
+        "error": None if blob.error is None else str(blob.error),
+    }

@@ -7,6 +7,7 @@ subquery for each row, never by a join: so the planner cannot choose to read all
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from sqlalchemy import (
     ARRAY,
@@ -185,12 +186,8 @@ async def lock_collectable(
         .limit(limit)
         .with_for_update(of=Blob, skip_locked=True)
     )
-    return [
-        Collectable(row.id, row.digest, row.size, row.stored_size, marked_at)
-        for row in rows
-        if (marked_at := row.marked_at)
-        is not None  # the condition says so, to the type checker alone
-    ]
+    # By the condition it is marked, which the column's type cannot say.
+    return [Collectable(*row[:4], cast("datetime", row.marked_at)) for row in rows]
 
 
 async def delete_unreferenced(session: AsyncSession, ids: Sequence[int]) -> set[int]:

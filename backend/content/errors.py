@@ -43,6 +43,14 @@ class StorageFullError(DomainError):
     title = "The storage is full"
 
 
+class StorageUnavailableError(UnavailableError):
+    """The store does not answer: its disk or its object storage."""
+
+    code = "storage_unavailable"
+    title = "The storage does not answer"
+    retry_after = 10
+
+
 class ContentDamagedError(DomainError):
     """What the store holds is not what was put there."""
 

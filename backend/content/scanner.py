@@ -6,7 +6,7 @@ Protocol: `man clamd`, COMMANDS. Why not a library: docs/adr/0006-clamd-client.m
 import asyncio
 import contextlib
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -66,8 +66,8 @@ def parse_reply(reply: str) -> Verdict:
 class ScanStream(Protocol):
     """One stream being scanned. It never raises: what fails is a verdict of not scanned."""
 
-    async def send(self, chunk: bytes) -> None:
-        """Hand over the next bytes; waits while the scanner is behind."""
+    async def send(self, batch: Sequence[bytes]) -> None:
+        """Hand over the next pieces; waits while the scanner is behind."""
 
     async def verdict(self) -> Verdict:
         """End the stream and return what the scanner says."""
@@ -85,13 +85,13 @@ class _ClamdStream:
         self._timeout = timeout
         self._broken = False
 
-    async def send(self, chunk: bytes) -> None:
-        if self._broken or not chunk:
+    async def send(self, batch: Sequence[bytes]) -> None:
+        length = sum(map(len, batch))
+        if self._broken or not length:
             return
         try:
             async with asyncio.timeout(self._timeout):
-                self._writer.write(struct.pack("!I", len(chunk)))
-                self._writer.write(chunk)
+                self._writer.writelines([struct.pack("!I", length), *batch])
                 await self._writer.drain()
         except (OSError, TimeoutError):
             # clamd hangs up when its limits are passed; its reply may still be there to read.
@@ -120,7 +120,7 @@ class _NoStream:
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    async def send(self, chunk: bytes) -> None:
+    async def send(self, batch: Sequence[bytes]) -> None:
         pass
 
     async def verdict(self) -> Verdict:

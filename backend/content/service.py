@@ -6,8 +6,9 @@ The store is synchronous and its threads are its own; this module is where it me
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
@@ -16,14 +17,18 @@ from backend.content.errors import (
     ContentDamagedError,
     ScannerUnavailableError,
     StorageFullError,
+    StorageUnavailableError,
     UploadTooLargeError,
     VirusFoundError,
 )
 from backend.content.keys import open_keyring
 from backend.content.media_types import HEAD_BYTES
 from backend.content.scanner import Outcome, Scanner, ScanStream, Verdict
+from backend.content.stores import open_store
+from backend.core.lane import Lane, outlast
 from backend.core.settings import ScanMode, Settings
 from storage import (
+    FRAME_SIZE,
     BlobDamagedError,
     BlobNotFoundError,
     BlobReader,
@@ -32,6 +37,7 @@ from storage import (
     PendingBlob,
     StoreError,
     StoreFullError,
+    StoreUnavailableError,
 )
 
 log = structlog.get_logger(__name__)
@@ -39,9 +45,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
 
-FRAME_SIZE = 512 * 1024
-"""Chunks are coalesced to this many bytes before they cross a thread boundary."""
+_BATCH_FRAMES = 2
+_BATCH_SIZE = _BATCH_FRAMES * FRAME_SIZE
+"""Content crosses between the event loop and a thread in batches: each crossing costs as much as sealing 100 KiB."""
 _THREADS = 32
+
+Batch = list[bytes]
+"""Consecutive pieces of a stream."""
 
 
 @dataclass(slots=True)
@@ -77,8 +87,9 @@ class Received:
 
         Raises:
             StorageFullError: the disk is full.
+            StorageUnavailableError: the store does not answer.
         """
-        with _storage_full():
+        with _storage_answers():
             blob = await self.content.complete(self.pending.publish)
         self.published = True
         return blob.created
@@ -100,9 +111,10 @@ class Content:
         Raises:
             EncryptionKeyError: the master key or the keyring is missing, malformed or not the right one.
             StoreError: the store cannot be opened.
+            ValueError: the address of the store, or its credentials, are malformed.
         """
         keyring = open_keyring(settings)
-        store = BlobStore(settings.store_dir, keyring, level=settings.compression_level)
+        store = open_store(settings, keyring)
         return cls(store, Scanner(settings), max_size=settings.max_upload_size)
 
     def close(self) -> None:
@@ -121,14 +133,7 @@ class Content:
         For what may not go on behind the caller's back: a lock that the caller holds covers it, or what it leaves is to
         be cleared away.
         """
-        work = asyncio.ensure_future(self.run(function, *args, **kwargs))
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            while not work.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([work])
-            raise
+        return await outlast(asyncio.ensure_future(self.run(function, *args, **kwargs)))
 
     @asynccontextmanager
     async def receive(
@@ -143,16 +148,17 @@ class Content:
             ScannerUnavailableError: scanning is required and did not happen.
             UploadTooLargeError: with `limit`, in bytes.
             StorageFullError: the disk is full.
+            StorageUnavailableError: the store does not answer.
         """
         leftovers = ExitStack()
         received = None
         try:
             writer = leftovers.enter_context(self.store.writer(namespace))
-            with _storage_full():
+            with _storage_answers():
                 async with self.scanner.stream() as scan:
-                    head, tail = await self._pass(chunks, writer, scan)
+                    head, last = await self._pass(chunks, writer, scan)
                     pending, verdict = await _both(
-                        self.complete(_finish, writer, tail, leftovers), _end(scan, tail)
+                        self.complete(_finish, writer, last, leftovers), _end(scan, last)
                     )
             self._judge(verdict)
             received = Received(self, pending, verdict.outcome is Outcome.CLEAN, head)
@@ -163,23 +169,29 @@ class Content:
 
     async def _pass(
         self, chunks: AsyncIterator[bytes], writer: BlobWriter, scan: ScanStream
-    ) -> tuple[bytes, bytes]:
-        """Move whole frames to the store and, beside it, to the scanner; return the first bytes and the rest."""
-        head = tail = b""
-        size = 0
-        async for frame in _coalesce(chunks):
-            size += len(frame)
-            if size > self.max_size:
-                raise UploadTooLargeError(
-                    f"The file is larger than the {self.max_size} bytes an upload may have. Nothing was kept.",
-                    limit=self.max_size,
-                )
-            head = head or frame[:HEAD_BYTES]
-            if len(frame) < FRAME_SIZE:
-                tail = frame
-            else:
-                await _both(self.complete(writer.write, frame), scan.send(frame))
-        return head, tail
+    ) -> tuple[bytes, Batch]:
+        """Move batches to the store and, beside it, to the scanner; return the first bytes and the last batch.
+
+        One batch is under way while the next one arrives.
+        """
+        head, last, size = b"", Batch(), 0
+        async with Lane[None]() as lane:
+            async for batch in _batches(chunks):
+                size += sum(map(len, batch))
+                if size > self.max_size:
+                    raise UploadTooLargeError(
+                        f"The file is larger than the {self.max_size} bytes an upload may have. Nothing was kept.",
+                        limit=self.max_size,
+                    )
+                if last:
+                    await lane.start(self._move, last, writer, scan)
+                else:
+                    head = b"".join(batch)[:HEAD_BYTES]
+                last = batch
+        return head, last
+
+    async def _move(self, batch: Batch, writer: BlobWriter, scan: ScanStream) -> None:
+        await _both(self.run(_write, writer, batch), scan.send(batch))
 
     def _judge(self, verdict: Verdict) -> None:
         if verdict.outcome is Outcome.INFECTED:
@@ -199,11 +211,12 @@ class Content:
 
         Raises:
             ContentDamagedError: the blob is missing, or does not open.
+            StorageUnavailableError: the store does not answer.
         """
         try:
             reader = await self.run(self.store.open, namespace, digest)
         except StoreError as error:
-            raise _damaged(error, digest) from error
+            raise _unreadable(error, digest) from error
         try:
             yield Outgoing(self, reader)
         finally:
@@ -228,19 +241,37 @@ class Outgoing:
 
         Raises:
             ContentDamagedError: the next frame is not what was written; what was yielded before is.
+            StorageUnavailableError: the store does not answer.
         """
         frames = self._reader.iter(offset, length, check_digest=check_digest)
-        while True:
-            try:
-                frame = await self._content.run(next, frames, None)
-            except StoreError as error:
-                raise _damaged(error, self._reader.digest) from error
-            if frame is None:
-                return
-            yield frame
+        end = self.size if length is None else min(self.size, offset + length)
+        left = end - offset
+        async with Lane[Batch]() as lane:
+            # The first frame alone, at once; then one batch is read while another is sent.
+            await lane.start(self._read, frames, 1)
+            while left > 0:
+                batch = await lane.result()
+                left -= sum(map(len, batch))
+                if left > 0:
+                    await lane.start(self._read, frames, _BATCH_FRAMES)
+                for frame in batch:
+                    yield frame
+
+    async def _read(self, frames: Iterator[bytes], count: int) -> Batch:
+        try:
+            return await self._content.run(lambda: list(islice(frames, count)))
+        except StoreError as error:
+            raise _unreadable(error, self._reader.digest) from error
 
 
-def _damaged(error: StoreError, digest: bytes) -> ContentDamagedError:
+def _unavailable(error: StoreUnavailableError) -> StorageUnavailableError:
+    log.error("store_unavailable", error=str(error))
+    return StorageUnavailableError("The storage does not answer now. Try again in a while.")
+
+
+def _unreadable(error: StoreError, digest: bytes) -> ContentDamagedError | StorageUnavailableError:
+    if isinstance(error, StoreUnavailableError):
+        return _unavailable(error)
     log.error("content_damaged", digest=digest.hex(), error=str(error))
     lost = "is missing from" if isinstance(error, BlobNotFoundError) else "is damaged in"
     if not isinstance(error, BlobDamagedError | BlobNotFoundError):
@@ -252,19 +283,25 @@ def _damaged(error: StoreError, digest: bytes) -> ContentDamagedError:
 
 
 @contextmanager
-def _storage_full() -> Iterator[None]:
+def _storage_answers() -> Iterator[None]:
     try:
         yield
     except StoreFullError as error:
         raise StorageFullError(
             "The storage has no room for this file. Nothing of it was kept; ask an administrator for space."
         ) from error
+    except StoreUnavailableError as error:
+        raise _unavailable(error) from error
 
 
-def _finish(writer: BlobWriter, tail: bytes, leftovers: ExitStack) -> PendingBlob:
+def _write(writer: BlobWriter, batch: Batch) -> None:
+    for chunk in batch:
+        writer.write(chunk)
+
+
+def _finish(writer: BlobWriter, last: Batch, leftovers: ExitStack) -> PendingBlob:
     """Write the rest and finish; a small file crosses to a thread once."""
-    if tail:
-        writer.write(tail)
+    _write(writer, last)
     return leftovers.enter_context(writer.finish())
 
 
@@ -278,23 +315,19 @@ async def _both(first: Coroutine[Any, Any, R], second: Coroutine[Any, Any, S]) -
     return one, other
 
 
-async def _end(scan: ScanStream, tail: bytes) -> Verdict:
-    await scan.send(tail)
+async def _end(scan: ScanStream, last: Batch) -> Verdict:
+    await scan.send(last)
     return await scan.verdict()
 
 
-async def _coalesce(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Join small chunks and cut large ones, so that all but the last are `FRAME_SIZE` bytes."""
-    parts: list[bytes] = []
-    size = 0
+async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[Batch]:
+    """Gather chunks, uncopied, until they are at least `_BATCH_SIZE` bytes."""
+    batch, size = Batch(), 0
     async for chunk in chunks:
-        parts.append(chunk)
+        batch.append(chunk)
         size += len(chunk)
-        if size >= FRAME_SIZE:
-            joined = b"".join(parts)
-            whole = size - size % FRAME_SIZE
-            for offset in range(0, whole, FRAME_SIZE):
-                yield joined[offset : offset + FRAME_SIZE]
-            parts, size = [joined[whole:]], size - whole
-    if size:
-        yield b"".join(parts)
+        if size >= _BATCH_SIZE:
+            yield batch
+            batch, size = Batch(), 0
+    if batch:
+        yield batch

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Computed,
     DateTime,
     Dialect,
     ForeignKey,
@@ -72,6 +73,11 @@ def created_at_column() -> Mapped[Any]:
 def org_id_column() -> Mapped[int]:
     """Return the column that row-level security compares with the transaction's organisation."""
     return mapped_column(ForeignKey("organisations.id"))
+
+
+def name_order_column() -> Mapped[str]:
+    """Return a column by which names are listed: numbers by their value, whatever case and accents."""
+    return mapped_column(Text, Computed("dms_name_order(name)", persisted=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,13 @@ class Settings(BaseSettings):
         repr=False,
     )
 
+    storage_url: str | None = None
+    storage_access_key_id: str | None = None
+    storage_secret_access_key: SecretStr | None = None
+    storage_fallback_url: str | None = None
+    storage_fallback_access_key_id: str | None = None
+    storage_fallback_secret_access_key: SecretStr | None = None
+
     scan: ScanMode = ScanMode.AUTO
     clamd_socket: Path = Path("/run/clamav/clamd.ctl")
     clamd_address: str | None = None
@@ -70,6 +77,9 @@ class Settings(BaseSettings):
     compression_level: int = Field(default=3, ge=1, le=19)
     trash_days: int = Field(default=30, ge=0)
     gc_grace_hours: int = Field(default=24, ge=0)
+    scrub_days: int = Field(default=30, ge=0)
+    # The largest blob must be read within the time a task has.
+    scrub_rate: int = Field(default=50_000_000, ge=10_000_000)
 
     access_token_seconds: int = Field(default=900, gt=0)
     refresh_token_seconds: int = Field(default=30 * 86_400, gt=0)
@@ -91,8 +101,13 @@ class Settings(BaseSettings):
 
     @property
     def store_dir(self) -> Path:
-        """Where the content-addressed store keeps its blobs."""
+        """Where the content-addressed store keeps its blobs, unless `storage_url` says otherwise."""
         return self.data_dir / "store"
+
+    @property
+    def store_locks_dir(self) -> Path:
+        """Where processes lock blobs that lie in object storage."""
+        return self.data_dir / "locks"
 
     @property
     def keyring_path(self) -> Path:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from backend.core.db import Base, EnumText, created_at_column, org_id_column
+from backend.core.db import Base, EnumText, created_at_column, name_order_column, org_id_column
 from backend.identity.models import User
 
 
@@ -90,6 +90,7 @@ class Document(Base):
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index("ix_documents_by_name", "folder_id", "name_order", "id"),
         Index("ix_documents_org_newest", "org_id", text("created_at DESC"), text("id DESC")),
         Index("ix_documents_folder_newest", "folder_id", text("created_at DESC"), text("id DESC")),
         Index(
@@ -104,6 +105,7 @@ class Document(Base):
     org_id: Mapped[int] = org_id_column()
     folder_id: Mapped[int] = mapped_column(ForeignKey("folders.id"))
     name: Mapped[str] = mapped_column(Text)
+    name_order: Mapped[str] = name_order_column()
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     properties: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"))

@@ -6,22 +6,26 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
     Row,
     Select,
     Text,
+    cast,
     delete,
+    exists,
     func,
     literal,
     select,
     text,
+    true,
     tuple_,
     union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 
 from backend.documents.models import Blob, Document, IndexStatus, Version
 from backend.documents.schemas import Order, SortBy
@@ -97,7 +101,7 @@ async def taken_positions(session: AsyncSession, folder_id: int, names: Sequence
 
 
 _SORT_KEYS: dict[SortBy, tuple[Any, type]] = {
-    SortBy.NAME: (func.lower(Document.name), str),
+    SortBy.NAME: (Document.name_order, str),
     SortBy.UPDATED_AT: (Document.updated_at, str),
     SortBy.CREATED_AT: (Document.created_at, str),
     SortBy.SIZE: (Blob.size, int),
@@ -108,7 +112,7 @@ def sort_value(document: Document, sort: SortBy) -> str | int:
     """Return the value of a document's sort key, as a cursor holds it."""
     match sort:
         case SortBy.NAME:
-            return document.name
+            return document.name_order
         case SortBy.SIZE:
             return document.current_version.blob.size
         case SortBy.UPDATED_AT:
@@ -145,10 +149,7 @@ async def in_folder(
 
 def _bound(sort: SortBy, value: str | int) -> ColumnElement[Any]:
     match sort:
-        case SortBy.NAME:
-            # By the database's own rule: Python's lower() differs in a few scripts.
-            return func.lower(literal(value))
-        case SortBy.SIZE:
+        case SortBy.NAME | SortBy.SIZE:
             return literal(value)
         case SortBy.UPDATED_AT | SortBy.CREATED_AT:
             return literal(datetime.fromisoformat(str(value)))
@@ -388,11 +389,28 @@ async def delete_subtree(session: AsyncSession, folder_ids: Sequence[int]) -> No
     await session.execute(delete(Folder).where(Folder.id.in_(folder_ids)))
 
 
-async def blobs_after(session: AsyncSession, blob_id: int, *, limit: int) -> Sequence[Blob]:
-    """Return blobs in the order of their ids, from after one on."""
-    return (
-        await session.scalars(select(Blob).where(Blob.id > blob_id).order_by(Blob.id).limit(limit))
-    ).all()
+_STORED = (Blob.id, Blob.digest, Blob.size, Blob.stored_size)
+
+
+async def blobs_after(
+    session: AsyncSession, digest: bytes, *, limit: int
+) -> Sequence[Row[int, bytes, int, int]]:
+    """Return (id, digest, size, stored size) of blobs in the order of their digests, from after one on."""
+    statement = select(*_STORED).where(Blob.digest > digest).order_by(Blob.digest).limit(limit)
+    return (await session.execute(statement)).all()
+
+
+async def hold_blobs(
+    session: AsyncSession, blob_ids: Sequence[int]
+) -> Sequence[Row[int, bytes, int, int]]:
+    """Return the same of the blobs with these ids, none of which can be deleted before the transaction ends."""
+    statement = (
+        select(*_STORED)
+        .where(Blob.id.in_(blob_ids))
+        .order_by(Blob.id)
+        .with_for_update(read=True, key_share=True)
+    )
+    return (await session.execute(statement)).all()
 
 
 async def recorded_digests(session: AsyncSession, digests: Sequence[bytes]) -> set[bytes]:
@@ -400,7 +418,50 @@ async def recorded_digests(session: AsyncSession, digests: Sequence[bytes]) -> s
     return set(await session.scalars(select(Blob.digest).where(Blob.digest.in_(digests))))
 
 
-async def documents_with_blob(session: AsyncSession, digest: bytes) -> Sequence[int]:
-    """Return the ids of the documents that have, or had, this content."""
-    statement = select(Version.document_id).join(Blob).where(Blob.digest == digest).distinct()
-    return (await session.scalars(statement.order_by(Version.document_id))).all()
+async def documents_with_blobs(
+    session: AsyncSession, digests: Sequence[bytes], *, limit: int
+) -> Sequence[Row[bytes, int]]:
+    """Return (digest, document id) of the documents that have, or had, this content: a few of each."""
+    documents = (
+        select(Version.document_id)
+        .where(Version.blob_id == Blob.id)
+        .distinct()
+        .order_by(Version.document_id)
+        .limit(limit)
+        .lateral()
+    )
+    statement = (
+        select(Blob.digest, documents.c.document_id)
+        .join(documents, true())
+        .where(Blob.digest.in_(digests))
+        .order_by(Blob.digest, documents.c.document_id)
+    )
+    return (await session.execute(statement)).all()
+
+
+async def names(
+    session: AsyncSession, known: ColumnElement[bool], document_ids: Sequence[int]
+) -> Sequence[Row[int, str, int, bool]]:
+    """Return (id, name, folder id, whether it is in the trash) of those of the documents that are `known`."""
+    trashed = Document.deleted_at.is_not(None)
+    statement = select(Document.id, Document.name, Document.folder_id, trashed)
+    return (await session.execute(statement.where(known, Document.id.in_(document_ids)))).all()
+
+
+async def set_sizes(session: AsyncSession, blob_id: int, *, size: int, stored_size: int) -> None:
+    """Change what is recorded of a blob's sizes."""
+    await session.execute(
+        update(Blob).where(Blob.id == blob_id).values(size=size, stored_size=stored_size)
+    )
+
+
+async def stored_totals(session: AsyncSession, *, unreferenced: bool) -> Row[int, int, int]:
+    """Return (blobs, their bytes, their stored bytes), of all or of those that no version refers to."""
+    totals = select(func.count(), _total(Blob.size), _total(Blob.stored_size)).select_from(Blob)
+    if unreferenced:
+        totals = totals.where(~exists().where(Version.blob_id == Blob.id))
+    return (await session.execute(totals)).one()
+
+
+def _total(column: InstrumentedAttribute[int]) -> ColumnElement[int]:
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)

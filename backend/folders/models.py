@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from backend.core.db import Base, EnumText, created_at_column, org_id_column
+from backend.core.db import Base, EnumText, created_at_column, name_order_column, org_id_column
 
 
 class FolderKind(StrEnum):
@@ -55,6 +55,7 @@ class Folder(Base):
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index("ix_folders_by_name", "parent_id", "name_order", "id"),
         Index(
             "ix_folders_trashed",
             "org_id",
@@ -68,6 +69,7 @@ class Folder(Base):
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("folders.id"), index=True)
     kind: Mapped[FolderKind] = mapped_column(EnumText(FolderKind))
     name: Mapped[str] = mapped_column(Text)
+    name_order: Mapped[str] = name_order_column()
     path: Mapped[str] = mapped_column(Ltree)
     revision: Mapped[int] = mapped_column(Integer, server_default=text("1"))
     created_at: Mapped[datetime] = created_at_column()

@@ -53,14 +53,12 @@ async def children(
     after: tuple[str, int] | None,
     limit: int,
 ) -> Sequence[Folder]:
-    """Return folders below a parent (None: cabinets) by name, from `after` (name, id) on."""
-    key = func.lower(Folder.name)
+    """Return folders below a parent (None: cabinets) by name, from `after` (name order, id) on."""
+    here = Folder.name_order, Folder.id
     statement = select(Folder).where(Folder.parent_id.is_not_distinct_from(parent_id), visible)
     if after is not None:
-        statement = statement.where(
-            tuple_(key, Folder.id) > tuple_(func.lower(literal(after[0])), literal(after[1]))
-        )
-    return (await session.scalars(statement.order_by(key, Folder.id).limit(limit))).all()
+        statement = statement.where(tuple_(*here) > tuple_(literal(after[0]), literal(after[1])))
+    return (await session.scalars(statement.order_by(*here).limit(limit))).all()
 
 
 async def trails(session: AsyncSession, folder_ids: Sequence[int]) -> list[tuple[int, FolderRef]]:

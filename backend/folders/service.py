@@ -67,7 +67,7 @@ async def list_children(
     page = rows[:limit]
     more = len(rows) > limit
     return await describe(session, actor, page), encode_cursor(
-        page[-1].name.lower(), page[-1].id
+        page[-1].name_order, page[-1].id
     ) if more else None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import case, delete, exists, func, select, text, update
+from sqlalchemy import Select, bindparam, case, delete, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,23 +24,30 @@ class Bearer(NamedTuple):
     role: Role
 
 
+# Built once: every request asks this.
+_BEARER = (
+    select(User.name, Membership.role)
+    .join(Membership, Membership.user_id == User.id)
+    .where(
+        User.id == bindparam("user_id"),
+        Membership.org_id == bindparam("org_id"),
+        Membership.is_active,
+        exists().where(
+            RefreshToken.session_id == bindparam("session_id"),
+            RefreshToken.org_id == bindparam("org_id"),
+            RefreshToken.user_id == bindparam("user_id"),
+            RefreshToken.revoked_at.is_(None),
+        ),
+    )
+)
+
+
 async def bearer(
     session: AsyncSession, *, org_id: int, user_id: int, session_id: str
 ) -> Bearer | None:
     """Return who the user is, if active in the organisation and the session not ended."""
-    stands = exists().where(
-        RefreshToken.session_id == session_id,
-        RefreshToken.org_id == org_id,
-        RefreshToken.user_id == user_id,
-        RefreshToken.revoked_at.is_(None),
-    )
-    row = (
-        await session.execute(
-            select(User.name, Membership.role)
-            .join(Membership, Membership.user_id == User.id)
-            .where(User.id == user_id, Membership.org_id == org_id, Membership.is_active, stands)
-        )
-    ).one_or_none()
+    asked = {"org_id": org_id, "user_id": user_id, "session_id": session_id}
+    row = (await session.execute(_BEARER, asked)).one_or_none()
     return None if row is None else Bearer(*row)
 
 
@@ -125,18 +132,7 @@ async def user(
 
 async def lock_administrators(session: AsyncSession, org_id: int) -> Sequence[int]:
     """Return the active administrators, locked: two of them cannot take each other's role at once."""
-    return (
-        await session.scalars(
-            select(Membership.user_id)
-            .where(
-                Membership.org_id == org_id,
-                Membership.role == Role.ADMINISTRATOR,
-                Membership.is_active,
-            )
-            .order_by(Membership.user_id)
-            .with_for_update()
-        )
-    ).all()
+    return (await session.scalars(_administrators(org_id).with_for_update())).all()
 
 
 async def replace_hash(session: AsyncSession, user_id: int, *, old: str, new: str) -> None:
@@ -249,3 +245,20 @@ async def sweep_failures(session: AsyncSession, at: datetime) -> None:
 async def organisation_ids(session: AsyncSession) -> Sequence[int]:
     """Return the ids of all organisations."""
     return (await session.scalars(select(Organisation.id).order_by(Organisation.id))).all()
+
+
+async def administrator_ids(session: AsyncSession, org_id: int) -> Sequence[int]:
+    """Return the ids of the active administrators of an organisation."""
+    return (await session.scalars(_administrators(org_id))).all()
+
+
+def _administrators(org_id: int) -> Select[int]:
+    return (
+        select(Membership.user_id)
+        .where(
+            Membership.org_id == org_id,
+            Membership.role == Role.ADMINISTRATOR,
+            Membership.is_active,
+        )
+        .order_by(Membership.user_id)
+    )

@@ -143,6 +143,11 @@ async def organisation_ids(session: AsyncSession) -> Sequence[int]:
     return await queries.organisation_ids(session)
 
 
+async def administrator_ids(session: AsyncSession, org_id: int) -> Sequence[int]:
+    """Return the ids of those who administer an organisation."""
+    return await queries.administrator_ids(session, org_id)
+
+
 async def me(session: AsyncSession, actor: Actor) -> MeOut:
     """Return who the actor is, and in which organisation."""
     user, _ = await _user(session, actor, actor.user_id)

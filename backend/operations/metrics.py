@@ -1,4 +1,4 @@
-"""What Prometheus reads: counts and durations of requests."""
+"""What Prometheus reads: counts and durations of requests, and what the service knows of its store."""
 
 import time
 
@@ -10,6 +10,9 @@ DURATION = Histogram(
     "dms_http_request_duration_seconds",
     "From the request's head to the end of its answer.",
     ["method", "route"],
+)
+STORE_FAULTS = Gauge(
+    "dms_store_faults", "Blobs with an open fault, in all organisations.", ["fault"]
 )
 IN_PROGRESS = Gauge("dms_http_requests_in_progress", "Requests being served.")
 

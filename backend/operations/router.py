@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from backend.core.errors import UnauthenticatedError
 from backend.core.problems import problem_responses
-from backend.core.web import ActorDep, SettingsDep
+from backend.core.web import ActorDep, DatabaseDep, SettingsDep
 from backend.operations import service
 from backend.operations.schemas import Health, Limits, Readiness, ReadyStatus, ScanInfo, SystemInfo
 
@@ -47,8 +47,9 @@ async def get_readiness(request: Request, response: Response) -> Readiness:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )
-async def get_metrics() -> Response:
+async def get_metrics(database: DatabaseDep) -> Response:
     """Return the metrics of the process that answers."""
+    await service.count_store_faults(database)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

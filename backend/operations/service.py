@@ -1,7 +1,8 @@
-"""Asking every dependency how it is."""
+"""Asking every dependency how it is, and the database what the metrics cannot know by themselves."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -16,12 +17,16 @@ from backend.content.scanner import Scanner, ScannerStatus
 from backend.content.service import Content
 from backend.core.db import Database
 from backend.core.settings import ScanMode
+from backend.operations.metrics import STORE_FAULTS
 from backend.operations.schemas import Dependency, DependencyStatus, Readiness, ReadyStatus
+from backend.verification.models import Fault
+from backend.verification.service import open_faults
 from storage import StoreError, WrongKeyError
 
 # Longer than what each check allows itself: those know better what a silence means.
 _PATIENCE = 8.0
 _REDIS_PATIENCE = 3.0
+_METRICS_PATIENCE = 3.0
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
@@ -50,6 +55,17 @@ async def readiness(*, database: Database, redis: Redis, content: Content) -> Re
 def code_revision() -> str:
     """Return the schema revision that the code was written for."""
     return ScriptDirectory(str(_MIGRATIONS)).get_current_head() or ""
+
+
+async def count_store_faults(database: Database) -> None:
+    """Set the gauge of open faults; without the database there is none, rather than an old one."""
+    faults: Mapping[Fault, int] = {}
+    with suppress(DBAPIError, PoolTimeoutError, OSError):
+        async with asyncio.timeout(_METRICS_PATIENCE), database.transaction() as session:
+            faults = await open_faults(session)
+    STORE_FAULTS.clear()
+    for fault, count in faults.items():
+        STORE_FAULTS.labels(str(fault)).set(count)
 
 
 async def _bounded(check: Awaitable[Dependency]) -> Dependency:
@@ -109,7 +125,8 @@ async def _store(content: Content) -> Dependency:
         return Dependency(status=DependencyStatus.DEGRADED, detail=str(error))
     except StoreError as error:
         return Dependency(status=DependencyStatus.UNAVAILABLE, detail=str(error))
-    return Dependency(status=DependencyStatus.OK, detail=f"{free} bytes free")
+    detail = "It can be written to." if free is None else f"{free} bytes free"
+    return Dependency(status=DependencyStatus.OK, detail=detail)
 
 
 async def _scanner(scanner: Scanner) -> Dependency:

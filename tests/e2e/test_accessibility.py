@@ -100,6 +100,7 @@ async def test_axe_finds_nothing_on_any_screen(
         ("nothing found", f"{service.url}/search?q=xyzzyqwert", "Nothing found"),
         ("trash", f"{service.url}/trash", "Trash"),
         ("users", f"{service.url}/users", service.admin_email),
+        ("storage", f"{service.url}/storage", "Waiting for collection"),
         ("not there", f"{service.url}/documents/999999999", "This was not found"),
     ):
         await visit(page, url, shown)
@@ -152,6 +153,7 @@ async def test_no_screen_scrolls_sideways(
         (f"{service.url}/search?q=lease", "result"),
         (f"{service.url}/trash", "Trash"),
         (f"{service.url}/users", service.admin_email),
+        (f"{service.url}/storage", "Waiting for collection"),
     ):
         await visit(page, url, shown)
         width = await page.evaluate(

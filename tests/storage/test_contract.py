@@ -146,6 +146,8 @@ def test_digests_and_entries_ascend(kept: BlobStore) -> None:
     assert list(kept.digests(NAMESPACE)) == sorted(info.digest for info in infos)
     expected = sorted((info.digest, info.stored_size) for info in infos)
     assert list(kept.entries(NAMESPACE)) == expected
+    for number, (digest, _) in enumerate(expected):
+        assert list(kept.entries(NAMESPACE, after=digest)) == expected[number + 1 :]
 
 
 @pytest.mark.parametrize("size", [0, 10, FRAME_SIZE + 1, 20 * FRAME_SIZE])

@@ -53,6 +53,12 @@ def test_what_the_first_lacks_is_read_from_the_second(new: BlobStore, place: Pla
         assert new.verify(NAMESPACE, sha256(content)).size == len(content)
     assert place.names() == []
     assert list(new.entries(NAMESPACE)) == []
+    put(new, CONTENTS[3])
+    put(new, b"only here")
+    both = list(new.entries(NAMESPACE, everywhere=True))
+    digests = sorted(sha256(content) for content in [*CONTENTS, b"only here"])
+    assert [digest for digest, _ in both] == digests
+    assert both[3:] == list(new.entries(NAMESPACE, after=digests[2], everywhere=True))
     missing = sha256(b"nowhere")
     assert not new.exists(NAMESPACE, missing)
     with pytest.raises(BlobNotFoundError):

@@ -1,10 +1,12 @@
 """Object storage: what lies in the bucket, and what a lost answer, a crash or an outage leaves there."""
 
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import obstore
 import pytest
@@ -24,10 +26,13 @@ from storage import (
 )
 from storage import _bucket as bucket_module
 from storage._bucket import Bucket, Upload
+from storage._locks import LockDirectory
 from storage._objectdraft import Limits
 from storage._objects import ObjectBackend
 from tests.storage.helpers import NAMESPACE, get, noise, put, sha256, text
 from tests.storage.places import Objects
+from tests.storage.test_primitives import add_key
+from tests.support.programs import wait_until
 from tests.support.s3 import S3Server
 
 CONTENT = text(3 * FRAME_SIZE + 5)
@@ -56,7 +61,9 @@ def pending(store: BlobStore, content: bytes = CONTENT) -> PendingBlob:
 
 
 def folders(place: Objects) -> list[str]:
-    return [name.split("/")[1] for name in place.names()]
+    """`.intents` for what is below that, else the part of a namespace: `blobs`, `data`."""
+    parts = [name.split("/") for name in place.names()]
+    return sorted(part[0] if part[0] == ".intents" else part[1] for part in parts)
 
 
 # -- what lies there -----------------------------------------------------------------------------
@@ -102,9 +109,13 @@ def test_foreign_objects_are_passed_over(objects: Objects, keyring: Keyring) -> 
     objects.put(f"{NAMESPACE}/blobs/README", b"x")
     objects.put("lost+found/x", b"x")
     objects.put(".probe-left", b"x")
+    objects.put(".intents/README", b"x")
+    objects.put(f".intents/-/{'0' * 32}", b"x")
     assert list(store.digests(NAMESPACE)) == [DIGEST]
     assert list(store.entries(NAMESPACE)) == [(DIGEST, info.stored_size)]
     assert store.namespaces() == [NAMESPACE]
+    assert later(objects, store).sweep_temporary(AT_ONCE) == 0
+    assert len(objects.names()) == 6
 
 
 # -- damage --------------------------------------------------------------------------------------
@@ -161,7 +172,7 @@ def test_a_newer_kind_of_name_is_left_alone(large: BlobStore, large_objects: Obj
         with pytest.raises(UnsupportedVersionError, match="version 2"):
             call(NAMESPACE, DIGEST)
     assert list(large.entries(NAMESPACE)) == [(DIGEST, 224)]
-    large_objects.put(f"{NAMESPACE}/intents/{name[196:212].hex()}", DIGEST)
+    large_objects.put(f".intents/{NAMESPACE}/{name[196:212].hex()}", DIGEST)
     assert later(large_objects, large).sweep_temporary(AT_ONCE) == 0
     assert len(large_objects.names()) == 3
 
@@ -221,7 +232,7 @@ def test_a_creation_whose_answer_got_lost_is_recognised(
     monkeypatch.setattr(Bucket, "create", twice)
     assert put(store, CONTENT).created
     assert get(store, DIGEST) == CONTENT
-    assert "intents" not in folders(objects)
+    assert ".intents" not in folders(objects)
 
 
 def test_a_blob_deleted_while_it_is_met_is_written_again(
@@ -254,7 +265,7 @@ def test_a_creation_of_unknown_outcome_destroys_nothing(
     with pytest.raises(StoreUnavailableError, match="broke"):
         put(large, CONTENT)
     monkeypatch.undo()
-    assert sorted(set(folders(large_objects)) - {"blobs"}) == ["data", "intents"]
+    assert sorted(set(folders(large_objects)) - {"blobs"}) == [".intents", "data"]
     assert large.sweep_temporary(0) == 0
     swept = later(large_objects, large).sweep_temporary(AT_ONCE)
     assert swept == (0 if carried_out else 1)
@@ -267,7 +278,7 @@ def test_what_a_writer_that_died_has_left_is_swept_when_it_is_old(
     large: BlobStore, large_objects: Objects
 ) -> None:
     pending(large)
-    assert folders(large_objects) == ["data", "intents"]
+    assert folders(large_objects) == [".intents", "data"]
     assert large.sweep_temporary(0) == 0
     swept = later(large_objects, large)
     assert swept.sweep_temporary(3600) == 0
@@ -474,3 +485,47 @@ def test_a_blob_may_end_with_a_part(objects: Objects, keyring: Keyring) -> None:
     draft.drop()
     draft.drop()
     assert objects.names() == []
+
+
+def test_changes_of_a_blob_wait_for_each_other(
+    objects: Objects, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes share the directory of locks: what is deleted is not brought back by a rekeying under way."""
+    stores = [
+        BlobStore(
+            ObjectBackend(Bucket(objects.bucket), locks=LockDirectory(tmp_path / "locks")), keyring
+        )
+        for _ in range(2)
+    ]
+    put(stores[0], CONTENT)
+    add_key(keyring)
+    replace_object = Bucket.put
+    deleting = threading.Thread(target=stores[1].delete, args=(NAMESPACE, DIGEST))
+
+    def deleted_meanwhile(bucket: Bucket, key: str, data: bytes) -> None:
+        deleting.start()
+        wait_until(lambda: waits_for_lock(tmp_path / "locks"))
+        replace_object(bucket, key, data)
+
+    monkeypatch.setattr(Bucket, "put", deleted_meanwhile)
+    assert stores[0].rekey(NAMESPACE, DIGEST)
+    deleting.join()
+    assert objects.names() == []
+
+
+def waits_for_lock(directory: Path) -> bool:
+    inodes = {f":{path.stat().st_ino} " for path in directory.iterdir()}
+    waiting = [line for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
+    return any(inode in line for line in waiting for inode in inodes)
+
+
+def test_a_directory_of_locks_that_cannot_be_made_is_unavailable(
+    objects: Objects, keyring: Keyring, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    locks = LockDirectory(tmp_path / "file" / "locks")
+    store = BlobStore(ObjectBackend(Bucket(objects.bucket), locks=locks), keyring)
+    put(store, CONTENT)
+    with pytest.raises(StoreUnavailableError, match="locking a blob"):
+        store.delete(NAMESPACE, DIGEST)
+    assert get(store, DIGEST) == CONTENT

@@ -470,6 +470,17 @@ def test_entries_tells_stored_sizes_ascending(store: BlobStore, root: Path) -> N
     assert list(store.entries("org-9")) == []
 
 
+def test_entries_start_after_a_digest(store: BlobStore) -> None:
+    for n in range(40):
+        put(store, noise(10, n))
+    everything = list(store.entries(NAMESPACE))
+    for number, (digest, _) in enumerate(everything):
+        assert list(store.entries(NAMESPACE, after=digest)) == everything[number + 1 :]
+        # What need not be stored, in the same shard and before all of it.
+        assert list(store.entries(NAMESPACE, after=digest[:2])) == everything[number:]
+    assert list(store.entries(NAMESPACE, after=b"\xff" * 32)) == []
+
+
 def test_entries_passes_over_what_is_deleted_meanwhile(
     store: BlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

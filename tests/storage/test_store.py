@@ -174,3 +174,19 @@ def test_a_closed_reader_may_be_closed_again(store: BlobStore) -> None:
     digest = put(store, b"abc").digest
     with store.open(NAMESPACE, digest) as reader:
         reader.close()
+
+
+def test_verifying_tells_its_progress_and_can_be_broken_off(small_frames: BlobStore) -> None:
+    size = 5 * 4096 + 7
+    info = put(small_frames, noise(size))
+    told: list[int] = []
+    with small_frames.open(NAMESPACE, info.digest) as reader:
+        reader.verify(told.append)
+        assert sum(told) == size
+        assert len(told) > 1
+
+        def enough(_: int) -> None:
+            raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            reader.verify(enough)

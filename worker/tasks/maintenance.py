@@ -14,6 +14,7 @@ from backend.core.idempotency import forget_answers
 from backend.core.outbox import prune
 from backend.documents import service as documents
 from backend.identity import service as identity
+from backend.verification import service as verification
 from worker.app import app
 from worker.runtime import Runtime
 
@@ -75,6 +76,26 @@ def prune_outbox() -> None:
     async def run() -> None:
         async with runtime.database.transaction() as session:
             await prune(session, before=now() - _KEEP_SENT_EVENTS)
+
+    runtime.run(run())
+
+
+@app.task(name="maintenance.scrub_store", time_limit=9_000)
+def scrub_store() -> None:
+    """Read what is due of the store, and compare it with what was written."""
+    runtime = Runtime.current()
+    if not runtime.settings.scrub_days:
+        return
+
+    async def run() -> None:
+        check = await verification.scrub_slice(
+            runtime.database,
+            runtime.content,
+            period=timedelta(days=runtime.settings.scrub_days),
+            rate=runtime.settings.scrub_rate,
+        )
+        if check is not None and check.finished_at is not None:
+            log.info("store_scrubbed", blobs=check.blobs, damaged=check.damaged)
 
     runtime.run(run())
 

@@ -62,8 +62,8 @@ async def collect(
     """
     adoption = await adopt_orphans(database, content, org_id, believe=adopt_all)
     done = Collection(adopted=adoption.adopted, strange=adoption.strange)
-    await _mark(database, org_id, done)
-    await _collect(database, content, org_id, done, grace=grace)
+    await mark_unreferenced(database, org_id, done)
+    await collect_marked(database, content, org_id, done, grace=grace)
     return done
 
 
@@ -72,7 +72,7 @@ async def sweep_temporary(content: Content) -> int:
     return await content.run(content.store.sweep_temporary, _ABANDONED_SECONDS)
 
 
-async def _mark(database: Database, org_id: int, done: Collection) -> None:
+async def mark_unreferenced(database: Database, org_id: int, done: Collection) -> None:
     """Mark what no version refers to, page by page in the order of digests."""
     after: bytes | None = b""
     while after is not None:
@@ -87,7 +87,7 @@ async def _mark(database: Database, org_id: int, done: Collection) -> None:
                 done.waiting.add(blob.stored_size)
 
 
-async def _collect(
+async def collect_marked(
     database: Database, content: Content, org_id: int, done: Collection, *, grace: timedelta
 ) -> None:
     """Remove what has been marked for `grace`, batch by batch in the order of marks."""

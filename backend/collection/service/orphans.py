@@ -57,7 +57,7 @@ async def adopt_orphans(
     if believe:
         adopted = 0
         async for _, batch in list_orphans(database, content, org_id):
-            adopted += await _adopt(database, content, org_id, batch)
+            adopted += await adopt(database, content, org_id, batch)
         return Adoption(adopted)
     stored, held = 0, []
     async for size, batch in list_orphans(database, content, org_id):
@@ -70,11 +70,12 @@ async def adopt_orphans(
         return Adoption(strange=len(held))
     adopted = 0
     for start in range(0, len(held), _BATCH):
-        adopted += await _adopt(database, content, org_id, held[start : start + _BATCH])
+        adopted += await adopt(database, content, org_id, held[start : start + _BATCH])
     return Adoption(adopted)
 
 
-async def _adopt(database: Database, content: Content, org_id: int, orphans: list[Orphan]) -> int:
+async def adopt(database: Database, content: Content, org_id: int, orphans: list[Orphan]) -> int:
+    """Give rows to orphans, marked; return how many needed one."""
     found = await content.run(_with_sizes, content.store, store_namespace(org_id), orphans)
     if not found:
         return 0

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 
-from backend.content.errors import ContentDamagedError
+from backend.content.errors import ContentDamagedError, StorageUnavailableError
 from backend.content.service import Content, Outgoing
 from backend.core.clock import now
 from backend.core.errors import NotFoundError
@@ -41,6 +41,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         RangeNotSatisfiableError,
         InvalidTicketError,
         ContentDamagedError,
+        StorageUnavailableError,
     ),
 }
 

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from backend.content.errors import (
     ScannerUnavailableError,
     StorageFullError,
+    StorageUnavailableError,
     UploadIncompleteError,
     UploadTooLargeError,
     VirusFoundError,
@@ -61,6 +62,7 @@ _REFUSALS = (
     InvalidNameError,
     ScannerUnavailableError,
     StorageFullError,
+    StorageUnavailableError,
     IdempotencyKeyReusedError,
 )
 Comment = Annotated[str | None, Query(max_length=2_000, description="Why this version was made.")]

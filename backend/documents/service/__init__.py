@@ -1,8 +1,20 @@
-"""What happens to documents: reading, changing, uploading, the trash, the state of their text.
+"""What happens to documents: reading, changing, uploading, the trash, the state of their text, their blobs.
 
 Other domains import these names from here.
 """
 
+from backend.documents.service.blobs import (
+    NamedDocument,
+    StoredBlob,
+    Totals,
+    blobs_after,
+    correct_sizes,
+    documents_with_blobs,
+    hold_blobs,
+    name_documents,
+    recorded_digests,
+    stored_totals,
+)
 from backend.documents.service.changing import purge_expired
 from backend.documents.service.indexing import (
     VersionContent,
@@ -26,21 +38,31 @@ from backend.documents.service.reading import (
 from backend.documents.service.stored import is_anything_stored
 
 __all__ = [
+    "NamedDocument",
+    "StoredBlob",
+    "Totals",
     "VersionContent",
     "begin_indexing",
+    "blobs_after",
+    "correct_sizes",
     "describe",
+    "documents_with_blobs",
     "finish_indexing",
     "get_content",
     "get_document",
     "get_version",
+    "hold_blobs",
     "is_anything_stored",
     "list_folder",
     "list_recent",
     "list_versions",
     "load_documents",
+    "name_documents",
     "purge_expired",
+    "recorded_digests",
     "renew_lease",
     "request_indexing",
     "request_ocr",
     "requeue_lost",
+    "stored_totals",
 ]

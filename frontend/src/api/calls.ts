@@ -139,6 +139,11 @@ export const purgeFolder = (id: number) =>
 export const purgeDocument = (id: number) =>
   ok(client.DELETE("/api/v1/trash/documents/{document_id}", { params: ofDocument(id) }));
 
+// Storage
+export const getStorage = () => ok(client.GET("/api/v1/storage"));
+export const listStorageFaults = (query: QueryOf<"listStorageFaults">) =>
+  ok(client.GET("/api/v1/storage/faults", { params: { query: { limit: 50, ...query } } }));
+
 // Search
 export type SearchQuery = QueryOf<"searchDocuments">;
 export const search = (query: SearchQuery, signal: AbortSignal) =>

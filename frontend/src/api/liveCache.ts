@@ -9,6 +9,9 @@ import type { Children, Document, IndexStatus } from "./types";
 
 const GATHER_MS = 1_500;
 
+/** What administrators are told when the store was found damaged, or whole again. */
+export const FAULTS_CHANGED = "storage.faults_changed";
+
 let timer: ReturnType<typeof setTimeout> | undefined;
 const folders = new Set<number>();
 const documents = new Set<number>();
@@ -58,6 +61,10 @@ function received({ event, data }: LiveEvent): void {
   const folder = asId(data.folder_id);
   const document = asId(data.document_id);
   if (event === "hello") return;
+  if (event === FAULTS_CHANGED) {
+    void queryClient.invalidateQueries({ queryKey: keys.storage });
+    return;
+  }
   if (event === "document.index_changed" && document !== null) {
     const version = asId(data.version_id);
     if (version !== null) {

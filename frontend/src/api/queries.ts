@@ -5,7 +5,7 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import * as calls from "./calls";
 import { ApiProblem } from "./problem";
-import type { SortField, SortOrder } from "./types";
+import type { FaultState, SortField, SortOrder } from "./types";
 
 export const keys = {
   folders: ["folders"] as const,
@@ -13,6 +13,7 @@ export const keys = {
   children: (id: number) => ["children", id] as const,
   documents: ["documents"] as const,
   document: (id: number) => ["documents", id] as const,
+  storage: ["storage"] as const,
 };
 
 function retry(failures: number, error: unknown): boolean {
@@ -106,6 +107,22 @@ export const trashQuery = infiniteQueryOptions({
   initialPageParam: firstPage,
   getNextPageParam: nextCursor,
 });
+
+/** Counting it costs the service something: it is not asked for at every turn. */
+export const storageQuery = queryOptions({
+  queryKey: [...keys.storage, "status"],
+  queryFn: calls.getStorage,
+  staleTime: 60_000,
+  refetchInterval: 600_000,
+});
+
+export const storageFaultsQuery = (state: FaultState) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.storage, "faults", state],
+    queryFn: ({ pageParam }) => calls.listStorageFaults({ state, ...from(pageParam) }),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
 
 export const searchQuery = (query: calls.SearchQuery) =>
   infiniteQueryOptions({

@@ -600,6 +600,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get how much is stored, and whether it is whole
+         * @description Return the organisation's amounts and open faults, and the checks of the store.
+         */
+        get: operations["getStorage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/storage/faults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what is wrong with stored content
+         * @description Return faults, newest first, with the documents that have the content.
+         */
+        get: operations["listStorageFaults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ws/ticket": {
         parameters: {
             query?: never;
@@ -704,6 +744,57 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AffectedDocument
+         * @description A document with a version whose content has the fault.
+         */
+        AffectedDocument: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Folder Id */
+            folder_id: number;
+            /** Is Trashed */
+            is_trashed: boolean;
+        };
+        /**
+         * CheckMode
+         * @description How closely a check looks at a blob.
+         * @enum {string}
+         */
+        CheckMode: "quick" | "full";
+        /**
+         * CheckOut
+         * @description One check of the store, as far as it concerns the organisation.
+         * @example {
+         *       "id": 12,
+         *       "is_active": true,
+         *       "mode": "full",
+         *       "progress": 0.42,
+         *       "started_at": "2026-03-01T02:00:00Z",
+         *       "trigger": "scrub"
+         *     }
+         */
+        CheckOut: {
+            /** Id */
+            id: number;
+            trigger: components["schemas"]["Trigger"];
+            mode: components["schemas"]["CheckMode"];
+            /** Sample Percent */
+            sample_percent: number | null;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Is Active */
+            is_active: boolean;
+            /** Progress */
+            progress: number;
+        };
         /**
          * ContentTicket
          * @description A link the browser itself can open.
@@ -920,6 +1011,64 @@ export interface components {
          * @enum {string}
          */
         Family: "pdf" | "document" | "spreadsheet" | "presentation" | "image" | "text" | "email" | "archive" | "audio" | "video" | "other";
+        /**
+         * Fault
+         * @description What can be wrong with a blob.
+         * @enum {string}
+         */
+        Fault: "missing" | "damaged" | "unreadable" | "size" | "orphan";
+        /**
+         * FaultOut
+         * @description What is wrong with one blob.
+         * @example {
+         *       "detail": "blob damaged in its frame 2: its seal does not hold",
+         *       "documents": [
+         *         {
+         *           "folder_id": 4,
+         *           "id": 7,
+         *           "is_trashed": false,
+         *           "name": "Lease.pdf"
+         *         }
+         *       ],
+         *       "fault": "damaged",
+         *       "found_at": "2026-03-02T04:05:06Z",
+         *       "id": 3,
+         *       "last_seen_at": "2026-03-02T04:05:06Z",
+         *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "size": 1048576
+         *     }
+         */
+        FaultOut: {
+            /** Id */
+            id: number;
+            /** Sha256 */
+            sha256: string;
+            fault: components["schemas"]["Fault"];
+            /** Detail */
+            detail: string;
+            /** Size */
+            size: number | null;
+            /**
+             * Found At
+             * Format: date-time
+             */
+            found_at: string;
+            /**
+             * Last Seen At
+             * Format: date-time
+             */
+            last_seen_at: string;
+            /** Resolved At */
+            resolved_at: string | null;
+            /** Documents */
+            documents: components["schemas"]["AffectedDocument"][];
+        };
+        /**
+         * FaultState
+         * @description Whether a fault still stands.
+         * @enum {string}
+         */
+        FaultState: "open" | "resolved";
         /**
          * FolderContents
          * @description One page of what is in a folder: its folders first, then its documents.
@@ -1165,6 +1314,13 @@ export interface components {
         Page_DocumentOut_: {
             /** Items */
             items: components["schemas"]["DocumentOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Page[FaultOut] */
+        Page_FaultOut_: {
+            /** Items */
+            items: components["schemas"]["FaultOut"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -1451,6 +1607,63 @@ export interface components {
          */
         SortBy: "name" | "updated_at" | "created_at" | "size";
         /**
+         * StorageAmount
+         * @description A number of blobs, the bytes of their content, and what these take in the store.
+         */
+        StorageAmount: {
+            /** Blobs */
+            blobs: number;
+            /** Size */
+            size: number;
+            /** Stored Size */
+            stored_size: number;
+        };
+        /**
+         * StorageStatus
+         * @description What the organisation has in the store, and whether it is whole.
+         * @example {
+         *       "faults": {
+         *         "damaged": 1
+         *       },
+         *       "last_full_check": {
+         *         "finished_at": "2026-03-27T14:03:11Z",
+         *         "id": 12,
+         *         "is_active": true,
+         *         "mode": "full",
+         *         "progress": 0.42,
+         *         "started_at": "2026-03-01T02:00:00Z",
+         *         "trigger": "scrub"
+         *       },
+         *       "next_check_at": "2026-03-31T02:00:00Z",
+         *       "scrub_days": 30,
+         *       "stored": {
+         *         "blobs": 51234,
+         *         "size": 81604378624,
+         *         "stored_size": 52613349376
+         *       },
+         *       "unreferenced": {
+         *         "blobs": 12,
+         *         "size": 4194304,
+         *         "stored_size": 2097152
+         *       }
+         *     }
+         */
+        StorageStatus: {
+            stored: components["schemas"]["StorageAmount"];
+            unreferenced: components["schemas"]["StorageAmount"];
+            /** Faults */
+            faults: {
+                [key: string]: number;
+            };
+            last_full_check: components["schemas"]["CheckOut"] | null;
+            last_quick_check: components["schemas"]["CheckOut"] | null;
+            current_check: components["schemas"]["CheckOut"] | null;
+            /** Scrub Days */
+            scrub_days: number;
+            /** Next Check At */
+            next_check_at: string | null;
+        };
+        /**
          * Suggestion
          * @description A document whose name resembles what is being typed.
          */
@@ -1594,6 +1807,12 @@ export interface components {
              */
             location: components["schemas"]["FolderRef"][];
         };
+        /**
+         * Trigger
+         * @description What started a check.
+         * @enum {string}
+         */
+        Trigger: "command" | "scrub";
         /**
          * UserCreate
          * @description A new user of the organisation.
@@ -3251,7 +3470,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scanner_unavailable`: The file could not be scanned. */
+            /** @description `scanner_unavailable`: The file could not be scanned. `storage_unavailable`: The storage does not answer. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3586,7 +3805,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scanner_unavailable`: The file could not be scanned. */
+            /** @description `scanner_unavailable`: The file could not be scanned. `storage_unavailable`: The storage does not answer. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3758,6 +3977,16 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `storage_unavailable`: The storage does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     headContent: {
@@ -3847,6 +4076,16 @@ export interface operations {
             };
             /** @description `content_damaged`: The stored content is damaged. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`: The storage does not answer. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4173,6 +4412,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    getStorage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageStatus"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listStorageFaults: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Which faults. */
+                state?: components["schemas"]["FaultState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FaultOut_"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: Invalid cursor. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -1,6 +1,7 @@
 /** Left side: the places, and the tree of cabinets under them. */
 import { ActionIcon, Group, ScrollArea, Text } from "@mantine/core";
 import {
+  IconDatabase,
   IconHome,
   IconLayoutSidebarLeftCollapse,
   IconSearch,
@@ -58,6 +59,7 @@ export function Navigation({ onClose }: { onClose: () => void }) {
         <Place to="/library" icon={IconServer2} label={t("nav.library")} />
         <Place to="/trash" icon={IconTrash} label={t("nav.trash")} />
         {isAdministrator && <Place to="/users" icon={IconUsers} label={t("nav.users")} />}
+        {isAdministrator && <Place to="/storage" icon={IconDatabase} label={t("nav.storage")} />}
       </nav>
       <Text component="h2" className={classes.heading} id="cabinets-heading">
         {t("nav.cabinets")}

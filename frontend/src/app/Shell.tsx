@@ -14,6 +14,7 @@ import { Palette } from "@/features/search/Palette";
 import { Navigation } from "./Navigation";
 import { ScanBanner } from "./ScanBanner";
 import { ShortcutsHelp } from "./ShortcutsHelp";
+import { StorageBanner } from "./StorageBanner";
 import { TopBar } from "./TopBar";
 import classes from "./Shell.module.css";
 
@@ -88,6 +89,7 @@ export function Shell() {
         </AppShell.Navbar>
         <AppShell.Main className={classes.main} id="content" tabIndex={-1}>
           <ScanBanner />
+          <StorageBanner />
           <Outlet />
         </AppShell.Main>
       </AppShell>

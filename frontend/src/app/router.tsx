@@ -123,6 +123,12 @@ const usersRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/admin/UsersPage"), "UsersPage"),
 });
 
+const storageRoute = createRoute({
+  ...inApp,
+  path: "/storage",
+  component: lazyRouteComponent(() => import("@/features/admin/StoragePage"), "StoragePage"),
+});
+
 const routeTree = rootRoute.addChildren([
   loginRoute,
   appRoute.addChildren([
@@ -133,6 +139,7 @@ const routeTree = rootRoute.addChildren([
     searchRoute,
     trashRoute,
     usersRoute,
+    storageRoute,
   ]),
 ]);
 

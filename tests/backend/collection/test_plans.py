@@ -1,7 +1,7 @@
 """How the statements of a collection run, as the application's role, on enough rows that it matters."""
 
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -51,9 +51,9 @@ STATEMENTS: dict[str, Work] = {
 }
 
 
-@pytest.fixture(scope="session")
-async def crowded(database: Database, postgres: EmbeddedPostgres) -> Archive:
-    """Two organisations with many rows each; the one that is asked."""
+@pytest.fixture(scope="module")
+async def crowded(database: Database, postgres: EmbeddedPostgres) -> AsyncIterator[Archive]:
+    """Two organisations with many rows each, for a while: other tests check all there is. The one that is asked."""
     archives = [
         await new_archive(database, content=None) for _ in range(2)
     ]  # its store is not asked
@@ -67,7 +67,11 @@ async def crowded(database: Database, postgres: EmbeddedPostgres) -> Archive:
             for statement in FILL:
                 await session.execute(text(statement.format(**places, blobs=BLOBS)))
     postgres.query("VACUUM ANALYZE", DATABASE)
-    return archives[0]
+    yield archives[0]
+    for archive in archives:
+        async with database.transaction(archive.tenant) as session:
+            for table in ("documents", "blobs"):
+                await session.execute(text(f"DELETE FROM {table}"))  # noqa: S608  # the organisation's own
 
 
 @contextmanager

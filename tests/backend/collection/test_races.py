@@ -179,7 +179,7 @@ async def test_a_stale_mark_does_not_cost_a_blob_its_life(archive: Archive) -> N
     async with archive.database.transaction(archive.tenant) as session:
         await session.execute(update(Blob).values(marked_at=now() - timedelta(days=9)))
     done = collecting.Collection()
-    await collecting._collect(
+    await collecting.collect_marked(
         archive.database, archive.content, archive.org_id, done, grace=timedelta()
     )
     assert done.freed.blobs == 0

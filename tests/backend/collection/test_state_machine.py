@@ -10,7 +10,8 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
-from hypothesis import HealthCheck
+import pytest
+from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -36,6 +37,11 @@ from tests.support.archive import Archive, Gate, new_archive, open_content, unti
 T = TypeVar("T")
 
 CONTENTS = (b"", b"compressible " * 500)
+WAYS_TO_COLLECT = ("at once", "with grace", "twice", "by wrong marks")
+MEANWHILE = st.lists(
+    st.sampled_from([*CONTENTS, *CONTENTS, *WAYS_TO_COLLECT]), min_size=1, max_size=3
+)
+"""What happens while something is held: uploads of these contents, and these collections."""
 GRACE_HOURS = 24
 SECONDS = 60
 
@@ -65,22 +71,22 @@ class Machine(RuleBasedStateMachine):
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(asyncio.wait_for(coroutine, SECONDS))
 
-    # Waiting for what is held, and letting it go.
+    # Waiting for what is held, and letting it go: gently, to its end, or not, so that it is rolled back.
 
-    async def do(self, coroutine: Coroutine[Any, Any, T], *, commits: bool = True) -> T:
+    async def do(self, coroutine: Coroutine[Any, Any, T], *, gently: bool = True) -> T:
         """Do something; if it has to wait for what is held, let that go."""
         task = asyncio.ensure_future(coroutine)
         await until_blocked(self.archive.database, task)
         if not task.done():
-            await self.let_collection_go()
-            await self.let_upload_go(commits=commits)
+            await self.let_collection_go(gently=gently, for_whom=task)
+            await self.let_upload_go(gently=gently)
         return await task
 
-    async def let_upload_go(self, *, commits: bool) -> None:
+    async def let_upload_go(self, *, gently: bool) -> None:
         if self.upload is None:
             return
         task, self.upload = self.upload, None
-        if commits:
+        if gently:
             self.upload_gate.opened.set()
             document = await task
             self.live.setdefault(document, []).append(self.upload_content)
@@ -89,174 +95,204 @@ class Machine(RuleBasedStateMachine):
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def let_collection_go(self, *, cancelled: bool = False) -> None:
+    async def let_collection_go(
+        self, *, gently: bool, for_whom: asyncio.Task[Any] | None = None
+    ) -> None:
         if self.collection is None:
             return
         task, self.collection = self.collection, None
-        if cancelled:
+        if not gently:
             task.cancel()
+            # Its threads still stand where they stood: nobody may get at the rows meanwhile.
+            await asyncio.wait([for_whom or task], timeout=0.02)
         self.collection_stop.opened.set()
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-    @initialize()
-    def begin_with_content_that_is_due(self) -> None:
-        for content in CONTENTS:
-            self.put(content=content, commits=True)
-        self.abandon()
-
-    @rule()
-    def abandon(self) -> None:
-        """Dispose of everything, and let its grace pass: what is uploaded from now on meets marked blobs."""
-
-        async def dispose() -> None:
-            await self.let_collection_go()
-            await self.let_upload_go(commits=False)
-            for document in self.live:
-                await self.archive.trash(document)
-            for document in [*self.live, *self.trash]:
-                await self.archive.purge(document)
-            await self.archive.collect(hours=GRACE_HOURS)
-            await self.archive.pass_time(2 * GRACE_HOURS)
-
-        self.run(dispose())
-        self.live.clear()
-        self.trash.clear()
+    async def until_held(self, task: asyncio.Task[Any], reached: Callable[[], bool]) -> None:
+        """Wait until a task stands still where it was to, or has ended; let go what it waits for meanwhile."""
+        await until_blocked(self.archive.database, task, reached)
+        while not (task.done() or reached()):
+            await self.let_collection_go(gently=True)
+            await self.let_upload_go(gently=True)
+            await until_blocked(self.archive.database, task, reached)
 
     # What users do.
 
     def document(self, data: st.DataObject, of: dict[int, list[bytes]]) -> int:
         return data.draw(st.sampled_from(sorted(of)))
 
-    @rule(content=st.sampled_from(CONTENTS), commits=st.booleans())
-    def put(self, content: bytes, *, commits: bool) -> None:
-        document = self.run(self.do(self.archive.upload(content), commits=commits))
+    @rule(content=st.sampled_from(CONTENTS), gently=st.booleans())
+    def put(self, content: bytes, *, gently: bool) -> None:
+        document = self.run(self.do(self.archive.upload(content), gently=gently))
         self.live[document] = [content]
 
     @precondition(lambda self: self.live)
-    @rule(data=st.data(), content=st.sampled_from(CONTENTS), commits=st.booleans())
-    def put_version(self, data: st.DataObject, content: bytes, *, commits: bool) -> None:
+    @rule(data=st.data(), content=st.sampled_from((*CONTENTS, None)), gently=st.booleans())
+    def put_version(self, data: st.DataObject, content: bytes | None, *, gently: bool) -> None:
+        """Add a version, with new content or with that of an earlier version."""
         document = self.document(data, self.live)
-        self.run(self.do(self.archive.upload(content, to=document), commits=commits))
+        if content is None:
+            number = data.draw(st.integers(1, len(self.live[document])))
+            content = self.live[document][number - 1]
+            self.run(self.do(self.archive.restore_version(document, number), gently=gently))
+        else:
+            self.run(self.do(self.archive.upload(content, to=document), gently=gently))
         self.live[document].append(content)
 
-    @precondition(lambda self: self.live)
-    @rule(data=st.data())
-    def restore_version(self, data: st.DataObject) -> None:
-        document = self.document(data, self.live)
-        number = data.draw(st.integers(1, len(self.live[document])))
-        self.run(self.do(self.archive.restore_version(document, number)))
-        self.live[document].append(self.live[document][number - 1])
+    @precondition(lambda self: self.live or self.trash)
+    @rule(data=st.data(), what=st.sampled_from(["delete", "restore", "purge", "purge expired"]))
+    def tidy(self, data: st.DataObject, what: str) -> None:
+        """Put a document in the trash, or take it out, or delete what is there for good."""
 
-    @precondition(lambda self: self.live)
-    @rule(data=st.data())
-    def delete(self, data: st.DataObject) -> None:
-        document = self.document(data, self.live)
-        self.run(self.do(self.archive.trash(document)))
-        self.trash[document] = self.live.pop(document)
-
-    @precondition(lambda self: self.trash)
-    @rule(data=st.data())
-    def restore(self, data: st.DataObject) -> None:
-        document = self.document(data, self.trash)
-        self.run(self.do(self.archive.restore(document)))
-        self.live[document] = self.trash.pop(document)
-
-    @precondition(lambda self: self.trash)
-    @rule(data=st.data())
-    def purge(self, data: st.DataObject) -> None:
-        document = self.document(data, self.trash)
-        self.run(self.do(self.archive.purge(document)))
-        del self.trash[document]
-
-    @precondition(lambda self: self.trash)
-    @rule()
-    def empty_the_trash(self) -> None:
-        async def purge() -> None:
+        async def purge_expired() -> None:
             later = now() + timedelta(days=1)
             async with self.archive.database.transaction(self.archive.tenant) as session:
                 await documents.purge_expired(session, before=later)
 
-        self.run(self.do(purge()))
+        if what == "delete" or not self.trash:
+            document = self.document(data, self.live or self.trash)
+            if document in self.live:
+                self.run(self.do(self.archive.trash(document)))
+                self.trash[document] = self.live.pop(document)
+        elif what == "restore":
+            document = self.document(data, self.trash)
+            self.run(self.do(self.archive.restore(document)))
+            self.live[document] = self.trash.pop(document)
+        elif what == "purge":
+            document = self.document(data, self.trash)
+            self.run(self.do(self.archive.purge(document)))
+            del self.trash[document]
+        else:
+            self.run(self.do(purge_expired()))
+            self.trash.clear()
+
+    async def abandon(self) -> None:
+        """Dispose of everything, and let its grace pass: what is uploaded from now on meets marked blobs."""
+        await self.let_collection_go(gently=True)
+        await self.let_upload_go(gently=False)
+        for document in self.live:
+            await self.archive.trash(document)
+        for document in [*self.live, *self.trash]:
+            await self.archive.purge(document)
+        self.live.clear()
         self.trash.clear()
+        await self.archive.collect(hours=GRACE_HOURS)
+        await self.archive.pass_time(2 * GRACE_HOURS)
+
+    @initialize()
+    def begin_with_content_that_is_due(self) -> None:
+        for content in CONTENTS:
+            self.put(content=content, gently=True)
+        self.run(self.abandon())
 
     # An upload under way.
 
     @precondition(lambda self: self.upload is None)
     @rule(
-        data=st.data(),
         content=st.sampled_from(CONTENTS),
         place=st.sampled_from(["before", "after", "end"]),
-        new=st.booleans(),
+        due=st.booleans(),
+        meanwhile=MEANWHILE,
+        gently=st.booleans(),
     )
-    def begin_upload(self, data: st.DataObject, content: bytes, place: str, *, new: bool) -> None:
-        to = None if new or not self.live else self.document(data, self.live)
+    def begin_upload(
+        self, content: bytes, place: str, meanwhile: list[bytes | str], *, due: bool, gently: bool
+    ) -> None:
+        """Hold an upload in its transaction; where `due` is set, over content that a collection may have at once."""
         self.upload_gate, self.upload_content = Gate(), content
 
         async def begin() -> None:
+            if due:
+                await self.abandon()
+            to = min(self.live) if self.live else None
             gate = {place: self.upload_gate}
             task = asyncio.create_task(self.archive.upload(content, to=to, **gate))
             await self.until_held(task, self.upload_gate.reached.is_set)
             self.upload = task
 
         self.run(begin())
+        self.go_on(meanwhile, gently=gently)
 
-    async def until_held(self, task: asyncio.Task[Any], reached: Callable[[], bool]) -> None:
-        """Wait until a task stands still where it was to, or has ended; let go what it waits for meanwhile."""
-        await until_blocked(self.archive.database, task, reached)
-        while not (task.done() or reached()):
-            await self.let_collection_go()
-            await self.let_upload_go(commits=True)
-            await until_blocked(self.archive.database, task, reached)
+    def go_on(self, meanwhile: list[bytes | str], *, gently: bool) -> None:
+        for deed in meanwhile:
+            if isinstance(deed, bytes):
+                self.put(content=deed, gently=gently)
+            else:
+                self.collect(how=deed, gently=gently)
+            self.what_is_referred_to_is_there_and_whole()
 
     @precondition(lambda self: self.upload is not None)
-    @rule(commits=st.booleans())
-    def end_upload(self, *, commits: bool) -> None:
-        self.run(self.let_upload_go(commits=commits))
+    @rule(gently=st.booleans())
+    def end_upload(self, *, gently: bool) -> None:
+        self.run(self.let_upload_go(gently=gently))
 
     # Collections.
 
-    @rule(hours=st.sampled_from([0, GRACE_HOURS]), commits=st.booleans())
-    def collect(self, hours: int, *, commits: bool) -> None:
+    @rule(
+        how=st.sampled_from(["at once", "with grace", "twice", "by wrong marks"]),
+        gently=st.booleans(),
+    )
+    def collect(self, how: str, *, gently: bool) -> None:
         alone = self.collection is None
-        due = now() - timedelta(hours=hours)
+        due = now() - timedelta(hours=GRACE_HOURS)
         known = self.run(self.archive.rows())
         before = self.archive.stored()
-        self.run(self.do(self.archive.collect(hours=hours), commits=commits))
-        if alone and hours:
+        self.run(self.do(self.collection_of(how), gently=gently))
+        gone = before - self.archive.stored()
+        if alone and how == "with grace":
             fresh = {d for d, row in known.items() if row.marked_at is None or row.marked_at > due}
-            assert fresh & before <= self.archive.stored(), "freed before its grace was over"
+            assert not gone & fresh, "freed before its grace was over"
+        if self.pin is not None:
+            assert not gone, "freed in spite of a pin"
 
-    @rule(commits=st.booleans())
-    def collect_by_wrong_marks(self, *, commits: bool) -> None:
+    async def collection_of(self, how: str) -> None:
+        match how:
+            case "at once":
+                await self.archive.collect()
+            case "with grace":
+                await self.archive.collect(hours=GRACE_HOURS)
+            case "twice":
+                await asyncio.gather(self.archive.collect(), self.archive.collect())
+            case _:
+                await self.collect_by_wrong_marks()
+
+    async def collect_by_wrong_marks(self) -> None:
         """Marks are hints: here every row has one, and a collection that has made its own long before."""
+        archive = self.archive
+        async with archive.database.transaction(archive.tenant) as session:
+            await session.execute(update(Blob).values(marked_at=now() - timedelta(days=99)))
+        await collecting.collect_marked(
+            archive.database, archive.content, archive.org_id, Collection(), grace=timedelta()
+        )
 
-        async def mislead() -> None:
-            async with self.archive.database.transaction(self.archive.tenant) as session:
-                await session.execute(update(Blob).values(marked_at=now() - timedelta(days=99)))
+    @rule(step=st.sampled_from(STEPS), gently=st.booleans())
+    def crash_while_collecting(self, step: str, *, gently: bool) -> None:
+        async def crash() -> None:
+            with crash_at(step, self.archive), contextlib.suppress(CrashError):
+                await self.do(self.archive.collect(), gently=gently)
 
-        async def collect() -> None:
-            archive, done = self.archive, Collection()
-            await collecting._collect(
-                archive.database, archive.content, archive.org_id, done, grace=timedelta()
-            )
-
-        self.run(self.do(mislead(), commits=commits))
-        self.run(self.do(collect(), commits=commits))
-
-    @rule(commits=st.booleans())
-    def collect_twice_at_once(self, *, commits: bool) -> None:
-        async def both() -> None:
-            await asyncio.gather(self.archive.collect(), self.archive.collect())
-
-        self.run(self.do(both(), commits=commits))
+        self.run(crash())
 
     @precondition(lambda self: self.collection is None and self.pin is None)
-    @rule(place=st.sampled_from(["before", "after"]))
-    def begin_collection(self, place: str) -> None:
+    @rule(
+        place=st.sampled_from(["before", "after"]),
+        due=st.booleans(),
+        meanwhile=MEANWHILE,
+        gently=st.booleans(),
+    )
+    def begin_collection(
+        self, place: str, meanwhile: list[bytes | str], *, due: bool, gently: bool
+    ) -> None:
+        """Hold a collection over a blob it removes; where `due` is set there is something to remove for certain."""
         self.collection_stop = Stop()
 
         async def begin() -> None:
+            if due:
+                await self.abandon()
+                for content in CONTENTS:
+                    await self.archive.dispose(await self.archive.upload(content))
+                await self.abandon()
             with removing(self.archive, **{place: self.collection_stop}):
                 task = asyncio.create_task(self.archive.collect())
                 await self.until_held(task, self.collection_stop.reached.is_set)
@@ -266,37 +302,23 @@ class Machine(RuleBasedStateMachine):
                 self.collection = task
 
         self.run(begin())
+        self.go_on(meanwhile, gently=gently)
 
     @precondition(lambda self: self.collection is not None)
-    @rule(cancelled=st.booleans())
-    def end_collection(self, *, cancelled: bool) -> None:
-        self.run(self.let_collection_go(cancelled=cancelled))
+    @rule(gently=st.booleans())
+    def end_collection(self, *, gently: bool) -> None:
+        self.run(self.let_collection_go(gently=gently))
 
-    @rule(step=st.sampled_from(STEPS), commits=st.booleans())
-    def crash_while_collecting(self, step: str, *, commits: bool) -> None:
-        async def crash() -> None:
-            with crash_at(step, self.archive), contextlib.suppress(CrashError):
-                await self.do(self.archive.collect(), commits=commits)
-
-        self.run(crash())
-
-    @rule(hours=st.sampled_from([1, 2 * GRACE_HOURS]))
-    def pass_time(self, hours: int) -> None:
-        self.run(self.do(self.archive.pass_time(hours)))
-
-    @precondition(lambda self: self.pin is None)
     @rule()
-    def pin_the_store(self) -> None:
+    def pin_or_release(self) -> None:
         async def pin() -> int:
             async with self.archive.database.transaction() as session:
                 return (await pin_store(session, reason="t", lifetime=timedelta(hours=1))).id
 
-        self.pin = self.run(self.do(pin()))
-
-    @precondition(lambda self: self.pin is not None)
-    @rule()
-    def release_the_pin(self) -> None:
-        self.run(self.release())
+        if self.pin is None:
+            self.pin = self.run(self.do(pin()))
+        else:
+            self.run(self.release())
 
     async def release(self) -> None:
         if self.pin is not None:
@@ -309,8 +331,8 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         async def again() -> None:
-            await self.let_collection_go(cancelled=True)
-            await self.let_upload_go(commits=False)
+            await self.let_collection_go(gently=False)
+            await self.let_upload_go(gently=False)
             await self.close()
             self.archive.database = Database.connect(self.settings)
             self.archive.content = open_content(self.settings)
@@ -328,8 +350,8 @@ class Machine(RuleBasedStateMachine):
         """Nothing unreferenced outlives two collections."""
 
         async def twice() -> set[bytes]:
-            await self.let_collection_go()
-            await self.let_upload_go(commits=True)
+            await self.let_collection_go(gently=True)
+            await self.let_upload_go(gently=True)
             await self.release()
             for _ in range(2):
                 await self.archive.collect()
@@ -349,22 +371,32 @@ class Machine(RuleBasedStateMachine):
         for digest in self.wanted():
             self.archive.content.store.verify(self.archive.namespace, digest)
 
+    async def end(self) -> None:
+        """Nothing at all is left when everything is disposed of."""
+        await self.abandon()
+        await self.archive.collect()
+        assert self.archive.stored() == set()
+
     def teardown(self) -> None:
         try:
             self.settle()
+            self.run(self.end())
         finally:
             self.run(self.close())
             self.runner.close()
 
 
+@pytest.mark.slow
 def test_no_order_of_events_loses_content_or_keeps_it_for_ever(settings: Settings) -> None:
     Machine.settings = settings
     run_state_machine_as_test(
         Machine,
         settings=hypothesis_settings(
-            max_examples=25,
-            stateful_step_count=30,
+            max_examples=30,
+            stateful_step_count=15,
             deadline=None,
+            # Twenty steps can be read; to find fewer would take many minutes.
+            phases=(Phase.explicit, Phase.reuse, Phase.generate),
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -13,7 +13,7 @@ from tests.support.clamd import EICAR, Clamd, clamd
 async def scan(scanner: Scanner, *chunks: bytes) -> tuple[Outcome, str]:
     async with scanner.stream() as stream:
         for chunk in chunks:
-            await stream.send(chunk)
+            await stream.send([chunk])
         verdict = await stream.verdict()
     return verdict.outcome, verdict.detail
 
@@ -89,11 +89,11 @@ async def test_a_scanner_that_dies_in_the_middle_is_not_clean(
     with clamd(tmp_path) as daemon:
         scanner = Scanner(settings.model_copy(update={"clamd_socket": daemon.socket}))
         async with scanner.stream() as stream:
-            await stream.send(b"x" * 2**19)
+            await stream.send([b"x" * 2**19])
             daemon.process.kill()
             daemon.process.wait()
             for _ in range(4):
-                await stream.send(b"x" * 2**19)
+                await stream.send([b"x" * 2**19])
             verdict = await stream.verdict()
     assert verdict.outcome is Outcome.NOT_SCANNED
 

@@ -147,8 +147,6 @@ async def test_a_folder_is_listed_in_order_page_by_page(
         cursor = page["next_cursor"]
         if cursor is None:
             break
-    expected = ["a", "B", "D", "ç"] if (sort, order) == ("name", "asc") else expected
-    expected = ["ç", "D", "B", "a"] if (sort, order) == ("name", "desc") else expected
     assert names == ["X", "y", "z", *expected]
     assert pages == 4
     assert len(folders) == 3

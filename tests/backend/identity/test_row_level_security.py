@@ -19,6 +19,7 @@ from backend.documents.models import Blob, Document, ScanStatus, Version
 from backend.folders.models import Folder, FolderKind
 from backend.identity.models import Membership, Organisation, RefreshToken, User
 from backend.search.models import SearchLanguage, VersionText
+from backend.verification.models import Fault, StoreFault
 
 Row = TypeVar("Row", bound=Base)
 
@@ -103,6 +104,7 @@ async def fill(database: Database, org_id: int) -> int:
         await audit.record(
             session, [audit.Deed("test.done", "test:1")], org_id=org_id, actor_id=user.id
         )
+        await add(StoreFault(org_id=org_id, digest=blob.digest, fault=Fault.MISSING, detail="test"))
         return user.id
 
 

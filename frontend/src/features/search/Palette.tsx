@@ -2,6 +2,7 @@
 import { useDebouncedValue, useHotkeys } from "@mantine/hooks";
 import { Spotlight, spotlight } from "@mantine/spotlight";
 import {
+  IconDatabase,
   IconHome,
   IconSearch,
   IconServer2,
@@ -45,7 +46,10 @@ export function Palette() {
     { to: "/library", label: t("nav.library"), icon: IconServer2 },
     { to: "/trash", label: t("nav.trash"), icon: IconTrash },
     ...(isAdministrator
-      ? [{ to: "/users", label: t("nav.users"), icon: IconUsers } satisfies Place]
+      ? ([
+          { to: "/users", label: t("nav.users"), icon: IconUsers },
+          { to: "/storage", label: t("nav.storage"), icon: IconDatabase },
+        ] satisfies Place[])
       : []),
   ];
   const matching = places.filter((place) =>

@@ -1,0 +1,94 @@
+"""Blobs as the database knows them, for those who compare them with the store. Nothing here touches the store.
+
+Every function works in the organisation its transaction is bound to.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.access import service as access
+from backend.core.actor import Actor
+from backend.documents import queries
+from backend.documents.models import Document
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A row of `blobs`: content bytes and stored bytes as they were recorded."""
+
+    id: int
+    digest: bytes
+    size: int
+    stored_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDocument:
+    """What a document is called, and where it is."""
+
+    id: int
+    name: str
+    folder_id: int
+    is_trashed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A number of blobs, the bytes of their content, and what they take in the store."""
+
+    blobs: int
+    size: int
+    stored_size: int
+
+
+async def blobs_after(session: AsyncSession, digest: bytes, *, limit: int) -> list[StoredBlob]:
+    """Return blobs in the order of their digests, from after one on."""
+    return [StoredBlob(*row) for row in await queries.blobs_after(session, digest, limit=limit)]
+
+
+async def hold_blobs(session: AsyncSession, blob_ids: Sequence[int]) -> dict[int, StoredBlob]:
+    """Return those of the blobs that still exist, as they are now, and keep them until the transaction ends.
+
+    Waits for whoever is collecting or rewriting one of them.
+    """
+    return {row[0]: StoredBlob(*row) for row in await queries.hold_blobs(session, blob_ids)}
+
+
+async def recorded_digests(session: AsyncSession, digests: Sequence[bytes]) -> set[bytes]:
+    """Return those of the digests that the database has a row for."""
+    return await queries.recorded_digests(session, digests)
+
+
+async def documents_with_blobs(
+    session: AsyncSession, digests: Sequence[bytes], *, limit: int
+) -> dict[bytes, list[int]]:
+    """Return, by digest, the ids of the first `limit` documents that have a version with this content."""
+    found: dict[bytes, list[int]] = {}
+    for digest, document_id in await queries.documents_with_blobs(session, digests, limit=limit):
+        found.setdefault(digest, []).append(document_id)
+    return found
+
+
+async def name_documents(
+    session: AsyncSession, actor: Actor, document_ids: Sequence[int]
+) -> list[NamedDocument]:
+    """Return those of the documents that the actor may see, those in the trash too, in no order."""
+    known = access.is_visible(actor, Document.folder_id, include_trashed=True)
+    return [NamedDocument(*row) for row in await queries.names(session, known, document_ids)]
+
+
+async def correct_sizes(
+    session: AsyncSession, blob_id: int, *, size: int, stored_size: int
+) -> None:
+    """Record what the sealed content of a blob says of its sizes."""
+    await queries.set_sizes(session, blob_id, size=size, stored_size=stored_size)
+
+
+async def stored_totals(session: AsyncSession, *, unreferenced: bool = False) -> Totals:
+    """Return how much the organisation has in the store, or has there though no version refers to it.
+
+    Reads all its rows: some 100 ms for a million.
+    """
+    return Totals(*await queries.stored_totals(session, unreferenced=unreferenced))
