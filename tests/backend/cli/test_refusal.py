@@ -104,10 +104,3 @@ def test_a_worker_whose_key_was_changed_ends_when_it_would_need_it(
         worker.wait(60)
     assert "worker_refused" in log.read_text()
     assert "it is another key" in log.read_text()
-
-
-def test_what_is_no_refusal_keeps_its_traceback(installation: Path) -> None:
-    (installation / "store").write_text("a file where the store's directory should be")
-    status, said = start(installation, *BACKEND, ENCRYPTION_KEY=RIGHT)
-    assert status != 0
-    assert "Traceback" in said
