@@ -199,6 +199,15 @@ class Keyring:
             entries = self._content.document.entries
         return [entry.key_id for entry in entries if entry.namespace == namespace]
 
+    def check(self) -> None:
+        """Look whether the keyring can be read and still opens with this process's master key.
+
+        Raises ``WrongKeyError`` once that was rotated away, and what reading it raises.
+        """
+        with self._lock:
+            self._refresh()
+            self._require_ours()
+
     def namespaces(self) -> list[str]:
         """The namespaces that have a key, sorted."""
         with self._lock:

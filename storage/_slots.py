@@ -6,6 +6,7 @@ noticing, is the business of whoever holds the blob.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hmac import compare_digest
 
 from cryptography.exceptions import InvalidTag
 
@@ -55,7 +56,7 @@ def check_slots(header: Header, namespace: str, find_key: FindKey) -> None:
             key = _open_slot(name, slot, header, namespace, find_key)
         except WrongKeyError as error:
             raise BlobDamagedError(name, "its key is unknown") from error
-        if key != data_key or any(slot.reserved):
+        if not compare_digest(key, data_key) or any(slot.reserved):
             raise BlobDamagedError(name, "it is not as it was written")
 
 
@@ -99,7 +100,7 @@ def _holds(header: Header, number: int, key: StorageKey, data_key: bytes) -> boo
     if slot is None or slot.key_id != key.key_id or any(slot.reserved):
         return False
     try:
-        return _unwrap(slot, header, key) == data_key
+        return compare_digest(_unwrap(slot, header, key), data_key)
     except InvalidTag:
         return False
 

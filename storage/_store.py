@@ -244,6 +244,10 @@ class BlobStore:
         """
         return self._backend.probe()
 
+    def check_keyring(self) -> None:
+        """Look whether the keyring can be read and still opens; raises like ``Keyring.check``."""
+        self._keyring.check()
+
     def close(self) -> None:
         """Stop the shared threads, once every writer is finished or aborted."""
         self._backend.close()

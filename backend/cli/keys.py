@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from enum import StrEnum
+from hmac import compare_digest
 from pathlib import Path
 from typing import Annotated
 
@@ -102,7 +103,7 @@ def _show_new_key() -> bytes:
     typed = typer.prompt(
         f"Once it is kept, type its last {_TYPED} characters", default="", show_default=False
     )
-    if typed.strip() != text[-_TYPED:]:
+    if not compare_digest(typed.strip().encode(), text[-_TYPED:].encode()):
         typer.echo("These are others. Nothing was changed; forget the key above.", err=True)
         raise typer.Exit(_EXIT_USAGE)
     return parse_master_key(text)

@@ -37,8 +37,9 @@ class KeySource:
 
     @property
     def is_own(self) -> bool:
-        """Whether the settings name no key, so that it is that of `dms up`."""
-        return not self._given
+        """Whether it is the key of `dms up`: the settings name none, or name that file."""
+        other_file = self.file is not None and self.file.absolute() != self.own_file
+        return self.value is None and self.command is None and not other_file
 
     @property
     def name(self) -> str:

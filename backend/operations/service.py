@@ -21,7 +21,7 @@ from backend.operations.metrics import STORE_FAULTS
 from backend.operations.schemas import Dependency, DependencyStatus, Readiness, ReadyStatus
 from backend.verification.models import Fault
 from backend.verification.service import open_faults
-from storage import StoreError
+from storage import StoreError, WrongKeyError
 
 # Longer than what each check allows itself: those know better what a silence means.
 _PATIENCE = 8.0
@@ -119,6 +119,10 @@ async def _redis(redis: Redis) -> Dependency:
 async def _store(content: Content) -> Dependency:
     try:
         free = await content.run(content.store.check_writable)
+        await content.run(content.store.check_keyring)
+    except WrongKeyError as error:
+        # What it holds still opens what is stored.
+        return Dependency(status=DependencyStatus.DEGRADED, detail=str(error))
     except StoreError as error:
         return Dependency(status=DependencyStatus.UNAVAILABLE, detail=str(error))
     detail = "It can be written to." if free is None else f"{free} bytes free"

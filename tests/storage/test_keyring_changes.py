@@ -100,11 +100,13 @@ def test_a_running_process_keeps_what_it_holds_after_a_rotation(ring: Keyring, p
     with running.newest_held("org-1") as key:
         assert key.key_id == held[0]
     assert running.key_ids("org-1") == [held[0]]
+    ring.check()
 
 
 @pytest.mark.parametrize(
     "use",
     [
+        lambda keyring: keyring.check(),
         lambda keyring: keyring.storage_key("org-4"),
         lambda keyring: keyring.find(bytes(16)),
         lambda keyring: keyring.renew(["org-1"]),

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from storage import FRAME_SIZE, BlobStore, Keyring, StorageKey, WrongKeyError
+from storage import (
+    FRAME_SIZE,
+    BlobDamagedError,
+    BlobNotFoundError,
+    BlobStore,
+    Keyring,
+    StorageKey,
+    WrongKeyError,
+)
 from storage._format import parse_header
 from storage._pools import Recycler
 from storage._unseal import ReadBuffers, SealedFile
@@ -88,12 +96,15 @@ def test_without_the_newest_key_a_blob_gets_no_name(
     assert files_below(root) == []
 
 
-def test_after_a_rotation_alone_writing_goes_on(
+def test_after_a_rotation_alone_writing_goes_on_and_it_shows(
     store: BlobStore, keyring: Keyring, tmp_path: Path
 ) -> None:
     put(store, b"before")
+    store.check_keyring()
     Keyring.open(tmp_path / "keyring.json", MASTER_KEY).rotate(bytes(32))
     assert get(store, put(store, b"after").digest) == b"after"
+    with pytest.raises(WrongKeyError, match="start the process again"):
+        store.check_keyring()
 
 
 def test_a_rekeying_that_was_overtaken_uses_the_newer_key(
@@ -311,3 +322,28 @@ def test_a_crash_at_any_step_of_naming_leaves_a_blob_that_opens_or_none(
     assert {path.name for path in files_below(root)} == {digest.hex() for digest in named}
     assert sha256(str(steps).encode()) in named
     assert len(named) < steps
+
+
+def test_what_needs_rekeying_is_told_without_doing_it(
+    store: BlobStore, keyring: Keyring, root: Path
+) -> None:
+    digest = put(store, b"content").digest
+    path = file_of(root, digest)
+    assert store.is_rekeyed(NAMESPACE, digest)
+    keyring.renew([NAMESPACE])
+    before = path.read_bytes()
+    assert not store.is_rekeyed(NAMESPACE, digest)
+    assert path.read_bytes() == before
+    store.rekey(NAMESPACE, digest)
+    assert store.is_rekeyed(NAMESPACE, digest)
+
+
+def test_a_file_without_a_header_needs_no_guess(store: BlobStore, root: Path) -> None:
+    digest = put(store, b"content").digest
+    path = file_of(root, digest)
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:191])
+    with pytest.raises(BlobDamagedError, match="shorter than a header"):
+        store.is_rekeyed(NAMESPACE, digest)
+    with pytest.raises(BlobNotFoundError):
+        store.is_rekeyed(NAMESPACE, bytes(32))

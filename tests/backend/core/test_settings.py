@@ -56,6 +56,9 @@ def test_the_key_that_dms_up_made_is_used_where_none_is_given(tmp_path: Path) ->
     settings = Settings(data_dir=tmp_path)
     assert settings.master_key() == KEY
     assert settings.key_source.is_own
+    named = Settings(data_dir=tmp_path, encryption_key_file=tmp_path / "keys" / "master.key")
+    assert named.key_source.is_own
+    assert not Settings(data_dir=tmp_path, encryption_key_file=tmp_path / "key").key_source.is_own
     other = Settings(data_dir=tmp_path, encryption_key=base64.b64encode(bytes(32)).decode())
     assert other.master_key() == bytes(32)
     assert not other.key_source.is_own

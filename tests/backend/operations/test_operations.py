@@ -6,6 +6,7 @@ from httpx import AsyncClient
 from redis.asyncio import Redis
 
 from backend.core.settings import ScanMode, Settings
+from storage import Keyring
 from tests.support.api import Api
 
 
@@ -38,6 +39,21 @@ async def test_without_a_scanner_it_is_degraded_or_not_ready(
     monkeypatch.setattr(scanner, "mode", ScanMode.REQUIRED)
     answer = await client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+
+
+async def test_a_master_key_that_was_rotated_away_shows(
+    client: AsyncClient, settings: Settings
+) -> None:
+    other = bytes(32)
+    Keyring.open(settings.keyring_path, settings.master_key()).rotate(other)
+    try:
+        answer = await client.get("/readyz")
+    finally:
+        Keyring.open(settings.keyring_path, other).rotate(settings.master_key())
+    store = answer.json()["dependencies"]["store"]
+    assert (answer.status_code, store["status"]) == (200, "degraded")
+    assert "start the process again, with the new key" in store["detail"]
+    assert (await client.get("/readyz")).json()["status"] == "ready"
 
 
 async def test_health_asks_nobody(client: AsyncClient) -> None:
