@@ -41,6 +41,7 @@ class LocalBackend:
         self._durable: dict[str, bytearray] = {}
         with store_errors("opening the store"):
             make_directory(root)
+            os.scandir(root).close()
 
     def draft(self, namespace: str) -> "FileDraft":
         """A new temporary file in the namespace's own file system."""

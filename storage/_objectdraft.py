@@ -1,6 +1,7 @@
 """Writing a blob into object storage: small ones kept until they get their name, large ones sent
 part by part to a data object while they are made."""
 
+import mmap
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -182,12 +183,18 @@ class ObjectDraft:
 
 
 class PartOutput:
-    """Gathers sealed frames into parts. Each part is a buffer of its own: it is sent from there."""
+    """Gathers sealed frames into parts. Each part is a buffer of its own: it is sent from there.
+
+    The first is longer by the header, which is not sent with it: so each gives one whole part of
+    the upload, and none waits in memory for the next to complete it.
+    """
 
     def __init__(self, draft: ObjectDraft, part_size: int, room: int) -> None:
         self._draft = draft
         self._part_size = part_size
-        self._view = memoryview(bytearray(part_size + room))
+        self._limit = part_size + HEADER_SIZE
+        self._room = room
+        self._view = memoryview(mmap.mmap(-1, self._limit + room))
         self._filled = 0
 
     def room(self) -> memoryview:
@@ -197,14 +204,14 @@ class PartOutput:
     def advance(self, length: int) -> None:
         """Take over ``length`` bytes that were put into ``room()``."""
         self._filled += length
-        if self._filled >= self._part_size:
+        if self._filled >= self._limit:
             self._send_part()
 
     def append(self, data: bytes) -> None:
         """Copy bytes of any length in."""
         rest = memoryview(data)
         while rest:
-            part = rest[: self._part_size - self._filled]
+            part = rest[: self._limit - self._filled]
             self._view[self._filled : self._filled + len(part)] = part
             self.advance(len(part))
             rest = rest[len(part) :]
@@ -218,8 +225,9 @@ class PartOutput:
         self._view = memoryview(b"")
 
     def _send_part(self) -> None:
-        full, filled = self._view, self._filled
-        self._view = memoryview(bytearray(len(full)))
-        self._filled = filled - self._part_size
-        self._view[: self._filled] = full[self._part_size : filled]
-        self._draft.send(full[: self._part_size])
+        full, limit, filled = self._view, self._limit, self._filled
+        self._draft.send(full[:limit])  # waits; the next buffer is made when there is room for it
+        self._limit = self._part_size
+        self._view = memoryview(mmap.mmap(-1, self._limit + self._room))
+        self._filled = filled - limit
+        self._view[: self._filled] = full[limit:filled]

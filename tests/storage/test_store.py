@@ -10,6 +10,7 @@ from storage import (
     FRAME_SIZE,
     BlobNotFoundError,
     BlobStore,
+    Keyring,
     StoreUnavailableError,
     WrongKeyError,
 )
@@ -151,6 +152,12 @@ def test_a_root_that_cannot_be_made_is_unavailable(tmp_path: Path, store: BlobSt
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreUnavailableError):
         BlobStore(tmp_path / "file" / "blobs", store._keyring)
+
+
+def test_a_root_that_is_no_directory_is_unavailable(tmp_path: Path, keyring: Keyring) -> None:
+    (tmp_path / "file").write_text("in its place")
+    with pytest.raises(StoreUnavailableError, match="opening the store"):
+        BlobStore(tmp_path / "file", keyring)
 
 
 def test_a_symbolic_link_in_a_blobs_place_is_not_followed(store: BlobStore, root: Path) -> None:
