@@ -1,0 +1,53 @@
+"""Checks beside uploads, purges and collections: each leaves moments in which row and file disagree."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from backend.collection.service import collect
+from backend.verification.service import checking
+from tests.backend.verification.conftest import FULL, QUICK, Tampering
+
+
+async def test_nothing_that_comes_and_goes_is_a_fault(
+    tampering: Tampering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "_LOT_BLOBS", 3)
+    api, running = tampering.api, 3
+    cabinet = await api.folder("Cabinet")
+
+    async def come_and_go(lane: int) -> None:
+        nonlocal running
+        for number in range(15):
+            # The lanes share some content: what one purges, another uploads once more.
+            content = f"{number % 5 if number % 2 else lane * 100 + number}".encode()
+            created = await api.document(cabinet, f"{lane}-{number}", content)
+            await api.delete(f"/documents/{created['id']}")
+            await api.delete(f"/trash/documents/{created['id']}")
+        running -= 1
+
+    async def go_for_good() -> None:
+        while running:
+            await collect(
+                tampering.database,
+                tampering.content,
+                api.org_id,
+                grace=timedelta(0),
+                adopt_all=True,
+            )
+            await asyncio.sleep(0)
+
+    async def check() -> int:
+        rounds = 0
+        while running:
+            for scope in (FULL, QUICK):
+                assert await tampering.check(scope) == {}
+            rounds += 1
+        return rounds
+
+    *_, rounds = await asyncio.gather(
+        *(come_and_go(lane) for lane in range(3)), go_for_good(), go_for_good(), check()
+    )
+    assert rounds > 3
+    assert await tampering.faults() == {}
