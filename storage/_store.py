@@ -48,7 +48,7 @@ class BlobStore:
     """Content-addressed, encrypted blobs in a backend; a path stands for a local directory.
 
     Threads share one object; processes share what the backend keeps, and the keyring. What the
-    backend does not have is read from the ``fallback``, to which nothing is ever written. ``level``
+    backend does not have is read from the ``fallback``, to which nothing is ever added. ``level``
     is zstd's. ``frame_log2`` and ``random`` are for tests: the size of frames, the source of keys.
 
     Object storage has no locks: processes that delete, rekey, recompress or restore blobs there
@@ -82,6 +82,11 @@ class BlobStore:
         )
         self._by_level = {level: self._resources}
         self._read_buffers = Recycler(ReadBuffers, keep=_IDLE_CONTEXTS)
+
+    @property
+    def fallback(self) -> "BlobStore | None":
+        """The fallback as a store of its own, to copy or to repair from; closed with this one."""
+        return None if self._fallback is None else BlobStore(self._fallback, self._keyring)
 
     def writer(self, namespace: str) -> BlobWriter:
         """Start a blob. Leaving the writer's context without ``finish`` leaves nothing behind."""
@@ -127,11 +132,14 @@ class BlobStore:
     def delete(self, namespace: str, digest: bytes) -> None:
         """Remove a blob, durably, and destroy its key slots. Raises ``BlobNotFoundError``.
 
-        Without its slots nobody can open what may be left of the blob on the medium. Whoever
+        Without its slots nobody can open what may be left of the blob on the medium. It is removed
+        from the fallback too, and there first: what is destroyed shall not come back. Whoever
         collects must hold the lock that keeps a writer from publishing it meanwhile.
         """
-        with self._backend.exclusive(namespace, digest):
-            self._backend.delete(namespace, digest)
+        backends = (self._fallback, self._backend)
+        removed = [_removed(backend, namespace, digest) for backend in backends if backend]
+        if not any(removed):
+            raise BlobNotFoundError(namespace, digest)
 
     def rekey(self, namespace: str, digest: bytes) -> bool:
         """Bring a blob's data key under the namespace's newest storage key, and no other.
@@ -331,6 +339,16 @@ class BlobStore:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="store-encode")
             return self._executor
+
+
+def _removed(backend: Backend, namespace: str, digest: bytes) -> bool:
+    """Remove a blob from one of the backends; whether it was there."""
+    try:
+        with backend.exclusive(namespace, digest):
+            backend.delete(namespace, digest)
+    except BlobNotFoundError:
+        return False
+    return True
 
 
 def _merged(

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from backend.compaction.service import Compacted, compact, survey
 from backend.content.keys import open_keyring
 from backend.content.service import Content
-from backend.content.stores import open_fallback, open_store
+from backend.content.stores import open_store
 from backend.core.clock import now
 from backend.core.db import Database
 from backend.core.logging import configure_logging
@@ -170,14 +170,16 @@ def migrate_command(
     """
     settings = get_settings()
     configure_logging(settings)
-    keyring = open_keyring(settings)
     try:
-        source = open_fallback(settings, keyring)
-        target = open_store(settings, keyring)
+        target = open_store(settings, open_keyring(settings))
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(_EXIT_USAGE) from None
+    source = target.fallback
     try:
+        if source is None:
+            typer.echo("DMS_STORAGE_FALLBACK_URL is not set", err=True)
+            raise typer.Exit(_EXIT_USAGE)
         failed = _migrate(source, target, parallel=parallel, as_json=as_json)
     except StoreError as error:
         typer.echo(
@@ -185,7 +187,6 @@ def migrate_command(
         )
         raise typer.Exit(_EXIT_UNAVAILABLE) from None
     finally:
-        source.close()
         target.close()
     if failed:
         raise typer.Exit(_EXIT_UNREADABLE)

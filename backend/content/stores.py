@@ -13,19 +13,10 @@ def open_store(settings: Settings, keyring: Keyring) -> BlobStore:
         ValueError: an address or its credentials are malformed.
         StoreUnavailableError: a directory cannot be made.
     """
-    fallback = None if settings.storage_fallback_url is None else _fallback(settings)
+    url = settings.storage_fallback_url
+    fallback = None if url is None else _fallback(settings, url)
     level = settings.compression_level
     return BlobStore(_primary(settings), keyring, fallback=fallback, level=level)
-
-
-def open_fallback(settings: Settings, keyring: Keyring) -> BlobStore:
-    """Open the fallback as a store of its own: to copy from it, or to repair.
-
-    Raises:
-        ValueError: there is none, or its address or credentials are malformed.
-        StoreUnavailableError: a directory cannot be made.
-    """
-    return BlobStore(_fallback(settings), keyring)
 
 
 def open_copy(settings: Settings, url: str, keyring: Keyring) -> BlobStore:
@@ -48,22 +39,19 @@ def _primary(settings: Settings) -> Backend:
     )
 
 
-def _fallback(settings: Settings, url: str | None = None) -> Backend:
+def _fallback(settings: Settings, url: str) -> Backend:
     return _open(
         settings,
         "DMS_STORAGE_FALLBACK",
-        url or settings.storage_fallback_url,
+        url,
         settings.storage_fallback_access_key_id,
         settings.storage_fallback_secret_access_key,
     )
 
 
 def _open(
-    settings: Settings, name: str, url: str | None, key_id: str | None, secret: SecretStr | None
+    settings: Settings, name: str, url: str, key_id: str | None, secret: SecretStr | None
 ) -> Backend:
-    if url is None:
-        message = f"{name}_URL is not set"
-        raise ValueError(message)
     if (key_id is None) != (secret is None):
         message = f"{name}_ACCESS_KEY_ID and {name}_SECRET_ACCESS_KEY belong together"
         raise ValueError(message)

@@ -65,17 +65,27 @@ def test_what_the_first_lacks_is_read_from_the_second(new: BlobStore, place: Pla
         new.open(NAMESPACE, missing)
 
 
-def test_the_second_is_never_written_to(new: BlobStore, old: BlobStore, old_root: Path) -> None:
+def test_nothing_is_added_to_the_second(new: BlobStore, old: BlobStore, old_root: Path) -> None:
     before = {path: path.read_bytes() for path in old_root.rglob("*") if path.is_file()}
     digest = sha256(CONTENTS[2])
-    for call in (new.delete, new.rekey):
-        with pytest.raises(BlobNotFoundError):
-            call(NAMESPACE, digest)
+    with pytest.raises(BlobNotFoundError):
+        new.rekey(NAMESPACE, digest)
     with pytest.raises(BlobNotFoundError):
         new.recompress(NAMESPACE, digest, 19)
     assert put(new, CONTENTS[2]).created
     new.sweep_temporary(0)
     assert before == {path: path.read_bytes() for path in old_root.rglob("*") if path.is_file()}
+
+
+def test_what_is_destroyed_is_destroyed_in_both(new: BlobStore, old: BlobStore) -> None:
+    put(new, CONTENTS[3])
+    put(new, b"only here")
+    for content in (CONTENTS[2], CONTENTS[3], b"only here"):
+        new.delete(NAMESPACE, sha256(content))
+        assert not new.exists(NAMESPACE, sha256(content))
+        assert not old.exists(NAMESPACE, sha256(content))
+        with pytest.raises(BlobNotFoundError):
+            new.delete(NAMESPACE, sha256(content))
 
 
 def test_everything_is_moved_and_a_second_run_moves_nothing(

@@ -20,7 +20,6 @@ from backend.verification.service import records
 from backend.verification.service.checking import run_check
 from backend.verification.service.examining import Scope
 from backend.verification.service.pace import Pace
-from storage import BlobStore
 
 SLICE_SECONDS = 15.0
 """How long a slice reads, unless it has to catch up; the blob it is at when the time has come it reads to its end."""
@@ -39,11 +38,11 @@ async def scrub_slice(
     *,
     period: timedelta,
     rate: int,
-    source: BlobStore | None = None,
 ) -> StoreCheck | None:
     """Do what is due of the scrub; return it, or None where nothing is due or another process is at it.
 
-    `rate` is in stored bytes per second. Raises like `run_check`.
+    `rate` is in stored bytes per second. What the store's fallback has whole repairs what is damaged. Raises like
+    `run_check`.
     """
     async with database.transaction() as session:
         check = await _take(session, period)
@@ -60,7 +59,7 @@ async def scrub_slice(
         enough=due.bytes,
         seconds=CATCH_UP_SECONDS if due.is_late else SLICE_SECONDS,
     )
-    await run_check(database, content, check, pace=pace, source=source)
+    await run_check(database, content, check, pace=pace, source=content.store.fallback)
     async with database.transaction() as session:
         return await queries.check(session, check.id)
 

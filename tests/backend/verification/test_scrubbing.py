@@ -1,16 +1,20 @@
 """The scrub: what is due of it, and that it gets through whatever happens to it."""
 
 import asyncio
+import shutil
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, update
 
+from backend.content.service import Content
 from backend.core.clock import now
 from backend.core.db import Database
 from backend.verification import service as verification
 from backend.verification.models import Fault, StoreCheck, Trigger
 from backend.verification.service import checking, scrubbing
+from storage import BlobDamagedError
 from tests.backend.verification.conftest import Tampering
 
 PERIOD = timedelta(days=30)
@@ -155,3 +159,22 @@ async def test_an_empty_store_is_scrubbed_too(tampering: Tampering) -> None:
     ended = await scrub(tampering)
     assert ended is not None
     assert ended.finished_at is not None
+
+
+async def test_it_repairs_from_the_second_store(tampering: Tampering, tmp_path: Path) -> None:
+    damaged, *_ = await tampering.rows(2)
+    second, store = tmp_path / "second", tampering.content.store
+    shutil.copytree(
+        tampering.settings.store_dir / tampering.namespace, second / tampering.namespace
+    )
+    tampering.flip(damaged, -60)
+    with pytest.raises(BlobDamagedError):
+        store.verify(tampering.namespace, bytes.fromhex(damaged))
+    tampering.content = Content.open_store(
+        tampering.settings.model_copy(update={"storage_fallback_url": second.as_uri()})
+    )
+    assert await scrub(tampering) is not None
+    tampering.content.close()
+    assert await tampering.faults() == {}
+    assert await tampering.faults(resolved=True) == {damaged: Fault.DAMAGED}
+    store.verify(tampering.namespace, bytes.fromhex(damaged))
