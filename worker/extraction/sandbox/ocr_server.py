@@ -7,7 +7,6 @@ ends when the worker closes its side, after a while without work, and between do
 from __future__ import annotations
 
 import json
-import resource
 import select
 import signal
 import socket
@@ -20,7 +19,7 @@ from worker.extraction.errors import OcrUnavailable
 from worker.extraction.ocr.engine import OcrEngine, local_engine
 from worker.extraction.ocr.remote import MAX_PIXELS, SIZE, page_to_json
 from worker.extraction.sandbox import wire
-from worker.extraction.sandbox.confine import confine, limit_memory, silence
+from worker.extraction.sandbox.confine import confine, limit_memory, resident, silence
 
 _IDLE_SECONDS = 900.0
 _TRANSFER_SECONDS = 20.0
@@ -106,8 +105,7 @@ class _Server:
             return {"error": "the page needs more memory than recognition has"}
 
     def _is_worn(self) -> bool:
-        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return resident > _LARGEST_RESIDENT or self._pages >= _MOST_PAGES
+        return resident() > _LARGEST_RESIDENT or self._pages >= _MOST_PAGES
 
 
 if __name__ == "__main__":
