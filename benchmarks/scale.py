@@ -1,15 +1,16 @@
-"""Collection over more and more blobs: what one costs must not depend on how many there are.
+"""The store with more and more blobs: what one costs must not depend on how many there are.
 
-    python benchmarks/collection.py --sizes 10000 100000 1000000
+    python benchmarks/scale.py --sizes 10000 100000 1000000
 
 For each size a store and a database are filled (small contents, one version each, without fsync) and measured with
-fsync: what a pass over everything costs per blob when there is nothing to do (the listing of `dms fsck --quick`, the
-search for orphans, the search for unreferenced rows), and what it costs per blob to mark, to adopt, to collect, and to
-deduplicate onto one. The last column is the ratio of the largest size to the smallest.
+fsync: what a pass over everything costs per blob when nothing is wrong (the listing, both kinds of `dms fsck`, the
+search for orphans, the search for unreferenced rows), and what it costs per blob to store, to read, to deduplicate onto
+one, to mark, to collect, and to adopt. The last column is the ratio of the largest size to the smallest.
 """
 
 import argparse
 import asyncio
+import hashlib
 import os
 import random
 import statistics
@@ -42,6 +43,9 @@ from backend.core.settings import ScanMode, Settings
 from backend.documents import queries as document_queries
 from backend.identity.models import store_namespace
 from backend.launch.postgres import EmbeddedPostgres, Role, embedded_postgres
+from backend.verification import service as verification
+from backend.verification.models import CheckMode, Trigger
+from backend.verification.service import Pace, Scope
 from storage import BlobInfo, BlobStore, Keyring
 
 ROOT = Path(__file__).parents[1]
@@ -108,7 +112,7 @@ def expect(found: object, wanted: object) -> None:
 
 
 async def list_store(bench: Bench) -> None:
-    """What `dms fsck --quick` compares with."""
+    """What both kinds of `dms fsck` compare with."""
     entries = bench.content.store.entries(NAMESPACE)
     while await bench.content.run(lambda: list(islice(entries, PAGE))):
         pass
@@ -125,14 +129,56 @@ async def seek_unreferenced(bench: Bench) -> None:
     expect((done.waiting.blobs, done.marked), (0, 0))
 
 
+async def check(bench: Bench, mode: CheckMode) -> None:
+    """What `dms fsck` does."""
+    async with bench.database.transaction() as session:
+        begun = await verification.begin(session, trigger=Trigger.COMMAND, scope=Scope(mode))
+    expect(
+        await verification.run_check(bench.database, bench.content, begun, pace=Pace()), wanted=True
+    )
+    async with bench.database.transaction() as session:
+        done = await verification.get(session, begun.id)
+    expect((done.blobs, done.damaged, done.orphans), (len(bench.digests), 0, 0))
+
+
 PASSING = {
-    "list the store (fsck --quick)": list_store,
+    "list the store": list_store,
+    "fsck --quick": partial(check, mode=CheckMode.QUICK),
+    "fsck": partial(check, mode=CheckMode.FULL),
     "look for orphans": seek_orphans,
     "look for unreferenced rows": seek_unreferenced,
 }
 
 
 # What happens to some of them.
+
+
+async def store_new(bench: Bench, names: Sequence[int]) -> None:
+    """Store what is not there, with every sync."""
+    for name in names:
+        with bench.content.store.writer(NAMESPACE) as writer:
+            writer.write(content_of(name))
+            expect(writer.finish().publish().created, wanted=True)
+
+
+async def unstore(bench: Bench, names: Sequence[int]) -> None:
+    """Take away, unmeasured, what `store_new` brought."""
+    for name in names:
+        bench.content.store.delete(NAMESPACE, hashlib.sha256(content_of(name)).digest())
+
+
+async def read(bench: Bench, some: Sequence[int]) -> None:
+    """Open and read."""
+    for number in some:
+        with bench.content.store.open(NAMESPACE, bench.digests[number]) as reader:
+            expect(b"".join(reader.iter()), content_of(number))
+
+
+async def read_range(bench: Bench, some: Sequence[int]) -> None:
+    """Open and read a few bytes from the middle."""
+    for number in some:
+        with bench.content.store.open(NAMESPACE, bench.digests[number]) as reader:
+            expect(b"".join(reader.iter(4, 7)), content_of(number)[4:7])
 
 
 async def deduplicate(bench: Bench, some: Sequence[int]) -> None:
@@ -196,6 +242,11 @@ def measure(bench: Bench) -> dict[str, Spent]:
     chosen = random.Random(5).sample(range(len(bench.digests)), 2 * ROUNDS * AFFECTED)
     for first in range(0, len(chosen), 2 * AFFECTED):
         disposed, orphaned = chosen[first : first + AFFECTED], chosen[first + AFFECTED :][:AFFECTED]
+        new = range(-1 - first, -1 - first - AFFECTED, -1)
+        note("store one", bench.spend(partial(store_new, bench, new), AFFECTED))
+        bench.runner.run(unstore(bench, new))
+        note("read one", bench.spend(partial(read, bench, disposed), AFFECTED))
+        note("read a range of one", bench.spend(partial(read_range, bench, disposed), AFFECTED))
         note("deduplicate onto one", bench.spend(partial(deduplicate, bench, disposed), AFFECTED))
         bench.runner.run(forget(bench, "DELETE FROM versions WHERE blob_id = ANY(:ids)", disposed))
         note("mark one", bench.spend(partial(mark, bench, disposed), AFFECTED))
