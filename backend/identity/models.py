@@ -5,8 +5,10 @@ from datetime import datetime
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     LargeBinary,
@@ -62,6 +64,43 @@ class Membership(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     role: Mapped[Role] = mapped_column(EnumText(Role))
     is_active: Mapped[bool] = mapped_column(Boolean, server_default=true())
+    created_at: Mapped[datetime] = created_at_column()
+
+
+class Group(Base):
+    """Users and other groups of an organisation under one name, to whom rights can be given together."""
+
+    __tablename__ = "groups"
+    __table_args__ = (
+        Index("uq_groups_org_id_lower_name", "org_id", text("lower(name)"), unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    org_id: Mapped[int] = org_id_column()
+    name: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text, server_default="")
+    created_at: Mapped[datetime] = created_at_column()
+
+
+class GroupMember(Base):
+    """One member of a group: a user of the organisation, or another group whose members are members too."""
+
+    __tablename__ = "group_members"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(user_id, member_group_id) = 1", name="one_member"),
+        CheckConstraint("member_group_id <> group_id", name="not_itself"),
+        ForeignKeyConstraint(
+            ["org_id", "user_id"], ["memberships.org_id", "memberships.user_id"], ondelete="CASCADE"
+        ),
+        Index("uq_group_members_user_id", "user_id", "group_id", unique=True),
+        Index("uq_group_members_member_group_id", "member_group_id", "group_id", unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    org_id: Mapped[int] = org_id_column()
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None]
+    member_group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = created_at_column()
 
 

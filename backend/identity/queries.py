@@ -10,7 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.actor import Role
 from backend.core.db import Tenant, set_tenant
-from backend.identity.models import LoginThrottle, Membership, Organisation, RefreshToken, User
+from backend.identity.models import (
+    GroupMember,
+    LoginThrottle,
+    Membership,
+    Organisation,
+    RefreshToken,
+    User,
+)
 from backend.identity.throttle import FORGOTTEN_AFTER, Counter
 
 _NO_ORGANISATION = 0
@@ -240,6 +247,19 @@ async def sweep_failures(session: AsyncSession, at: datetime) -> None:
         .with_for_update(skip_locked=True)
     )
     await session.execute(delete(LoginThrottle).where(LoginThrottle.key.in_(old)))
+
+
+async def group_ids(session: AsyncSession, org_id: int, user_id: int) -> Sequence[int]:
+    """Return the groups a user is in, directly or through other groups; a circle among them does no harm."""
+    direct = (
+        select(GroupMember.group_id)
+        .where(GroupMember.org_id == org_id, GroupMember.user_id == user_id)
+        .cte(recursive=True)
+    )
+    outer = select(GroupMember.group_id).join(
+        direct, GroupMember.member_group_id == direct.c.group_id
+    )
+    return (await session.scalars(select(direct.union(outer).c.group_id))).all()
 
 
 async def organisation_ids(session: AsyncSession) -> Sequence[int]:

@@ -148,6 +148,11 @@ async def administrator_ids(session: AsyncSession, org_id: int) -> Sequence[int]
     return await queries.administrator_ids(session, org_id)
 
 
+async def group_ids(session: AsyncSession, org_id: int, user_id: int) -> Sequence[int]:
+    """Return the groups a user is in, directly or through other groups, in no order."""
+    return await queries.group_ids(session, org_id, user_id)
+
+
 async def me(session: AsyncSession, actor: Actor) -> MeOut:
     """Return who the actor is, and in which organisation."""
     user, _ = await _user(session, actor, actor.user_id)
