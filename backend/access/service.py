@@ -7,7 +7,7 @@ full access model replaces what stands behind these functions, not the functions
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, false
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import queries
@@ -35,9 +35,10 @@ def visible_folders(actor: Actor, *, include_trashed: bool = False) -> Select[in
     folder `is_visible` is cheaper. In a list of the newest, `column.in_(visible_folders(actor)).is_(True)` keeps the
     planner from joining and sorting all that is visible.
     """
-    return queries.folders_below_cabinets(
+    folders = queries.folders_below_cabinets(
         org_id=actor.org_id, shared_with=_shared_with(actor), include_trashed=include_trashed
     )
+    return folders if _may_look(actor) else folders.where(false())
 
 
 def is_visible(
@@ -48,6 +49,8 @@ def is_visible(
     It is asked row by row: right where other conditions leave few rows (one document, the children of one
     folder), wrong where they leave many.
     """
+    if not _may_look(actor):
+        return false()
     return queries.stands_below_cabinets(
         folder_id,
         org_id=actor.org_id,
@@ -81,7 +84,7 @@ async def require(
     )
     if rights is None:
         raise NotFoundError(f"There is no folder {folder_id}, or you may not see it.")
-    if REQUIRED[action] not in rights:
+    if REQUIRED[action] not in rights or not actor.in_scope(action):
         raise ForbiddenError(
             f"You may see folder {folder_id} but not do this there.", action=str(action)
         )
@@ -96,7 +99,11 @@ async def permissions(
 ) -> dict[int, list[str]]:
     """Return what the API lists as the actor's permissions, for each of the folders the actor may see."""
     rights = await _rights(session, actor, folder_ids, include_trashed=include_trashed)
-    return {folder_id: [str(right) for right in held] for folder_id, held in rights.items()}
+    within = {right for action, right in REQUIRED.items() if actor.in_scope(action)}
+    return {
+        folder_id: [str(right) for right in held if right in within]
+        for folder_id, held in rights.items()
+    }
 
 
 async def audience(session: AsyncSession, *, org_id: int, folder_id: int) -> list[int]:
@@ -151,6 +158,11 @@ async def _rights(
         if standing.is_live or include_trashed
     }
     return {folder_id: held for folder_id, held in rights.items() if held}
+
+
+def _may_look(actor: Actor) -> bool:
+    """Tell whether the actor's credentials extend to seeing what is there, which is up to the user otherwise."""
+    return actor.in_scope(Action.FOLDER_LIST)
 
 
 def _shared_with(actor: Actor) -> int | None:

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
+
+KEY_SESSION = "key:"
+"""How `Actor.session_id` begins where an API key stands behind the request: `key:7`."""
 
 
 class Role(StrEnum):
@@ -20,9 +24,20 @@ class Actor:
     role: Role
     name: str
     session_id: str | None = None
-    """The session the actor signed in with; none where no session is behind the request."""
+    """The session the actor signed in with, or the API key in its place (`key:7`); none where neither is there."""
+    scopes: frozenset[str] | None = None
+    """Patterns of the actions that the credentials are limited to (`dms:*:Read`); None: not limited."""
 
     @property
     def is_administrator(self) -> bool:
         """Whether the actor administers the organisation."""
         return self.role is Role.ADMINISTRATOR
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether a person's session is behind the request, and not a key."""
+        return self.session_id is not None and not self.session_id.startswith(KEY_SESSION)
+
+    def in_scope(self, action: str) -> bool:
+        """Whether the credentials extend to an action; what the user may do is another question."""
+        return self.scopes is None or any(fnmatchcase(action, scope) for scope in self.scopes)

@@ -9,13 +9,15 @@ from typing import ClassVar
 class DomainError(Exception):
     """Something the caller can be told: what was wrong and what to do about it.
 
-    Keyword arguments become members of the problem document beside `detail`.
+    Keyword arguments become members of the problem document beside `detail`. The media type differs only where another
+    standard prescribes it.
     """
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "bad_request"
     title: ClassVar[str] = "The request cannot be served"
     retry_after: ClassVar[int | None] = None
+    media_type: ClassVar[str] = "application/problem+json"
 
     def __init__(self, detail: str, **data: object) -> None:
         super().__init__(detail)
@@ -56,6 +58,13 @@ class UnauthenticatedError(DomainError):
     def headers(self) -> dict[str, str]:
         """Name the scheme (RFC 9110, 11.6.1)."""
         return {"WWW-Authenticate": "Bearer"}
+
+
+class SessionRequiredError(ForbiddenError):
+    """Only the person may do it, signed in; an API key may not, whatever its scopes."""
+
+    code = "session_required"
+    title = "Not with an API key"
 
 
 class ConflictError(DomainError):

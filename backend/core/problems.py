@@ -62,6 +62,8 @@ def _response(
     detail: str,
     data: Mapping[str, Any],
     headers: Mapping[str, str],
+    *,
+    media_type: str = MEDIA_TYPE,
 ) -> Response:
     body = {
         "type": "about:blank",
@@ -71,12 +73,20 @@ def _response(
         "detail": detail,
         **data,
     }
-    return JSONResponse(body, status_code=status, headers=dict(headers), media_type=MEDIA_TYPE)
+    return JSONResponse(body, status_code=status, headers=dict(headers), media_type=media_type)
 
 
 async def _domain_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, DomainError)  # noqa: S101  # the signature Starlette asks for is wider
-    return _response(error.status, error.code, error.title, error.detail, error.data, error.headers)
+    return _response(
+        error.status,
+        error.code,
+        error.title,
+        error.detail,
+        error.data,
+        error.headers,
+        media_type=error.media_type,
+    )
 
 
 async def _validation_error(_: Request, error: Exception) -> Response:

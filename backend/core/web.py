@@ -16,7 +16,7 @@ from starlette.datastructures import State
 
 from backend.core.actor import Actor
 from backend.core.db import Database
-from backend.core.errors import ForbiddenError
+from backend.core.errors import ForbiddenError, SessionRequiredError
 from backend.core.settings import Settings
 
 
@@ -37,8 +37,13 @@ Authenticate = Callable[[AsyncSession, Credentials], Awaitable[Actor]]
 Resume = Callable[[AsyncSession, Actor], Awaitable[Actor]]
 """The same for an actor who was verified earlier in the request; raises if that is no longer welcome."""
 
-_bearer = HTTPBearer(auto_error=False, description="An access token of `POST /auth/login`.")
-_api_key = APIKeyHeader(name="X-API-Key", auto_error=False)
+ADMINISTER = "dms:organisation:Administer"
+"""The action that a limited credential must extend to before it administers anything."""
+
+_bearer = HTTPBearer(
+    auto_error=False, description="An access token of `POST /auth/login` or `POST /auth/token`."
+)
+_api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="A key of `/me/api-keys`.")
 
 
 def get_database(request: Request) -> Database:
@@ -77,6 +82,23 @@ async def _actor(
 async def _administrator(actor: "ActorDep") -> Actor:
     if not actor.is_administrator:
         raise ForbiddenError("Only an administrator of the organisation may do this.")
+    if not actor.in_scope(ADMINISTER):
+        raise ForbiddenError("The API key is not meant for administration.", action=ADMINISTER)
+    return actor
+
+
+async def _person(actor: "ActorDep") -> Actor:
+    return require_person(actor)
+
+
+def require_person(actor: Actor) -> Actor:
+    """Return the actor if a person signed in, and no key is behind the request.
+
+    Raises:
+        SessionRequiredError: one is.
+    """
+    if not actor.is_signed_in:
+        raise SessionRequiredError("Sign in to change how you sign in; an API key may not.")
     return actor
 
 
@@ -115,4 +137,6 @@ DatabaseDep = Annotated[Database, Depends(get_database)]
 SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
 ActorDep = Annotated[Actor, Depends(_actor)]
 AdministratorDep = Annotated[Actor, Depends(_administrator)]
+PersonDep = Annotated[Actor, Depends(_person)]
+"""A person who signed in: what concerns the account itself is out of reach of its keys."""
 UnitsDep = Annotated[Units, Depends(_units)]

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query, Request, WebSocket
 from pydantic import BaseModel, ConfigDict
 
 from backend.core.clock import now
-from backend.core.errors import UnauthenticatedError
+from backend.core.errors import ForbiddenError, UnauthenticatedError
 from backend.core.problems import problem_responses
 from backend.core.web import ActorDep
 from backend.notifications.service import TICKET_PURPOSE, TICKET_SECONDS, Hub, Subscription, Tickets
 
 router = APIRouter(tags=["live"])
 
+_HEARS = "dms:folder:List"
 _UNAUTHENTICATED = 4401
 _TRY_AGAIN = 1013
 
@@ -34,10 +35,12 @@ class SocketTicket(BaseModel):
     "/ws/ticket",
     operation_id="createSocketTicket",
     summary="Get a ticket for the WebSocket",
-    responses=problem_responses(UnauthenticatedError),
+    responses=problem_responses(UnauthenticatedError, ForbiddenError),
 )
 async def create_socket_ticket(request: Request, actor: ActorDep) -> SocketTicket:
     """Return a ticket for `GET /ws?ticket=`."""
+    if not actor.in_scope(_HEARS):
+        raise ForbiddenError("The API key is not meant for following what happens.", action=_HEARS)
     tickets: Tickets = request.app.state.signer
     data = {"user": actor.user_id, "org": actor.org_id}
     ticket = tickets.ticket(TICKET_PURPOSE, data, ttl=TICKET_SECONDS)
