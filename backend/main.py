@@ -9,6 +9,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 
+from backend.content.keys import open_keyring
 from backend.content.service import Content
 from backend.core.db import Database
 from backend.core.http import RequestMiddleware
@@ -18,8 +19,14 @@ from backend.core.settings import Settings, get_settings
 from backend.core.startup import RefusalMiddleware
 from backend.documents.router import router as documents
 from backend.folders.router import router as folders
+from backend.identity.api_keys.router import router as api_keys
+from backend.identity.machines.router import router as machines
+from backend.identity.passkeys.router import router as passkeys
 from backend.identity.router import router as identity
+from backend.identity.sealing import Sealer
+from backend.identity.second_factor.router import router as second_factor
 from backend.identity.service import authenticate, resume
+from backend.identity.signin.router import router as signin
 from backend.identity.tokens import TokenSigner
 from backend.notifications.router import router as live
 from backend.notifications.service import Hub
@@ -34,6 +41,7 @@ from storage import StoreError, prepare_process
 log = structlog.get_logger(__name__)
 
 API = "/api/v1"
+_IDENTITY = (identity, signin, second_factor, passkeys, api_keys, machines)
 # A temporary file that no process holds open belongs to one that died.
 _ABANDONED_SECONDS = 0
 
@@ -58,6 +66,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     app.state.content = Content.open_store(settings)
     app.state.signer = TokenSigner(settings.master_key())
+    app.state.sealer = Sealer(open_keyring(settings))
     app.state.authenticate = partial(authenticate, signer=app.state.signer)
     app.state.resume = resume
     app.state.hub = Hub()
@@ -89,7 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     api = APIRouter(prefix=API)
-    for router in (identity, folders, documents, search, verification, live, operations):
+    for router in (*_IDENTITY, folders, documents, search, verification, live, operations):
         api.include_router(router)
     app.include_router(api)
     app.include_router(probes)

@@ -7,6 +7,9 @@ from backend.core import idempotency, outbox
 from backend.documents import models as documents
 from backend.folders import models as folders
 from backend.identity import models as identity
+from backend.identity.api_keys import models as api_keys
+from backend.identity.passkeys import models as passkeys
+from backend.identity.second_factor import models as second_factor
 from backend.search import models as search
 from backend.verification import models as verification
 
@@ -15,6 +18,9 @@ MODELS = (
     outbox,
     audit,
     identity,
+    api_keys,
+    passkeys,
+    second_factor,
     folders,
     access,
     documents,

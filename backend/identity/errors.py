@@ -30,6 +30,31 @@ class InvalidTicketError(UnauthenticatedError):
     title = "The ticket is not valid"
 
 
+class SecondFactorRequiredError(UnauthenticatedError):
+    """The password was right, and a second factor is asked for.
+
+    The problem holds `ticket`, to be sent with it within `expires_in` seconds, and `methods`.
+    """
+
+    code = "second_factor_required"
+    title = "One more step"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Keep the ticket out of caches."""
+        return {**super().headers, "Cache-Control": "no-store"}
+
+
+class EnrolmentRequiredError(SecondFactorRequiredError):
+    """The password was right, and the organisation asks for a second factor, which the user is to set up first.
+
+    The problem holds `ticket`, to be sent with `POST /auth/enrolment` within `expires_in` seconds.
+    """
+
+    code = "enrolment_required"
+    title = "Set up a second factor"
+
+
 class TooManyAttemptsError(DomainError):
     """Too many failed sign-ins from one address; `retry_after` says for how many seconds to wait."""
 

@@ -1,6 +1,7 @@
 """Tables of identity."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
@@ -22,6 +23,21 @@ from backend.core.actor import Role
 from backend.core.db import Base, EnumText, created_at_column, org_id_column
 
 
+class RequiredOf(StrEnum):
+    """Of whom an organisation asks for a second factor, beside those who have one anyway."""
+
+    NOBODY = "nobody"
+    ADMINISTRATORS = "administrators"
+    EVERYBODY = "everybody"
+
+
+class UserKind(StrEnum):
+    """Who signs in: a person, or a program with keys and nothing else."""
+
+    PERSON = "person"
+    MACHINE = "machine"
+
+
 class Organisation(Base):
     """A tenant. Global."""
 
@@ -29,6 +45,9 @@ class Organisation(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(Text)
+    second_factor: Mapped[RequiredOf] = mapped_column(
+        EnumText(RequiredOf), server_default=RequiredOf.NOBODY
+    )
     created_at: Mapped[datetime] = created_at_column()
 
     @property
@@ -46,12 +65,20 @@ class User(Base):
     """A person, known by e-mail address. Global: one person may belong to several organisations."""
 
     __tablename__ = "users"
-    __table_args__ = (Index("uq_users_lower_email", text("lower(email)"), unique=True),)
+    __table_args__ = (
+        CheckConstraint("kind IN ('person', 'machine')", name="kind"),
+        CheckConstraint(
+            "kind = 'person' OR password_hash IS NULL", name="machines_have_no_password"
+        ),
+        Index("uq_users_lower_email", text("lower(email)"), unique=True),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     email: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
-    password_hash: Mapped[str] = mapped_column(Text)
+    # Null where the password is a directory's or an identity provider's to know, and for machines.
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    kind: Mapped[UserKind] = mapped_column(EnumText(UserKind), server_default=UserKind.PERSON)
     created_at: Mapped[datetime] = created_at_column()
 
 
@@ -118,6 +145,15 @@ class RefreshToken(Base):
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     replaced_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class SpentTicket(Base):
+    """A ticket that is good once and was used. Global: most are used before anyone is known."""
+
+    __tablename__ = "spent_tickets"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
 
 
 class LoginThrottle(Base):

@@ -1,4 +1,4 @@
-"""SQL of identity. Used by `service` and `sessions` alone."""
+"""SQL of identity. Used by its services alone."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,6 +16,7 @@ from backend.identity.models import (
     Membership,
     Organisation,
     RefreshToken,
+    SpentTicket,
     User,
 )
 from backend.identity.throttle import FORGOTTEN_AFTER, Counter
@@ -281,4 +282,36 @@ def _administrators(org_id: int) -> Select[int]:
             Membership.is_active,
         )
         .order_by(Membership.user_id)
+    )
+
+
+async def spend_ticket(session: AsyncSession, digest: bytes, *, expires_at: datetime) -> bool:
+    """Keep that a ticket was used; return False where it was before."""
+    statement = insert(SpentTicket).values(digest=digest, expires_at=expires_at)
+    spent = await session.execute(statement.on_conflict_do_nothing().returning(SpentTicket.digest))
+    return spent.scalar_one_or_none() is not None
+
+
+async def sweep_tickets(session: AsyncSession, at: datetime) -> None:
+    """Forget some of the used tickets that have expired."""
+    old = (
+        select(SpentTicket.digest)
+        .where(SpentTicket.expires_at < at)
+        .limit(_SWEEP)
+        .with_for_update(skip_locked=True)
+    )
+    await session.execute(delete(SpentTicket).where(SpentTicket.digest.in_(old)))
+
+
+async def user_by_id(session: AsyncSession, user_id: int) -> User:
+    """Return a user, of whichever organisation."""
+    return await session.get_one(User, user_id)
+
+
+async def membership(session: AsyncSession, org_id: int, user_id: int) -> Membership | None:
+    """Return a user's membership of an organisation, if active."""
+    return await session.scalar(
+        select(Membership).where(
+            Membership.org_id == org_id, Membership.user_id == user_id, Membership.is_active
+        )
     )

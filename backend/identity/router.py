@@ -19,9 +19,11 @@ from backend.core.web import (
 from backend.identity import service, sessions
 from backend.identity.errors import (
     EmailTakenError,
+    EnrolmentRequiredError,
     ForeignOriginError,
     InvalidCredentialsError,
     LastAdministratorError,
+    SecondFactorRequiredError,
     SessionEndedError,
     SharedUserError,
     TooManyAttemptsError,
@@ -38,13 +40,15 @@ from backend.identity.schemas import (
     UserOut,
     UserUpdate,
 )
+from backend.identity.second_factor.errors import WrongSignInCodeError
 from backend.identity.sessions import SessionKeeper, Tokens
+from backend.identity.signin import service as signin
 
 REFRESH_COOKIE = "dms_refresh"
 _COOKIE_PATH = "/api/v1/auth"
 
 
-def _check_origin(request: Request, settings: SettingsDep) -> None:
+def check_origin(request: Request, settings: SettingsDep) -> None:
     """Refuse what another site's page sent: browsers name the page's origin, and SameSite is one defence, not two."""
     origin = request.headers.get("origin")
     if origin is None:
@@ -56,8 +60,9 @@ def _check_origin(request: Request, settings: SettingsDep) -> None:
         raise ForeignOriginError("Sign in and out from the service's own pages.")
 
 
-def _keeper(request: Request, database: DatabaseDep, settings: SettingsDep) -> SessionKeeper:
-    return SessionKeeper(database, request.app.state.signer, settings)
+def get_keeper(request: Request, database: DatabaseDep, settings: SettingsDep) -> SessionKeeper:
+    """Return what sessions are kept with."""
+    return SessionKeeper(database, request.app.state.signer, settings, request.app.state.sealer)
 
 
 def _address(request: Request) -> str:
@@ -65,13 +70,13 @@ def _address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-KeeperDep = Annotated[SessionKeeper, Depends(_keeper)]
+KeeperDep = Annotated[SessionKeeper, Depends(get_keeper)]
 AddressDep = Annotated[str, Depends(_address)]
 RefreshCookie = Annotated[
     str | None, Cookie(alias=REFRESH_COOKIE, description="The refresh token.", max_length=200)
 ]
 
-_auth = APIRouter(prefix="/auth", tags=["auth"], dependencies=[Depends(_check_origin)])
+_auth = APIRouter(prefix="/auth", tags=["auth"], dependencies=[Depends(check_origin)])
 _me = APIRouter(prefix="/me", tags=["me"])
 _users = APIRouter(prefix="/users", tags=["users"])
 
@@ -80,14 +85,26 @@ _users = APIRouter(prefix="/users", tags=["users"])
     "/login",
     operation_id="login",
     summary="Sign in",
-    responses=problem_responses(InvalidCredentialsError, ForeignOriginError, TooManyAttemptsError),
+    responses=problem_responses(
+        InvalidCredentialsError,
+        SecondFactorRequiredError,
+        EnrolmentRequiredError,
+        WrongSignInCodeError,
+        ForeignOriginError,
+        TooManyAttemptsError,
+    ),
 )
 async def login(
     request: Request, response: Response, keeper: KeeperDep, address: AddressDep, body: LoginIn
 ) -> TokenOut:
-    """Begin a session: an access token in the answer, and a refresh token in an HttpOnly cookie."""
-    tokens = await sessions.login(keeper, email=body.email, password=body.password, address=address)
-    return _hand_out(request, response, keeper, tokens)
+    """Begin a session: an access token in the answer, and a refresh token in an HttpOnly cookie.
+
+    Who has a second factor, and does not give its code at once, gets the ticket of `POST /auth/second-factor`.
+    """
+    tokens = await signin.by_password(
+        keeper, email=body.email, password=body.password, otp=body.otp, address=address
+    )
+    return hand_out(request, response, keeper, tokens)
 
 
 @_auth.post(
@@ -100,7 +117,7 @@ async def refresh(
     request: Request, response: Response, keeper: KeeperDep, token: RefreshCookie = None
 ) -> TokenOut:
     """Carry the session on; the refresh token is replaced and ends the session when used again."""
-    return _hand_out(request, response, keeper, await sessions.refresh(keeper, token))
+    return hand_out(request, response, keeper, await sessions.refresh(keeper, token))
 
 
 @_auth.post(
@@ -219,9 +236,10 @@ for part in (_auth, _me, _users):
     router.include_router(part)
 
 
-def _hand_out(
+def hand_out(
     request: Request, response: Response, keeper: SessionKeeper, tokens: Tokens
 ) -> TokenOut:
+    """Answer with a session's tokens, the refresh token in its cookie."""
     response.headers["Cache-Control"] = "no-store"
     if tokens.refresh_token is not None:
         response.set_cookie(

@@ -51,7 +51,9 @@ class LoginIn(BaseModel):
     email: Annotated[str, StringConstraints(strip_whitespace=True, max_length=254)]
     password: Password
     otp: str | None = Field(
-        default=None, max_length=64, description="One-time code; not asked for yet."
+        default=None,
+        max_length=64,
+        description="A code of the authenticator app, or a recovery code, where there is one.",
     )
 
 

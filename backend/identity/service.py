@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.core.actor import Actor, Role
+from backend.core.actor import KEY_SESSION, Actor, Role
 from backend.core.clock import now
 from backend.core.db import Tenant, set_tenant
 from backend.core.errors import UnauthenticatedError
 from backend.core.pagination import decode_cursor, encode_cursor
 from backend.core.web import Credentials
 from backend.identity import queries
+from backend.identity.api_keys import service as api_keys
 from backend.identity.errors import (
     EmailTakenError,
     LastAdministratorError,
@@ -43,9 +44,11 @@ async def authenticate(
     Raises:
         UnauthenticatedError: the credentials are missing or not valid any more.
     """
-    if credentials.bearer is None:
-        raise UnauthenticatedError("Sign in, and send the access token.")
-    return await act_as(session, signer.open_access_token(credentials.bearer))
+    if credentials.bearer is not None:
+        return await act_as(session, signer.open_access_token(credentials.bearer))
+    if credentials.api_key is not None:
+        return await api_keys.authenticate(session, credentials.api_key)
+    raise UnauthenticatedError("Sign in, and send the access token.")
 
 
 async def act_as(session: AsyncSession, claims: AccessClaims) -> Actor:
@@ -54,8 +57,10 @@ async def act_as(session: AsyncSession, claims: AccessClaims) -> Actor:
     The claims are to come out of something the service signed.
 
     Raises:
-        UnauthenticatedError: the session has ended, or its user was deactivated.
+        UnauthenticatedError: the session has ended, the key was revoked, or its user was deactivated.
     """
+    if claims.session_id.startswith(KEY_SESSION):
+        return await api_keys.act_as(session, claims)
     await set_tenant(session, Tenant(claims.org_id, claims.user_id))
     bearer = await queries.bearer(
         session,
@@ -80,7 +85,8 @@ async def resume(session: AsyncSession, actor: Actor) -> Actor:
     Raises:
         UnauthenticatedError: the session has ended meanwhile, or the user was deactivated.
     """
-    return await act_as(session, AccessClaims(actor.user_id, actor.org_id, actor.session_id or ""))
+    claims = AccessClaims(actor.user_id, actor.org_id, actor.session_id or "", actor.scopes)
+    return await act_as(session, claims)
 
 
 async def create_first_administrator(

@@ -1,4 +1,4 @@
-"""Sessions: how one begins, goes on and ends.
+"""Sessions: how one begins, goes on and ends. What comes before one begins is `signin`.
 
 A session is a family of refresh tokens of which one is current. Refreshing replaces it. A replaced token that is used
 again has been copied: thief and owner cannot be told apart, so the session ends for both (RFC 9700, 4.14.2). Two
@@ -10,7 +10,6 @@ Unlike other services these take the database and not a session: what a refused 
 failure, an ended session) must be committed although the request fails.
 """
 
-import asyncio
 import hashlib
 import re
 import secrets
@@ -21,16 +20,14 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.clock import now
-from backend.core.db import Database, Tenant, set_tenant
+from backend.core.db import Database, Tenant
 from backend.core.settings import Settings
 from backend.identity import queries
-from backend.identity.errors import (
-    InvalidCredentialsError,
-    SessionEndedError,
-    TooManyAttemptsError,
-)
+from backend.identity.attempts import attempt
+from backend.identity.errors import SessionEndedError
 from backend.identity.models import RefreshToken
 from backend.identity.passwords import Verification, verify_password
+from backend.identity.sealing import Sealer
 from backend.identity.throttle import Keys
 from backend.identity.tokens import AccessClaims, TokenSigner
 
@@ -39,9 +36,6 @@ log = structlog.get_logger(__name__)
 GRACE = timedelta(seconds=10)
 """For how long a replaced refresh token is taken for the loser of a race."""
 
-# A guess is counted after it was checked. Guesses sent all at once would pass before the first is counted, were they
-# not let in a few at a time.
-_SLOTS = asyncio.Semaphore(4)
 _REFRESH_TOKEN = re.compile(r"([1-9][0-9]{0,17})\.[A-Za-z0-9_-]{43}")
 
 
@@ -61,45 +55,17 @@ class SessionKeeper:
     database: Database
     signer: TokenSigner
     settings: Settings
+    sealer: Sealer
 
 
-async def login(keeper: SessionKeeper, *, email: str, password: str, address: str) -> Tokens:
-    """Begin a session for the user with this e-mail address, in the organisation joined first.
-
-    `address` is the network address the attempt came from.
-
-    Raises:
-        InvalidCredentialsError: no active user has this address and password; which of it was wrong is not told.
-        TooManyAttemptsError: too many failures came before.
-    """
-    async with keeper.database.transaction() as session:
-        user = await queries.user_by_email(session, email)
-    verification = await verify_throttled(
-        keeper,
-        email=email,
-        password=password,
-        password_hash=user.password_hash if user else None,
-        address=address,
-    )
-    if user is None or not verification.ok:
-        log.info("sign_in_refused", address=address)
-        raise InvalidCredentialsError("The e-mail address or the password is wrong.")
-    async with keeper.database.transaction() as session:
-        organisations = await queries.organisations_of(session, user.id)
-        if not organisations:
-            log.info("sign_in_refused", address=address, user_id=user.id)
-            raise InvalidCredentialsError("The e-mail address or the password is wrong.")
-        await set_tenant(session, Tenant(organisations[0], user.id))
-        if verification.new_hash is not None:
-            await queries.replace_hash(
-                session, user.id, old=user.password_hash, new=verification.new_hash
-            )
-        await queries.sweep_tokens(session, user.id, now())
-        claims = AccessClaims(
-            user_id=user.id, org_id=organisations[0], session_id=secrets.token_urlsafe(18)
-        )
-        refresh_token = await _add_token(session, keeper, claims)
-    log.info("signed_in", user_id=claims.user_id, org_id=claims.org_id)
+async def begin(
+    session: AsyncSession, keeper: SessionKeeper, *, org_id: int, user_id: int
+) -> Tokens:
+    """Begin a session for a user who has proven to be one, in a transaction bound to the organisation."""
+    await queries.sweep_tokens(session, user_id, now())
+    claims = AccessClaims(user_id=user_id, org_id=org_id, session_id=secrets.token_urlsafe(18))
+    refresh_token = await _add_token(session, keeper, claims)
+    log.info("signed_in", user_id=user_id, org_id=org_id)
     return _tokens(keeper, claims, refresh_token)
 
 
@@ -139,25 +105,13 @@ async def verify_throttled(
         TooManyAttemptsError: with the seconds to wait.
     """
     keys = Keys.of(keeper.signer, email=email, address=address)
-    async with _SLOTS:
-        async with keeper.database.transaction() as session:
-            counters = await queries.counters(session, keys.both())
-        wait = keys.seconds_to_wait(counters, now())
-        if wait > 0:
-            raise TooManyAttemptsError(
-                f"Too many attempts failed. Try again in {wait} seconds.", retry_after=wait
-            )
+
+    async def check() -> Verification | None:
         verification = await verify_password(password, password_hash)
-        if verification.ok and keys.account not in counters:
-            return verification
-        async with keeper.database.transaction() as session:
-            if verification.ok:
-                await queries.forget_failures(session, keys.account)
-            else:
-                for key in keys.both():
-                    await queries.count_failure(session, key, now())
-                await queries.sweep_failures(session, now())
-    return verification
+        return verification if verification.ok else None
+
+    verified = await attempt(keeper.database, keys.allowances(), check, forgiven=[keys.account])
+    return verified or Verification(ok=False)
 
 
 async def _rotate(session: AsyncSession, keeper: SessionKeeper, token: str) -> Tokens | None:

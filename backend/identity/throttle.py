@@ -7,6 +7,7 @@ twice as long. An account is never slowed down as such: its owner, at another ad
 
 import ipaddress
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,6 +36,9 @@ class Allowance:
 PER_ACCOUNT = Allowance(free=5, longest=timedelta(minutes=15))
 PER_ADDRESS = Allowance(free=50, longest=timedelta(minutes=1))
 """Offices share one address: what one of them does may hold up the others for a minute at most."""
+PER_SECOND_FACTOR = Allowance(free=20, longest=timedelta(minutes=15))
+"""Wherever the codes are tried from, for there are but a million. Whoever gets so far knows the password: strangers
+cannot hold up the owner with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +65,26 @@ class Keys:
             address=signer.fingerprint("address", network),
         )
 
-    def both(self) -> tuple[bytes, bytes]:
-        """Return the keys in the order in which everyone locks them."""
-        first, second = sorted((self.account, self.address))
-        return first, second
+    def allowances(self) -> dict[bytes, Allowance]:
+        """Return what is allowed under each key."""
+        return {self.account: PER_ACCOUNT, self.address: PER_ADDRESS}
 
-    def seconds_to_wait(self, counters: dict[bytes, Counter], at: datetime) -> int:
+    def seconds_to_wait(self, counters: Mapping[bytes, Counter], at: datetime) -> int:
         """Return for how many seconds from `at` no attempt is allowed; 0 when it is."""
-        ends = [
-            counter.last_failed_at + allowance.wait(counter.failures)
-            for key, allowance in ((self.account, PER_ACCOUNT), (self.address, PER_ADDRESS))
-            if (counter := counters.get(key)) is not None
-            and at - counter.last_failed_at < FORGOTTEN_AFTER
-        ]
-        return max((math.ceil((end - at).total_seconds()) for end in ends if end > at), default=0)
+        return seconds_to_wait(counters, self.allowances(), at)
+
+
+def seconds_to_wait(
+    counters: Mapping[bytes, Counter], allowances: Mapping[bytes, Allowance], at: datetime
+) -> int:
+    """Return for how many seconds from `at` no attempt is allowed that counts under these keys; 0 when it is."""
+    ends = [
+        counter.last_failed_at + allowance.wait(counter.failures)
+        for key, allowance in allowances.items()
+        if (counter := counters.get(key)) is not None
+        and at - counter.last_failed_at < FORGOTTEN_AFTER
+    ]
+    return max((math.ceil((end - at).total_seconds()) for end in ends if end > at), default=0)
 
 
 def _network(address: str) -> str:

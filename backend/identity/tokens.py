@@ -32,6 +32,8 @@ class AccessClaims:
     user_id: int
     org_id: int
     session_id: str
+    scopes: frozenset[str] | None = None
+    """What the token is limited to, beyond what limits the key it was made from."""
 
 
 class TokenSigner:
@@ -44,12 +46,14 @@ class TokenSigner:
 
     def access_token(self, claims: AccessClaims, *, ttl: int) -> str:
         """Return a token that is good for `ttl` seconds."""
-        return _sign(
-            self._access_key,
-            _ACCESS,
-            {"sub": str(claims.user_id), "org": claims.org_id, "sid": claims.session_id},
-            ttl,
-        )
+        said: dict[str, Any] = {
+            "sub": str(claims.user_id),
+            "org": claims.org_id,
+            "sid": claims.session_id,
+        }
+        if claims.scopes is not None:
+            said["scope"] = " ".join(sorted(claims.scopes))
+        return _sign(self._access_key, _ACCESS, said, ttl)
 
     def open_access_token(self, token: str) -> AccessClaims:
         """Return what an access token says.
@@ -62,7 +66,10 @@ class TokenSigner:
         except (JoseError, ValueError) as error:
             raise UnauthenticatedError("The access token is invalid or has expired.") from error
         return AccessClaims(
-            user_id=int(claims["sub"]), org_id=claims["org"], session_id=claims["sid"]
+            user_id=int(claims["sub"]),
+            org_id=claims["org"],
+            session_id=claims["sid"],
+            scopes=frozenset(claims["scope"].split()) if "scope" in claims else None,
         )
 
     def ticket(self, purpose: str, data: Mapping[str, Any], *, ttl: int) -> str:

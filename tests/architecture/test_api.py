@@ -13,6 +13,12 @@ WITHOUT_SIGNING_IN = {
     ("POST", "/api/v1/auth/login"),
     ("POST", "/api/v1/auth/refresh"),
     ("POST", "/api/v1/auth/logout"),
+    ("POST", "/api/v1/auth/second-factor"),
+    ("POST", "/api/v1/auth/enrolment"),
+    ("POST", "/api/v1/auth/enrolment/confirm"),
+    ("POST", "/api/v1/auth/passkey/begin"),
+    ("POST", "/api/v1/auth/passkey"),
+    ("POST", "/api/v1/auth/token"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -65,7 +71,7 @@ async def test_nobody_gets_anything_without_signing_in(
         if (method, path) in WITHOUT_SIGNING_IN:
             continue
         concrete = path
-        for name in ("folder_id", "document_id", "user_id", "number"):
+        for name in ("folder_id", "document_id", "user_id", "number", "key_id", "passkey_id"):
             concrete = concrete.replace(f"{{{name}}}", "1")
         assert "{" not in concrete, f"give {path} a value for its parameter"
         answer = await client.request(

@@ -17,6 +17,7 @@ from backend.core.db import Base, Database, Tenant
 from backend.core.idempotency import KeptAnswer
 from backend.documents.models import Blob, Document, ScanStatus, Version
 from backend.folders.models import Folder, FolderKind
+from backend.identity.api_keys.models import ApiKey
 from backend.identity.models import Membership, Organisation, RefreshToken, User
 from backend.search.models import SearchLanguage, VersionText
 from backend.verification.models import Fault, StoreFault
@@ -59,6 +60,15 @@ async def fill(database: Database, org_id: int) -> int:
                 session_id=unique,
                 token_hash=secrets.token_bytes(32),
                 expires_at=now() + timedelta(days=1),
+            )
+        )
+        await add(
+            ApiKey(
+                org_id=org_id,
+                user_id=user.id,
+                name=unique,
+                key_hash=secrets.token_bytes(32),
+                hint="",
             )
         )
         await add(

@@ -1,0 +1,52 @@
+"""What administrators decide of signing in: of whom a second factor is asked, and whose is reset when it is lost."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.audit.service import Deed, record
+from backend.core.actor import Actor
+from backend.core.clock import now
+from backend.core.db import Tenant
+from backend.identity import queries
+from backend.identity.errors import SharedUserError, UserNotFoundError
+from backend.identity.passkeys import service as passkeys
+from backend.identity.second_factor import service as second_factor
+from backend.identity.second_factor.schemas import SignInPolicy
+
+
+async def policy(session: AsyncSession, actor: Actor) -> SignInPolicy:
+    """Return what the actor's organisation asks of those who sign in."""
+    return SignInPolicy.model_validate(await queries.organisation(session, actor.org_id))
+
+
+async def set_policy(session: AsyncSession, actor: Actor, wanted: SignInPolicy) -> SignInPolicy:
+    """Ask something else from the next sign-in on; sessions that were begun go on."""
+    organisation = await queries.organisation(session, actor.org_id)
+    old = organisation.second_factor
+    if old is not wanted.second_factor:
+        organisation.second_factor = wanted.second_factor
+        await session.flush()
+        data = {"old": {"second_factor": old}, "new": {"second_factor": wanted.second_factor}}
+        deed = Deed("sign_in_policy.changed", f"organisation:{actor.org_id}", data)
+        await record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
+    return wanted
+
+
+async def reset_second_factor(session: AsyncSession, actor: Actor, user_id: int) -> None:
+    """Take authenticator app, recovery codes and passkeys of a user away, and end the user's sessions.
+
+    Raises:
+        UserNotFoundError: the organisation has no such user.
+        SharedUserError: the user belongs to another organisation too, which relies on the same factors.
+    """
+    if await queries.user(session, actor.org_id, user_id) is None:
+        raise UserNotFoundError(f"There is no user {user_id}.")
+    if await queries.belongs_elsewhere(session, Tenant(actor.org_id, actor.user_id), user_id):
+        raise SharedUserError(
+            "The user belongs to another organisation too; only the user may remove second factors."
+        )
+    had_app = await second_factor.forget(session, user_id)
+    had_passkeys = await passkeys.forget(session, user_id)
+    await queries.revoke_sessions(session, user_id, now())
+    data = {"authenticator": had_app, "passkeys": had_passkeys}
+    deed = Deed("second_factor.reset", f"user:{user_id}", data)
+    await record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)

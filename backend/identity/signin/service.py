@@ -1,0 +1,397 @@
+"""The steps of a sign-in.
+
+Unlike other services these take the database and not a session: what a refused attempt leaves behind (a counted
+failure, an event in the trail) must be committed although the request fails.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.audit.service import Deed, record
+from backend.core.actor import Actor, Role
+from backend.core.db import Tenant, set_tenant
+from backend.identity import queries, sessions, tickets
+from backend.identity.attempts import attempt
+from backend.identity.errors import (
+    EnrolmentRequiredError,
+    InvalidCredentialsError,
+    InvalidTicketError,
+    SecondFactorRequiredError,
+)
+from backend.identity.models import Organisation, RequiredOf, User
+from backend.identity.passkeys import service as passkeys
+from backend.identity.passkeys.errors import PasskeyRefusedError
+from backend.identity.passkeys.schemas import CeremonyOut
+from backend.identity.passkeys.service import RelyingParty
+from backend.identity.second_factor import service as second_factor
+from backend.identity.second_factor.errors import WrongSignInCodeError
+from backend.identity.second_factor.schemas import EnrolmentOut
+from backend.identity.sessions import SessionKeeper, Tokens
+from backend.identity.throttle import PER_SECOND_FACTOR, Keys
+
+log = structlog.get_logger(__name__)
+
+_SECOND_STEP = "second step"
+_ENROLMENT = "enrolment"
+PASSWORD, PASSKEY = "password", "passkey"  # names of methods
+_REFUSAL_TAKES = 0.1
+"""Seconds that go into refusing a sign-in, whatever there is to record: time must not tell which accounts there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Who somebody has proven to be so far, and how."""
+
+    user_id: int
+    method: str
+    factor: str | None = None
+    """What served as the second factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a user stands: the organisation to sign in to, and what is asked there."""
+
+    org_id: int
+    role: Role
+    methods: tuple[str, ...]
+    """What the user has as a second factor."""
+    is_asked: bool
+    """Whether the organisation asks for one."""
+
+
+async def by_password(
+    keeper: SessionKeeper, *, email: str, password: str, otp: str | None, address: str
+) -> Tokens:
+    """Begin a session for the user with this e-mail address, in the organisation joined first.
+
+    `address` is the network address the attempt came from; `otp` saves a user with a second factor the second step.
+
+    Raises:
+        InvalidCredentialsError: no active user has this address and password; which of it was wrong is not told.
+        SecondFactorRequiredError: the password was right; the code was not given.
+        EnrolmentRequiredError: the password was right; a second factor is to be set up first.
+        WrongSignInCodeError: the password was right, the code was not.
+        TooManyAttemptsError: too many failures came before.
+    """
+    async with keeper.database.transaction() as session:
+        user = await queries.user_by_email(session, email)
+    password_hash = None if user is None else user.password_hash
+    verification = await sessions.verify_throttled(
+        keeper, email=email, password=password, password_hash=password_hash, address=address
+    )
+    if user is None or not verification.ok:
+        await _refuse(keeper, user, method=PASSWORD, reason="password")
+        raise _invalid()
+    if verification.new_hash is not None and password_hash is not None:
+        async with keeper.database.transaction() as session:
+            await queries.replace_hash(
+                session, user.id, old=password_hash, new=verification.new_hash
+            )
+    return await go_on(keeper, Proven(user.id, PASSWORD), otp=otp, address=address)
+
+
+async def go_on(
+    keeper: SessionKeeper, proven: Proven, *, otp: str | None = None, address: str
+) -> Tokens:
+    """Begin a session for somebody who gave a first proof, or ask for a second.
+
+    Raises:
+        InvalidCredentialsError: the user is not active anywhere.
+        SecondFactorRequiredError: a second factor is asked for.
+        EnrolmentRequiredError: it is to be set up first.
+        WrongSignInCodeError: `otp` is not good.
+        TooManyAttemptsError: too many codes were wrong before.
+    """
+    async with keeper.database.transaction() as session:
+        standing = await _standing(session, proven.user_id)
+    if standing is None:
+        await _refuse(keeper, None, method=proven.method, reason="inactive")
+        raise _invalid()
+    if proven.factor is None and standing.methods and otp is not None:
+        proven = await _with_code(keeper, proven, otp, standing=standing, address=address)
+    if proven.factor is None and standing.methods:
+        raise SecondFactorRequiredError(
+            "The first step is done. Now a code, or a passkey.",
+            ticket=_ticket(keeper, _SECOND_STEP, proven),
+            methods=list(standing.methods),
+            expires_in=tickets.TTL,
+        )
+    if proven.factor is None and standing.is_asked:
+        raise EnrolmentRequiredError(
+            "Your organisation asks for a second factor. Set one up to go on.",
+            ticket=_ticket(keeper, _ENROLMENT, proven),
+            expires_in=tickets.TTL,
+        )
+    async with keeper.database.transaction() as session:
+        return await _begin(session, keeper, proven, standing.org_id)
+
+
+async def by_code(keeper: SessionKeeper, *, ticket: str, code: str, address: str) -> Tokens:
+    """Begin the session that a password was given for, by a code of the app or a recovery code.
+
+    Raises:
+        InvalidTicketError: the ticket is not good (any more).
+        WrongSignInCodeError: the code is wrong, or was used before.
+        TooManyAttemptsError: too many were.
+    """
+    data = keeper.signer.open_ticket(_SECOND_STEP, ticket)
+    proven = _proven(data)
+    standing = await _must_stand(keeper, proven)
+    proven = await _with_code(keeper, proven, code, standing=standing, address=address)
+    async with keeper.database.transaction() as session:
+        await tickets.spend(session, data)
+        return await _begin(session, keeper, proven, standing.org_id)
+
+
+async def begin_passkey(
+    keeper: SessionKeeper, *, party: RelyingParty, ticket: str | None
+) -> CeremonyOut:
+    """Return what to ask the browser for: any passkey, or one of whoever gave the password for a ticket.
+
+    Raises:
+        InvalidTicketError: the ticket is not good (any more).
+    """
+    user_id = None
+    if ticket is not None:
+        user_id = _proven(keeper.signer.open_ticket(_SECOND_STEP, ticket)).user_id
+    async with keeper.database.transaction() as session:
+        return await passkeys.begin_signing_in(
+            session, signer=keeper.signer, party=party, user_id=user_id
+        )
+
+
+async def by_passkey(
+    keeper: SessionKeeper,
+    *,
+    party: RelyingParty,
+    passkey_ticket: str,
+    credential: Mapping[str, Any],
+    ticket: str | None,
+) -> Tokens:
+    """Begin a session by what a passkey answered: by itself, or as the second factor for a ticket.
+
+    Raises:
+        InvalidTicketError: a ticket is not good (any more).
+        PasskeyRefusedError: the answer proves nothing, or not enough, or somebody else.
+        InvalidCredentialsError: the user is not active anywhere.
+    """
+    data = None if ticket is None else keeper.signer.open_ticket(_SECOND_STEP, ticket)
+    try:
+        return await _by_passkey(keeper, party, passkey_ticket, credential, data)
+    except PasskeyRefusedError as error:
+        if error.user_id is not None:
+            await _record_refusal(keeper, error.user_id, method=PASSKEY, reason="passkey")
+        raise
+
+
+async def _by_passkey(
+    keeper: SessionKeeper,
+    party: RelyingParty,
+    passkey_ticket: str,
+    credential: Mapping[str, Any],
+    data: Mapping[str, Any] | None,
+) -> Tokens:
+    async with keeper.database.transaction() as session:
+        proof = await passkeys.check(
+            session,
+            signer=keeper.signer,
+            party=party,
+            ticket=passkey_ticket,
+            credential=credential,
+        )
+        if data is not None:
+            await tickets.spend(session, data)
+        proven = _proven_by_passkey(proof, data)
+        standing = await _standing(session, proven.user_id)
+        if standing is None:
+            raise _invalid()
+        return await _begin(session, keeper, proven, standing.org_id)
+
+
+async def begin_enrolment(keeper: SessionKeeper, *, ticket: str) -> EnrolmentOut:
+    """Return what an authenticator app is set up with, by somebody who may not sign in before.
+
+    Raises:
+        InvalidTicketError: the ticket is not good (any more).
+        AuthenticatorExistsError: there is one by now.
+    """
+    proven = _proven(keeper.signer.open_ticket(_ENROLMENT, ticket))
+    standing = await _must_stand(keeper, proven)
+    async with keeper.database.transaction(Tenant(standing.org_id, proven.user_id)) as session:
+        user = await queries.user_by_id(session, proven.user_id)
+        return await second_factor.begin(
+            session, _actor(user, standing), sealer=keeper.sealer, account=user.email
+        )
+
+
+async def finish_enrolment(
+    keeper: SessionKeeper, *, ticket: str, code: str
+) -> tuple[Tokens, list[str]]:
+    """Let the app count, and begin the session; return it with the recovery codes.
+
+    Raises:
+        InvalidTicketError: the ticket is not good (any more).
+        NoAuthenticatorError: none was set up, or it counts already.
+        WrongCodeError: the app shows another code.
+    """
+    data = keeper.signer.open_ticket(_ENROLMENT, ticket)
+    proven = replace(_proven(data), factor=second_factor.TOTP)
+    standing = await _must_stand(keeper, proven)
+    async with keeper.database.transaction(Tenant(standing.org_id, proven.user_id)) as session:
+        user = await queries.user_by_id(session, proven.user_id)
+        codes = await second_factor.confirm(
+            session, _actor(user, standing), sealer=keeper.sealer, code=code
+        )
+        await tickets.spend(session, data)
+        return await _begin(session, keeper, proven, standing.org_id), codes
+
+
+async def check_code(keeper: SessionKeeper, *, user_id: int, code: str, address: str) -> str | None:
+    """Use up a code of a user and return which kind it was; None where it is not good, which is counted.
+
+    Raises:
+        TooManyAttemptsError: too many were not.
+    """
+    name = f"second factor of user:{user_id}"
+    keys = Keys.of(keeper.signer, email=name, address=address)
+    anywhere = keeper.signer.fingerprint(name)
+
+    async def check() -> str | None:
+        async with keeper.database.transaction() as session:
+            return await second_factor.take(session, user_id, sealer=keeper.sealer, code=code)
+
+    return await attempt(
+        keeper.database,
+        {**keys.allowances(), anywhere: PER_SECOND_FACTOR},
+        check,
+        forgiven=[keys.account, anywhere],
+    )
+
+
+async def is_asked(session: AsyncSession, org_id: int, role: Role) -> bool:
+    """Tell whether an organisation asks those who hold a role for a second factor."""
+    organisation = await queries.organisation(session, org_id)
+    return _asks(organisation, role)
+
+
+async def _with_code(
+    keeper: SessionKeeper, proven: Proven, code: str, *, standing: Standing, address: str
+) -> Proven:
+    factor = await check_code(keeper, user_id=proven.user_id, code=code, address=address)
+    if factor is None:
+        async with keeper.database.transaction(Tenant(standing.org_id)) as session:
+            await _record_failure(
+                session, standing.org_id, proven.user_id, method=proven.method, reason="code"
+            )
+        raise WrongSignInCodeError("The code is wrong, too old, or was used before.")
+    return replace(proven, factor=factor)
+
+
+async def _standing(session: AsyncSession, user_id: int) -> Standing | None:
+    """Return where a user stands, None where active nowhere, and bind the transaction to the organisation."""
+    organisations = await queries.organisations_of(session, user_id)
+    if not organisations:
+        return None
+    org_id = organisations[0]
+    await set_tenant(session, Tenant(org_id, user_id))
+    membership = await queries.membership(session, org_id, user_id)
+    if membership is None:
+        return None
+    held = await second_factor.held(session, user_id)
+    methods = []
+    if held.authenticator_since is not None:
+        methods.append(second_factor.TOTP)
+    if await passkeys.count_of(session, user_id):
+        methods.append(PASSKEY)
+    if methods and held.recovery_codes:
+        methods.append(second_factor.RECOVERY_CODE)
+    asked = await is_asked(session, org_id, membership.role)
+    return Standing(org_id, membership.role, tuple(methods), asked)
+
+
+async def _must_stand(keeper: SessionKeeper, proven: Proven) -> Standing:
+    async with keeper.database.transaction() as session:
+        standing = await _standing(session, proven.user_id)
+    if standing is None:
+        raise InvalidTicketError("The user is not active any more.")
+    return standing
+
+
+def _asks(organisation: Organisation, role: Role) -> bool:
+    of = organisation.second_factor
+    return of is RequiredOf.EVERYBODY or (
+        of is RequiredOf.ADMINISTRATORS and role is Role.ADMINISTRATOR
+    )
+
+
+async def _begin(
+    session: AsyncSession, keeper: SessionKeeper, proven: Proven, org_id: int
+) -> Tokens:
+    await set_tenant(session, Tenant(org_id, proven.user_id))
+    data = {"method": proven.method, "second_factor": proven.factor}
+    deed = Deed("signin.succeeded", f"user:{proven.user_id}", data)
+    await record(session, [deed], org_id=org_id, actor_id=proven.user_id)
+    return await sessions.begin(session, keeper, org_id=org_id, user_id=proven.user_id)
+
+
+async def _refuse(keeper: SessionKeeper, user: User | None, *, method: str, reason: str) -> None:
+    """Record a refused sign-in where the account is known, in a time that does not tell whether it is."""
+    user_id = None if user is None else user.id
+    log.info("sign_in_refused", user_id=user_id, reason=reason)
+    await asyncio.gather(
+        _record_refusal(keeper, user_id, method=method, reason=reason),
+        asyncio.sleep(_REFUSAL_TAKES),
+    )
+
+
+async def _record_refusal(
+    keeper: SessionKeeper, user_id: int | None, *, method: str, reason: str
+) -> None:
+    if user_id is None:
+        return
+    async with keeper.database.transaction() as session:
+        for org_id in (await queries.organisations_of(session, user_id))[:1]:
+            await set_tenant(session, Tenant(org_id))
+            await _record_failure(session, org_id, user_id, method=method, reason=reason)
+
+
+async def _record_failure(
+    session: AsyncSession, org_id: int, user_id: int, *, method: str, reason: str
+) -> None:
+    data = {"method": method, "reason": reason}
+    deed = Deed("signin.failed", f"user:{user_id}", data)
+    await record(session, [deed], org_id=org_id, actor_id=None)
+
+
+def _ticket(keeper: SessionKeeper, purpose: str, proven: Proven) -> str:
+    data = {"user": proven.user_id, "method": proven.method}
+    return tickets.issue(keeper.signer, purpose, data)
+
+
+def _proven(data: Mapping[str, Any]) -> Proven:
+    return Proven(data["user"], data["method"])
+
+
+def _proven_by_passkey(proof: passkeys.Proof, data: Mapping[str, Any] | None) -> Proven:
+    if data is None:
+        if not proof.person_verified:
+            message = "The passkey did not make sure that it is you."
+            raise PasskeyRefusedError(message, user_id=proof.user_id)
+        return Proven(proof.user_id, PASSKEY, factor=PASSKEY)
+    if data["user"] != proof.user_id:
+        raise PasskeyRefusedError("This passkey is another user's.", user_id=data["user"])
+    return Proven(proof.user_id, data["method"], factor=PASSKEY)
+
+
+def _actor(user: User, standing: Standing) -> Actor:
+    return Actor(user.id, standing.org_id, standing.role, user.name)
+
+
+def _invalid() -> InvalidCredentialsError:
+    return InvalidCredentialsError("The e-mail address or the password is wrong.")
