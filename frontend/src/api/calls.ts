@@ -37,6 +37,27 @@ export const getSystem = () => ok(client.GET("/api/v1/system"));
 export const changePassword = (current_password: string, new_password: string) =>
   ok(client.POST("/api/v1/me/password", { body: { current_password, new_password } }));
 
+// How one signs in
+export const getSecondFactor = () => ok(client.GET("/api/v1/me/second-factor"));
+export const beginAuthenticator = () => ok(client.POST("/api/v1/me/authenticator"));
+export const confirmAuthenticator = (code: string) =>
+  ok(client.POST("/api/v1/me/authenticator/confirm", { body: { code } }));
+export const removeAuthenticator = (code: string) =>
+  ok(client.POST("/api/v1/me/authenticator/remove", { body: { code } }));
+export const replaceRecoveryCodes = (code: string) =>
+  ok(client.POST("/api/v1/me/recovery-codes", { body: { code } }));
+export const listPasskeys = () => ok(client.GET("/api/v1/me/passkeys"));
+export const beginPasskey = () => ok(client.POST("/api/v1/me/passkeys/begin"));
+export const addPasskey = (body: Schemas["PasskeyCreate"]) =>
+  ok(client.POST("/api/v1/me/passkeys", { body }));
+export const removePasskey = (passkey_id: number) =>
+  ok(client.DELETE("/api/v1/me/passkeys/{passkey_id}", { params: { path: { passkey_id } } }));
+export const listApiKeys = () => ok(client.GET("/api/v1/me/api-keys"));
+export const createApiKey = (body: Schemas["ApiKeyCreate"]) =>
+  ok(client.POST("/api/v1/me/api-keys", { body }));
+export const revokeApiKey = (key_id: number) =>
+  ok(client.DELETE("/api/v1/me/api-keys/{key_id}", { params: { path: { key_id } } }));
+
 // Users
 export const listUsers = (cursor?: string) => ok(client.GET("/api/v1/users", page(cursor)));
 export const createUser = (body: Schemas["UserCreate"]) =>

@@ -36,6 +36,21 @@ export const meQuery = queryOptions({
   staleTime: Infinity,
 });
 
+export const secondFactorQuery = queryOptions({
+  queryKey: ["security", "second-factor"],
+  queryFn: calls.getSecondFactor,
+});
+
+export const passkeysQuery = queryOptions({
+  queryKey: ["security", "passkeys"],
+  queryFn: calls.listPasskeys,
+});
+
+export const apiKeysQuery = queryOptions({
+  queryKey: ["security", "api-keys"],
+  queryFn: calls.listApiKeys,
+});
+
 export const systemQuery = queryOptions({
   queryKey: ["system"],
   queryFn: calls.getSystem,

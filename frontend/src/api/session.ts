@@ -94,10 +94,22 @@ export const session = {
     return session.refresh();
   },
 
-  async signIn(email: string, password: string): Promise<void> {
-    const response = await post("login", { email, password });
+  signIn(email: string, password: string): Promise<AccessToken> {
+    return session.enter("login", { email, password });
+  },
+
+  /** Take a step that ends in a session: `POST /auth/<step>`. */
+  async enter<Entered extends AccessToken>(step: string, body: unknown): Promise<Entered> {
+    const entered = await session.step<Entered>(step, body);
+    hold(entered);
+    return entered;
+  },
+
+  /** Take a step of signing in that is followed by another. */
+  async step<Answer>(step: string, body: unknown): Promise<Answer> {
+    const response = await post(step, body);
     if (!response.ok) throw await problemFromResponse(response);
-    hold((await response.json()) as AccessToken);
+    return (await response.json()) as Answer;
   },
 
   async signOut(): Promise<void> {

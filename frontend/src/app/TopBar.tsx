@@ -19,9 +19,11 @@ import {
   IconLogout,
   IconMoon,
   IconSearch,
+  IconShieldLock,
   IconSun,
   IconUpload,
 } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { queryClient } from "@/api/queries";
 import { session } from "@/api/session";
@@ -182,6 +184,9 @@ function AccountMenu({ onHelp }: { onHelp: () => void }) {
           }
         >
           {t("account.changePassword")}
+        </Menu.Item>
+        <Menu.Item component={Link} to="/security" leftSection={<IconShieldLock size={16} />}>
+          {t("security.title")}
         </Menu.Item>
         <Menu.Item leftSection={<IconHelp size={16} />} onClick={onHelp}>
           {t("shortcuts.title")}

@@ -129,6 +129,12 @@ const storageRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/admin/StoragePage"), "StoragePage"),
 });
 
+const securityRoute = createRoute({
+  ...inApp,
+  path: "/security",
+  component: lazyRouteComponent(() => import("@/features/security/SecurityPage"), "SecurityPage"),
+});
+
 const routeTree = rootRoute.addChildren([
   loginRoute,
   appRoute.addChildren([
@@ -140,6 +146,7 @@ const routeTree = rootRoute.addChildren([
     trashRoute,
     usersRoute,
     storageRoute,
+    securityRoute,
   ]),
 ]);
 

@@ -2,6 +2,7 @@
 import type { TFunction } from "i18next";
 import { useCallback } from "react";
 import { useTranslation } from "react-i18next";
+import { PasskeyCancelled } from "@/api/passkeys";
 import { ApiProblem, NetworkProblem } from "@/api/problem";
 
 export type Explanation = { title: string; advice: string };
@@ -13,6 +14,11 @@ const KNOWN = [
   "folder_kind",
   "invalid_credentials",
   "wrong_password",
+  "wrong_code",
+  "invalid_ticket",
+  "passkey_refused",
+  "passkey_exists",
+  "too_many_api_keys",
   "last_administrator",
   "unavailable",
   "upload_incomplete",
@@ -70,6 +76,12 @@ function explainProblem(t: TFunction, problem: ApiProblem): Explanation {
 }
 
 export function explain(t: TFunction, error: unknown): Explanation {
+  if (error instanceof PasskeyCancelled) {
+    return {
+      title: t("errors.passkey_cancelled.title"),
+      advice: t("errors.passkey_cancelled.advice"),
+    };
+  }
   if (error instanceof ApiProblem) return explainProblem(t, error);
   if (error instanceof NetworkProblem) {
     return { title: t("errors.network.title"), advice: t("errors.network.advice") };

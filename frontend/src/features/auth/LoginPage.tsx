@@ -1,17 +1,31 @@
 /** Sign in. */
-import { Alert, Button, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
+import {
+  Alert,
+  Button,
+  Divider,
+  Paper,
+  PasswordInput,
+  Stack,
+  Text,
+  TextInput,
+  Title,
+} from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
-import { IconAlertCircle } from "@tabler/icons-react";
+import { IconAlertCircle, IconFingerprint } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { getRouteApi, useRouter } from "@tanstack/react-router";
-import { useRef, type SubmitEvent } from "react";
+import { useRef, useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
+import { passkeysAreSupported } from "@/api/passkeys";
 import { queryClient } from "@/api/queries";
 import { session } from "@/api/session";
 import { Logo } from "@/app/Logo";
 import { useExplain } from "@/components/useExplain";
 import { uploads } from "@/features/uploads/uploads";
+import { EnrolmentStep } from "./EnrolmentStep";
 import classes from "./LoginPage.module.css";
+import { SecondStep } from "./SecondStep";
+import { nextStep, signInWithPasskey, type Next } from "./steps";
 
 const route = getRouteApi("/login");
 let lastEmail: string | null = null;
@@ -19,22 +33,84 @@ let lastEmail: string | null = null;
 export function LoginPage() {
   const { t } = useTranslation();
   useDocumentTitle(t("login.documentTitle"));
-  const explain = useExplain();
   const router = useRouter();
   const { redirect } = route.useSearch();
+  const [next, setNext] = useState<Next | null>(null);
+  const email = useRef<string | null>(null);
+
+  const done = () => {
+    // What the last person queued and saw is not the next one's. A passkey does not say whose it is.
+    if (email.current === null || (lastEmail !== null && lastEmail !== email.current)) {
+      uploads.reset();
+    }
+    lastEmail = email.current;
+    queryClient.clear();
+    router.history.replace(redirect ?? "/");
+  };
+  const back = () => setNext(null);
+
+  return (
+    <main className={classes.page}>
+      <Paper className={classes.card} withBorder radius="lg" shadow="sm">
+        <Stack gap="md">
+          <Stack gap={10} align="center" mb={4}>
+            <Logo size={44} />
+            <Title order={1}>{t("login.title")}</Title>
+            <Text size="sm" c="dimmed" ta="center">
+              {t("login.subtitle")}
+            </Text>
+          </Stack>
+          {next === null && (
+            <FirstStep
+              onDone={done}
+              onEmail={(given) => {
+                email.current = given;
+              }}
+              onNext={setNext}
+            />
+          )}
+          {next?.kind === "code" && <SecondStep step={next} onDone={done} onBack={back} />}
+          {next?.kind === "enrolment" && (
+            <EnrolmentStep ticket={next.ticket} onDone={done} onBack={back} />
+          )}
+        </Stack>
+      </Paper>
+    </main>
+  );
+}
+
+type FirstStepProps = {
+  onDone: () => void;
+  onEmail: (email: string | null) => void;
+  onNext: (next: Next) => void;
+};
+
+function FirstStep({ onDone, onEmail, onNext }: FirstStepProps) {
+  const { t } = useTranslation();
+  const explain = useExplain();
   const password = useRef<HTMLInputElement>(null);
 
   const signIn = useMutation({
-    mutationFn: (given: { email: string; password: string }) =>
-      session.signIn(given.email, given.password),
-    onSuccess: (_answer, { email }) => {
-      // What the last person queued and saw is not the next one's.
-      if (lastEmail !== null && lastEmail !== email) uploads.reset();
-      lastEmail = email;
-      queryClient.clear();
-      router.history.replace(redirect ?? "/");
+    mutationFn: async (given: { email: string; password: string }) => {
+      onEmail(given.email);
+      try {
+        await session.signIn(given.email, given.password);
+        return null;
+      } catch (error) {
+        const next = nextStep(error);
+        if (next === null) throw error;
+        return next;
+      }
     },
+    onSuccess: (next) => (next === null ? onDone() : onNext(next)),
     onError: () => password.current?.select(),
+  });
+  const byPasskey = useMutation({
+    mutationFn: () => {
+      onEmail(null);
+      return signInWithPasskey(null);
+    },
+    onSuccess: onDone,
   });
 
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
@@ -44,58 +120,67 @@ export function LoginPage() {
       const value = form.get(name);
       return typeof value === "string" ? value : "";
     };
+    byPasskey.reset();
     signIn.mutate({ email: field("email").trim(), password: field("password") });
   };
 
-  const failure = signIn.error ? explain(signIn.error) : null;
+  const error = signIn.error ?? byPasskey.error;
+  const failure = error ? explain(error) : null;
   return (
-    <main className={classes.page}>
-      <Paper className={classes.card} withBorder radius="lg" shadow="sm">
-        <form onSubmit={submit}>
-          <Stack gap="md">
-            <Stack gap={10} align="center" mb={4}>
-              <Logo size={44} />
-              <Title order={1}>{t("login.title")}</Title>
-              <Text size="sm" c="dimmed" ta="center">
-                {t("login.subtitle")}
-              </Text>
-            </Stack>
-            {failure && (
-              <Alert
-                color="red"
-                role="alert"
-                icon={<IconAlertCircle size={18} />}
-                title={failure.title}
-              >
-                {failure.advice}
-              </Alert>
-            )}
-            <TextInput
-              name="email"
-              type="email"
-              label={t("login.email")}
-              autoComplete="username"
-              required
-              withAsterisk={false}
-              autoFocus
+    <form onSubmit={submit}>
+      <Stack gap="md">
+        {failure && (
+          <Alert
+            color="red"
+            role="alert"
+            icon={<IconAlertCircle size={18} />}
+            title={failure.title}
+          >
+            {failure.advice}
+          </Alert>
+        )}
+        <TextInput
+          name="email"
+          type="email"
+          label={t("login.email")}
+          autoComplete="username"
+          required
+          withAsterisk={false}
+          autoFocus
+          size="sm"
+        />
+        <PasswordInput
+          ref={password}
+          name="password"
+          label={t("login.password")}
+          autoComplete="current-password"
+          required
+          withAsterisk={false}
+          size="sm"
+          visibilityToggleButtonProps={{ "aria-label": t("login.showPassword") }}
+        />
+        <Button type="submit" size="sm" fullWidth loading={signIn.isPending} mt={4}>
+          {t("login.submit")}
+        </Button>
+        {passkeysAreSupported() && (
+          <>
+            <Divider label={t("login.or")} />
+            <Button
+              variant="default"
               size="sm"
-            />
-            <PasswordInput
-              ref={password}
-              name="password"
-              label={t("login.password")}
-              autoComplete="current-password"
-              required
-              withAsterisk={false}
-              size="sm"
-              visibilityToggleButtonProps={{ "aria-label": t("login.showPassword") }}
-            />
-            <Button type="submit" size="sm" fullWidth loading={signIn.isPending} mt={4}>
-              {t("login.submit")}
+              fullWidth
+              leftSection={<IconFingerprint size={18} />}
+              onClick={() => {
+                signIn.reset();
+                byPasskey.mutate();
+              }}
+              loading={byPasskey.isPending}
+            >
+              {t("login.passkey")}
             </Button>
-          </Stack>
-        </form>
-      </Paper>
-    </main>
+          </>
+        )}
+      </Stack>
+    </form>
   );
 }
