@@ -20,7 +20,10 @@ from backend.core.startup import RefusalMiddleware
 from backend.documents.router import router as documents
 from backend.folders.router import router as folders
 from backend.identity.api_keys.router import router as api_keys
+from backend.identity.external.settings import read_settings
 from backend.identity.machines.router import router as machines
+from backend.identity.oidc.client import OidcClient
+from backend.identity.oidc.router import router as oidc
 from backend.identity.passkeys.router import router as passkeys
 from backend.identity.router import router as identity
 from backend.identity.sealing import Sealer
@@ -41,7 +44,7 @@ from storage import StoreError, prepare_process
 log = structlog.get_logger(__name__)
 
 API = "/api/v1"
-_IDENTITY = (identity, signin, second_factor, passkeys, api_keys, machines)
+_IDENTITY = (identity, signin, second_factor, passkeys, api_keys, machines, oidc)
 # A temporary file that no process holds open belongs to one that died.
 _ABANDONED_SECONDS = 0
 
@@ -66,6 +69,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     app.state.content = Content.open_store(settings)
     app.state.signer = TokenSigner(settings.master_key())
+    app.state.oidc = {one.id: OidcClient(one) for one in read_settings(settings.sign_in_file).oidc}
     app.state.sealer = Sealer(open_keyring(settings))
     app.state.authenticate = partial(authenticate, signer=app.state.signer)
     app.state.resume = resume

@@ -8,6 +8,7 @@ from backend.documents import models as documents
 from backend.folders import models as folders
 from backend.identity import models as identity
 from backend.identity.api_keys import models as api_keys
+from backend.identity.external import models as external
 from backend.identity.passkeys import models as passkeys
 from backend.identity.second_factor import models as second_factor
 from backend.search import models as search
@@ -20,6 +21,7 @@ MODELS = (
     identity,
     api_keys,
     passkeys,
+    external,
     second_factor,
     folders,
     access,

@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     access_token_seconds: int = Field(default=900, gt=0)
     refresh_token_seconds: int = Field(default=30 * 86_400, gt=0)
 
+    sign_in_file: Path | None = None
+
     admin_email: str = "admin@example.org"
     admin_password: SecretStr | None = None
     organisation: str = "My organisation"

@@ -28,6 +28,19 @@ def upgrade() -> None:
     _api_keys()
     _second_factors()
     op.create_table(
+        "external_identities",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        _created_at(),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("issuer", "subject"),
+    )
+    op.create_index("ix_external_identities_user_id", "external_identities", ["user_id"])
+    op.create_table(
         "spent_tickets",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -35,12 +48,25 @@ def upgrade() -> None:
     )
     op.create_index("ix_spent_tickets_expires_at", "spent_tickets", ["expires_at"])
     protect("api_keys")
-    for table in ("authenticators", "recovery_codes", "passkeys", "spent_tickets"):
+    for table in (
+        "authenticators",
+        "external_identities",
+        "passkeys",
+        "recovery_codes",
+        "spent_tickets",
+    ):
         grant(table)
 
 
 def downgrade() -> None:
-    for table in ("spent_tickets", "passkeys", "recovery_codes", "authenticators", "api_keys"):
+    for table in (
+        "spent_tickets",
+        "external_identities",
+        "passkeys",
+        "recovery_codes",
+        "authenticators",
+        "api_keys",
+    ):
         op.drop_table(table)
     # A password nobody knows, for those who never had one.
     unknown = PasswordHash((Argon2Hasher(),)).hash(secrets.token_urlsafe())

@@ -19,6 +19,9 @@ WITHOUT_SIGNING_IN = {
     ("POST", "/api/v1/auth/passkey/begin"),
     ("POST", "/api/v1/auth/passkey"),
     ("POST", "/api/v1/auth/token"),
+    ("GET", "/api/v1/auth/providers"),
+    ("GET", "/api/v1/auth/oidc/{provider_id}"),
+    ("GET", "/api/v1/auth/oidc/{provider_id}/callback"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
@@ -71,7 +74,15 @@ async def test_nobody_gets_anything_without_signing_in(
         if (method, path) in WITHOUT_SIGNING_IN:
             continue
         concrete = path
-        for name in ("folder_id", "document_id", "user_id", "number", "key_id", "passkey_id"):
+        for name in (
+            "folder_id",
+            "document_id",
+            "user_id",
+            "number",
+            "key_id",
+            "passkey_id",
+            "provider_id",
+        ):
             concrete = concrete.replace(f"{{{name}}}", "1")
         assert "{" not in concrete, f"give {path} a value for its parameter"
         answer = await client.request(

@@ -1,0 +1,83 @@
+"""Who may vouch for users: the file that DMS_SIGN_IN_FILE names, in TOML."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+_LOOPBACK = ("http://localhost:", "http://127.0.0.1:", "http://[::1]:")
+
+
+def _is_safe(url: str) -> str:
+    if not url.startswith(("https://", *_LOOPBACK)):
+        raise ValueError("must begin with https://")
+    return url.rstrip("/")
+
+
+class Vouching(BaseModel):
+    """What every kind of issuer has."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    organisation: int
+    """The organisation that new users join, and whose groups are mapped."""
+    create_users: bool = False
+    """Whether who is not known yet is made a user."""
+    allowed_domains: tuple[str, ...] = ()
+    """Domains of e-mail addresses that users may be made for; none: no user is made."""
+    groups: dict[str, str] = Field(default_factory=dict)
+    """By the issuer's name of a group: the name of the group here."""
+
+
+class OidcProvider(Vouching):
+    """An OpenID provider."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+    name: str
+    issuer: Annotated[str, AfterValidator(_is_safe)]
+    client_id: str
+    client_secret: SecretStr | None = None
+    client_secret_file: Path | None = None
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    required_claims: dict[str, str] = Field(default_factory=dict)
+    """Claims that must have these values, or contain them where they are lists."""
+    groups_claim: str = "groups"
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "OidcProvider":
+        if (self.client_secret is None) == (self.client_secret_file is None):
+            raise ValueError("give client_secret or client_secret_file")
+        return self
+
+    def secret(self) -> str:
+        """Return the client's secret."""
+        if self.client_secret is not None:
+            return self.client_secret.get_secret_value()
+        assert self.client_secret_file is not None  # noqa: S101  # validated
+        return self.client_secret_file.read_text().strip()
+
+
+class SignInSettings(BaseModel):
+    """All of the file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    oidc: tuple[OidcProvider, ...] = ()
+
+    def provider(self, provider_id: str) -> OidcProvider | None:
+        """Return the provider of this id."""
+        return next((one for one in self.oidc if one.id == provider_id), None)
+
+
+def read_settings(path: Path | None) -> SignInSettings:
+    """Return what a file says; nobody vouches for users where there is none.
+
+    Raises:
+        ValueError: it is no TOML, or says something else than is understood; without its values, which may be secret.
+        OSError: it cannot be read.
+    """
+    if path is None:
+        return SignInSettings()
+    content: dict[str, Any] = tomllib.loads(path.read_text())
+    return SignInSettings.model_validate(content)
