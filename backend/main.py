@@ -69,7 +69,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     app.state.content = Content.open_store(settings)
     app.state.signer = TokenSigner(settings.master_key())
-    app.state.oidc = {one.id: OidcClient(one) for one in read_settings(settings.sign_in_file).oidc}
+    vouching = read_settings(settings.sign_in_file)
+    app.state.oidc = {one.id: OidcClient(one) for one in vouching.oidc}
+    app.state.directory = vouching.ldap
     app.state.sealer = Sealer(open_keyring(settings))
     app.state.authenticate = partial(authenticate, signer=app.state.signer)
     app.state.resume = resume

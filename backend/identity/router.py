@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Cookie, Depends, Request, Response, status
 
-from backend.core.errors import ForbiddenError, UnauthenticatedError
+from backend.core.errors import ForbiddenError, UnauthenticatedError, UnavailableError
 from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
 from backend.core.web import (
@@ -30,6 +30,7 @@ from backend.identity.errors import (
     UserNotFoundError,
     WrongPasswordError,
 )
+from backend.identity.external.errors import IdentityRefusedError, LinkNeededError
 from backend.identity.passwords import hash_password
 from backend.identity.schemas import (
     LoginIn,
@@ -62,7 +63,8 @@ def check_origin(request: Request, settings: SettingsDep) -> None:
 
 def get_keeper(request: Request, database: DatabaseDep, settings: SettingsDep) -> SessionKeeper:
     """Return what sessions are kept with."""
-    return SessionKeeper(database, request.app.state.signer, settings, request.app.state.sealer)
+    state = request.app.state
+    return SessionKeeper(database, state.signer, settings, state.sealer, state.directory)
 
 
 def _address(request: Request) -> str:
@@ -91,7 +93,10 @@ _users = APIRouter(prefix="/users", tags=["users"])
         EnrolmentRequiredError,
         WrongSignInCodeError,
         ForeignOriginError,
+        IdentityRefusedError,
+        LinkNeededError,
         TooManyAttemptsError,
+        UnavailableError,
     ),
 )
 async def login(

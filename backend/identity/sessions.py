@@ -25,6 +25,7 @@ from backend.core.settings import Settings
 from backend.identity import queries
 from backend.identity.attempts import attempt
 from backend.identity.errors import SessionEndedError
+from backend.identity.external.settings import Directory
 from backend.identity.models import RefreshToken
 from backend.identity.passwords import Verification, verify_password
 from backend.identity.sealing import Sealer
@@ -56,6 +57,8 @@ class SessionKeeper:
     signer: TokenSigner
     settings: Settings
     sealer: Sealer
+    directory: Directory | None = None
+    """Asked for the passwords of those who have none here."""
 
 
 async def begin(

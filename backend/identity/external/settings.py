@@ -58,12 +58,54 @@ class OidcProvider(Vouching):
         return self.client_secret_file.read_text().strip()
 
 
+class Directory(Vouching):
+    """A directory that speaks LDAP."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] = "directory"
+    url: Annotated[str, Field(pattern=r"^ldaps?://[^/]+/?$")]
+    start_tls: bool = False
+    ca_file: Path | None = None
+    """The authorities that the directory's certificate may be of; those of the system where none are given."""
+    bind_dn: str
+    bind_password: SecretStr | None = None
+    bind_password_file: Path | None = None
+    base_dn: str
+    filter: str = "(&(objectClass=inetOrgPerson)(mail={login}))"
+    """Finds the one entry of whoever signs in as `{login}`."""
+    id_attribute: str = "entryUUID"
+    email_attribute: str = "mail"
+    name_attribute: str = "cn"
+    groups_attribute: str = "memberOf"
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> "Directory":
+        host = self.url.partition("://")[2]
+        is_own = host.startswith(("localhost", "127.0.0.1", "[::1]"))
+        if self.url.startswith("ldap:") and not self.start_tls and not is_own:
+            raise ValueError("use ldaps:// or start_tls: passwords must not travel in plain")
+        if (self.bind_password is None) == (self.bind_password_file is None):
+            raise ValueError("give bind_password or bind_password_file")
+        if "{login}" not in self.filter:
+            raise ValueError("the filter must contain {login}")
+        # Names of groups are compared as directories compare them.
+        self.groups = {name.lower(): ours for name, ours in self.groups.items()}
+        return self
+
+    def secret(self) -> str:
+        """Return the password to search with."""
+        if self.bind_password is not None:
+            return self.bind_password.get_secret_value()
+        assert self.bind_password_file is not None  # noqa: S101  # validated
+        return self.bind_password_file.read_text().strip()
+
+
 class SignInSettings(BaseModel):
     """All of the file."""
 
     model_config = ConfigDict(extra="forbid")
 
     oidc: tuple[OidcProvider, ...] = ()
+    ldap: Directory | None = None
 
     def provider(self, provider_id: str) -> OidcProvider | None:
         """Return the provider of this id."""

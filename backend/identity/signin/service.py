@@ -23,6 +23,9 @@ from backend.identity.errors import (
     InvalidTicketError,
     SecondFactorRequiredError,
 )
+from backend.identity.external.service import Vouched
+from backend.identity.external.settings import Directory
+from backend.identity.ldap import service as ldap
 from backend.identity.models import Organisation, RequiredOf, User
 from backend.identity.passkeys import service as passkeys
 from backend.identity.passkeys.errors import PasskeyRefusedError
@@ -38,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 _SECOND_STEP = "second step"
 _ENROLMENT = "enrolment"
-PASSWORD, PASSKEY = "password", "passkey"  # names of methods
+PASSWORD, PASSKEY, DIRECTORY = "password", "passkey", "directory"  # names of methods
 _REFUSAL_TAKES = 0.1
 """Seconds that go into refusing a sign-in, whatever there is to record: time must not tell which accounts there are."""
 
@@ -78,10 +81,15 @@ async def by_password(
         EnrolmentRequiredError: the password was right; a second factor is to be set up first.
         WrongSignInCodeError: the password was right, the code was not.
         TooManyAttemptsError: too many failures came before.
+        UnavailableError: the password is a directory's to know, which does not answer.
+        IdentityRefusedError: the directory knows the password, and the user is not let in here.
+        LinkNeededError: likewise; another account has the directory's e-mail address.
     """
     async with keeper.database.transaction() as session:
         user = await queries.user_by_email(session, email)
     password_hash = None if user is None else user.password_hash
+    if keeper.directory is not None and password_hash is None:
+        return await _by_directory(keeper, keeper.directory, user, email, password, otp, address)
     verification = await sessions.verify_throttled(
         keeper, email=email, password=password, password_hash=password_hash, address=address
     )
@@ -94,6 +102,29 @@ async def by_password(
                 session, user.id, old=password_hash, new=verification.new_hash
             )
     return await go_on(keeper, Proven(user.id, PASSWORD), otp=otp, address=address)
+
+
+async def _by_directory(
+    keeper: SessionKeeper,
+    directory: Directory,
+    user: User | None,
+    email: str,
+    password: str,
+    otp: str | None,
+    address: str,
+) -> Tokens:
+    keys = Keys.of(keeper.signer, email=email, address=address)
+
+    async def check() -> Vouched | None:
+        return await ldap.check(directory, login=email.strip(), password=password)
+
+    vouched = await attempt(keeper.database, keys.allowances(), check, forgiven=[keys.account])
+    if vouched is None:
+        await _refuse(keeper, user, method=DIRECTORY, reason="password")
+        raise _invalid()
+    async with keeper.database.transaction() as session:
+        user_id = await ldap.user_of(session, directory, vouched)
+    return await go_on(keeper, Proven(user_id, DIRECTORY), otp=otp, address=address)
 
 
 async def go_on(
