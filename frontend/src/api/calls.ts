@@ -38,6 +38,9 @@ export const changePassword = (current_password: string, new_password: string) =
   ok(client.POST("/api/v1/me/password", { body: { current_password, new_password } }));
 
 // How one signs in
+export const listProviders = () => ok(client.GET("/api/v1/auth/providers"));
+export const linkProvider = (provider_id: string) =>
+  ok(client.POST("/api/v1/me/identities/{provider_id}", { params: { path: { provider_id } } }));
 export const getSecondFactor = () => ok(client.GET("/api/v1/me/second-factor"));
 export const beginAuthenticator = () => ok(client.POST("/api/v1/me/authenticator"));
 export const confirmAuthenticator = (code: string) =>

@@ -36,6 +36,12 @@ export const meQuery = queryOptions({
   staleTime: Infinity,
 });
 
+export const providersQuery = queryOptions({
+  queryKey: ["providers"],
+  queryFn: calls.listProviders,
+  staleTime: Infinity,
+});
+
 export const secondFactorQuery = queryOptions({
   queryKey: ["security", "second-factor"],
   queryFn: calls.getSecondFactor,

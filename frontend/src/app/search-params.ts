@@ -70,11 +70,12 @@ export function searchSearch(raw: Raw): SearchSearch {
   };
 }
 
-export type LoginSearch = { redirect?: string };
+export type LoginSearch = { redirect?: string; problem?: string };
 
 /** Only a path of our own: an address with a host would send people elsewhere after sign-in. */
 export function loginSearch(raw: Raw): LoginSearch {
   const redirect = text(raw.redirect);
   const ours = redirect !== undefined && /^\/(?![/\\])/.test(redirect);
-  return ours ? { redirect } : {};
+  const problem = text(raw.problem);
+  return { ...(ours ? { redirect } : {}), ...(problem === undefined ? {} : { problem }) };
 }

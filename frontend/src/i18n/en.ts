@@ -42,6 +42,7 @@ export const en = {
     or: "or",
     passkey: "Use a passkey",
     password: "Password",
+    provider: "Continue with {{name}}",
     showPassword: "Show or hide the password",
     submit: "Sign in",
     subtitle: "Sign in to your organisation's documents",
@@ -98,6 +99,9 @@ export const en = {
     noPasskeys: "No passkeys yet",
     removePasskey: "Remove passkey {{name}}",
     removePasskeyText: "Nobody can sign in with it any more.",
+    providers: "Other accounts",
+    providersText: "Sign in with an account that you have elsewhere.",
+    link: "Link {{name}}",
     apiKeys: "API keys",
     apiKeysText: "For programs that act in your name. Each is shown once.",
     noApiKeys: "No API keys yet",
@@ -587,6 +591,22 @@ export const en = {
     invalid_credentials: {
       title: "The e-mail address or the password is wrong.",
       advice: "Check both and try again.",
+    },
+    identity_refused: {
+      title: "You may not sign in here.",
+      advice: "That account is not known here. Ask an administrator.",
+    },
+    identity_taken: {
+      title: "That account is linked to another user.",
+      advice: "Sign in as that user, or link another account.",
+    },
+    link_needed: {
+      title: "There is an account with your e-mail address.",
+      advice: "Sign in to it, then link the other account on the page Security.",
+    },
+    provider_failed: {
+      title: "The sign-in there was not confirmed.",
+      advice: "Try again, or sign in another way.",
     },
     invalid_ticket: { title: "That took too long.", advice: "Start again." },
     passkey_cancelled: {

@@ -11,13 +11,14 @@ import {
   Title,
 } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
-import { IconAlertCircle, IconFingerprint } from "@tabler/icons-react";
-import { useMutation } from "@tanstack/react-query";
+import { IconAlertCircle, IconFingerprint, IconLogin2 } from "@tabler/icons-react";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { getRouteApi, useRouter } from "@tanstack/react-router";
 import { useRef, useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { passkeysAreSupported } from "@/api/passkeys";
-import { queryClient } from "@/api/queries";
+import { ApiProblem } from "@/api/problem";
+import { providersQuery, queryClient } from "@/api/queries";
 import { session } from "@/api/session";
 import { Logo } from "@/app/Logo";
 import { useExplain } from "@/components/useExplain";
@@ -34,7 +35,7 @@ export function LoginPage() {
   const { t } = useTranslation();
   useDocumentTitle(t("login.documentTitle"));
   const router = useRouter();
-  const { redirect } = route.useSearch();
+  const { redirect, problem } = route.useSearch();
   const [next, setNext] = useState<Next | null>(null);
   const email = useRef<string | null>(null);
 
@@ -67,6 +68,9 @@ export function LoginPage() {
                 email.current = given;
               }}
               onNext={setNext}
+              // What became of a sign-in by a provider, which led back here.
+              problem={problem === undefined ? null : new ApiProblem(0, { code: problem })}
+              redirect={redirect ?? "/"}
             />
           )}
           {next?.kind === "code" && <SecondStep step={next} onDone={done} onBack={back} />}
@@ -83,9 +87,11 @@ type FirstStepProps = {
   onDone: () => void;
   onEmail: (email: string | null) => void;
   onNext: (next: Next) => void;
+  problem: ApiProblem | null;
+  redirect: string;
 };
 
-function FirstStep({ onDone, onEmail, onNext }: FirstStepProps) {
+function FirstStep({ onDone, onEmail, onNext, problem, redirect }: FirstStepProps) {
   const { t } = useTranslation();
   const explain = useExplain();
   const password = useRef<HTMLInputElement>(null);
@@ -124,7 +130,8 @@ function FirstStep({ onDone, onEmail, onNext }: FirstStepProps) {
     signIn.mutate({ email: field("email").trim(), password: field("password") });
   };
 
-  const error = signIn.error ?? byPasskey.error;
+  const tried = !signIn.isIdle || !byPasskey.isIdle;
+  const error = signIn.error ?? byPasskey.error ?? (tried ? null : problem);
   const failure = error ? explain(error) : null;
   return (
     <form onSubmit={submit}>
@@ -162,25 +169,55 @@ function FirstStep({ onDone, onEmail, onNext }: FirstStepProps) {
         <Button type="submit" size="sm" fullWidth loading={signIn.isPending} mt={4}>
           {t("login.submit")}
         </Button>
-        {passkeysAreSupported() && (
-          <>
-            <Divider label={t("login.or")} />
-            <Button
-              variant="default"
-              size="sm"
-              fullWidth
-              leftSection={<IconFingerprint size={18} />}
-              onClick={() => {
-                signIn.reset();
-                byPasskey.mutate();
-              }}
-              loading={byPasskey.isPending}
-            >
-              {t("login.passkey")}
-            </Button>
-          </>
-        )}
+        <OtherWays
+          redirect={redirect}
+          pending={byPasskey.isPending}
+          onPasskey={() => {
+            signIn.reset();
+            byPasskey.mutate();
+          }}
+        />
       </Stack>
     </form>
+  );
+}
+
+type OtherWaysProps = { redirect: string; pending: boolean; onPasskey: () => void };
+
+function OtherWays({ redirect, pending, onPasskey }: OtherWaysProps) {
+  const { t } = useTranslation();
+  const providers = useQuery(providersQuery).data ?? [];
+  const passkeys = passkeysAreSupported();
+  if (!passkeys && providers.length === 0) return null;
+  const query = new URLSearchParams({ redirect });
+  return (
+    <>
+      <Divider label={t("login.or")} />
+      {passkeys && (
+        <Button
+          variant="default"
+          size="sm"
+          fullWidth
+          leftSection={<IconFingerprint size={18} />}
+          onClick={onPasskey}
+          loading={pending}
+        >
+          {t("login.passkey")}
+        </Button>
+      )}
+      {providers.map(({ id, name }) => (
+        <Button
+          key={id}
+          component="a"
+          href={`/api/v1/auth/oidc/${id}?${query}`}
+          variant="default"
+          size="sm"
+          fullWidth
+          leftSection={<IconLogin2 size={18} />}
+        >
+          {t("login.provider", { name })}
+        </Button>
+      ))}
+    </>
   );
 }

@@ -9,6 +9,7 @@ import { i18next } from "@/i18n";
 import { ApiKeysSection } from "./ApiKeysSection";
 import { AuthenticatorSection } from "./AuthenticatorSection";
 import { PasskeysSection } from "./PasskeysSection";
+import { ProvidersSection } from "./ProvidersSection";
 import { Section } from "./Section";
 import classes from "./Security.module.css";
 
@@ -38,6 +39,7 @@ export function SecurityPage() {
           />
           <AuthenticatorSection />
           <PasskeysSection />
+          <ProvidersSection />
           <ApiKeysSection />
         </Stack>
       </div>
