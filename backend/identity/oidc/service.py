@@ -123,8 +123,8 @@ async def finish(
 
 
 def _vouched(provider: OidcProvider, claims: Mapping[str, Any]) -> Vouched:
-    for name, value in provider.required_claims.items():
-        if value not in _values(claims.get(name)):
+    for claim, value in provider.required_claims.items():
+        if value not in _values(claims.get(claim)):
             raise IdentityRefusedError("The provider does not say of you what is asked for here.")
     email, name = claims.get("email"), claims.get("name")
     return Vouched(
