@@ -101,6 +101,7 @@ async def test_axe_finds_nothing_on_any_screen(
         ("trash", f"{service.url}/trash", "Trash"),
         ("users", f"{service.url}/users", service.admin_email),
         ("storage", f"{service.url}/storage", "Waiting for collection"),
+        ("security", f"{service.url}/security", "No API keys yet"),
         ("not there", f"{service.url}/documents/999999999", "This was not found"),
     ):
         await visit(page, url, shown)
@@ -154,6 +155,7 @@ async def test_no_screen_scrolls_sideways(
         (f"{service.url}/trash", "Trash"),
         (f"{service.url}/users", service.admin_email),
         (f"{service.url}/storage", "Waiting for collection"),
+        (f"{service.url}/security", "No API keys yet"),
     ):
         await visit(page, url, shown)
         width = await page.evaluate(
