@@ -2,35 +2,17 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from typing import Any
 
 from backend.collection.service import pin_store, release_pin
 from backend.core.settings import Settings
-from tests.conftest import ROOT
 from tests.support.archive import Archive
+from tests.support.commands import dms, environment_of
 
 
 async def gc(settings: Settings, *options: str) -> tuple[int, str]:
-    assert settings.encryption_key is not None
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DMS_DATA_DIR": str(settings.data_dir),
-        "DMS_DATABASE_URL": str(settings.database_url),
-        "ENCRYPTION_KEY": settings.encryption_key.get_secret_value(),
-    }
-    run = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "backend.cli", "gc", *options],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = await asyncio.to_thread(dms, environment_of(settings), "gc", *options)
     assert "Traceback" not in run.stderr, run.stderr
     return run.returncode, run.stdout
 

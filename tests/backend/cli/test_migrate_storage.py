@@ -4,14 +4,12 @@ import base64
 import json
 import os
 import secrets
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from storage import BlobStore, Keyring, open_backend
-from tests.conftest import ROOT
+from tests.support.commands import dms
 from tests.support.s3 import S3Server
 
 KEY = bytes(range(32))
@@ -44,18 +42,6 @@ def environment(data: Path, s3: S3Server) -> dict[str, str]:
         "DMS_STORAGE_SECRET_ACCESS_KEY": s3.credentials.secret,
         "DMS_STORAGE_FALLBACK_URL": (data / "store").as_uri(),
     }
-
-
-def dms(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "backend.cli", *arguments],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def test_everything_is_copied_once(environment: dict[str, str], data: Path, s3: S3Server) -> None:
