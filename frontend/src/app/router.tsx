@@ -1,4 +1,5 @@
 /** The routes of the application: every view has an address. Screens load when first visited. */
+import { Button } from "@mantine/core";
 import { ModalsProvider } from "@mantine/modals";
 import { Notifications } from "@mantine/notifications";
 import {
@@ -6,6 +7,7 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
+  Link,
   Outlet,
   redirect,
 } from "@tanstack/react-router";
@@ -19,7 +21,13 @@ import { Shell } from "./Shell";
 
 function NotFound() {
   const { t } = useTranslation();
-  return <Message icon={IconError404} title={t("notFound.title")} text={t("notFound.text")} />;
+  return (
+    <Message icon={IconError404} title={t("notFound.title")} text={t("notFound.text")}>
+      <Button component={Link} to="/" variant="default">
+        {t("notFound.home")}
+      </Button>
+    </Message>
+  );
 }
 
 function RouteError({ error, reset }: { error: unknown; reset: () => void }) {

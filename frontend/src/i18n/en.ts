@@ -35,6 +35,7 @@ export const en = {
   notFound: {
     title: "There is nothing at this address",
     text: "The link may be old, or it was typed wrongly.",
+    home: "Go to the start page",
   },
   login: {
     documentTitle: "Sign in · DMS Enterprise",
