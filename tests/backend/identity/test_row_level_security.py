@@ -17,7 +17,14 @@ from backend.core.db import Base, Database, Tenant
 from backend.core.idempotency import KeptAnswer
 from backend.documents.models import Blob, Document, ScanStatus, Version
 from backend.folders.models import Folder, FolderKind
-from backend.identity.models import Membership, Organisation, RefreshToken, User
+from backend.identity.models import (
+    Group,
+    GroupMember,
+    Membership,
+    Organisation,
+    RefreshToken,
+    User,
+)
 from backend.search.models import SearchLanguage, VersionText
 from backend.verification.models import Fault, StoreFault
 
@@ -66,6 +73,8 @@ async def fill(database: Database, org_id: int) -> int:
                 org_id=org_id, user_id=user.id, key=unique, request_digest=b"", status=201, body={}
             )
         )
+        group = await add(Group(org_id=org_id, name=unique))
+        await add(GroupMember(org_id=org_id, group_id=group.id, user_id=user.id))
         folder = await add(
             Folder(
                 org_id=org_id,
