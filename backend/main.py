@@ -19,6 +19,7 @@ from backend.core.startup import RefusalMiddleware
 from backend.documents.router import router as documents
 from backend.folders.router import router as folders
 from backend.identity.groups.router import router as groups
+from backend.identity.presence.router import router as presence
 from backend.identity.router import router as identity
 from backend.identity.service import authenticate, resume
 from backend.identity.tokens import TokenSigner
@@ -90,7 +91,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     api = APIRouter(prefix=API)
-    people = (identity, groups)
+    people = (identity, presence, groups)
     for router in (*people, folders, documents, search, verification, live, operations):
         api.include_router(router)
     app.include_router(api)
