@@ -33,6 +33,15 @@ class FirstAdministrator:
     user_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class NewOrganisation:
+    """What `create_organisation` made, and whether its administrator's account is new too."""
+
+    org_id: int
+    user_id: int
+    is_new_account: bool
+
+
 async def authenticate(
     session: AsyncSession, credentials: Credentials, *, signer: TokenSigner
 ) -> Actor:
@@ -95,10 +104,28 @@ async def create_first_administrator(
     if existing is not None:
         await set_tenant(session, Tenant(existing.id))
         return FirstAdministrator(existing.id, None)
+    made = await create_organisation(
+        session, organisation=organisation, email=email, name=name, password=password
+    )
+    return FirstAdministrator(made.org_id, made.user_id)
+
+
+async def create_organisation(
+    session: AsyncSession, *, organisation: str, email: str, name: str, password: str
+) -> NewOrganisation:
+    """Create an organisation, to which the transaction is bound from then on, with its first administrator.
+
+    Whoever has an account with this address administers it with that: name and password are not used then.
+    """
     created = Organisation(name=organisation)
     session.add(created)
     await session.flush()
     await set_tenant(session, Tenant(created.id))
+    known = await queries.user_by_email(session, email)
+    if known is not None:
+        session.add(Membership(org_id=created.id, user_id=known.id, role=Role.ADMINISTRATOR))
+        await session.flush()
+        return NewOrganisation(created.id, known.id, is_new_account=False)
     user = await create_user(
         session,
         org_id=created.id,
@@ -107,7 +134,7 @@ async def create_first_administrator(
         password=password,
         role=Role.ADMINISTRATOR,
     )
-    return FirstAdministrator(created.id, user.id)
+    return NewOrganisation(created.id, user.id, is_new_account=True)
 
 
 async def create_user(

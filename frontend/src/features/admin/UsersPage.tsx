@@ -128,7 +128,8 @@ function People() {
 
 function UsersList() {
   const { t } = useTranslation();
-  const users = useInfiniteQuery(usersQuery);
+  // Who accepted an invitation meanwhile is told by nothing else.
+  const users = useInfiniteQuery({ ...usersQuery, refetchOnMount: "always" });
   const items = users.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>

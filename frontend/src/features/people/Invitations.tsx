@@ -84,7 +84,7 @@ function LinkToHandOver({ link }: { link: string }) {
 
 export function InvitationsList() {
   const { t } = useTranslation();
-  const invitations = useInfiniteQuery(invitationsQuery);
+  const invitations = useInfiniteQuery({ ...invitationsQuery, refetchOnMount: "always" });
   const items = invitations.data?.pages.flatMap((page) => page.items) ?? [];
   if (invitations.isPending) return <RowSkeletons />;
   if (invitations.isError) {
