@@ -18,6 +18,10 @@ from backend.core.settings import Settings, get_settings
 from backend.core.startup import RefusalMiddleware
 from backend.documents.router import router as documents
 from backend.folders.router import router as folders
+from backend.identity.groups.router import router as groups
+from backend.identity.invitations.router import router as invitations
+from backend.identity.presence.router import router as presence
+from backend.identity.recovery.router import router as recovery
 from backend.identity.router import router as identity
 from backend.identity.service import authenticate, resume
 from backend.identity.tokens import TokenSigner
@@ -89,7 +93,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     api = APIRouter(prefix=API)
-    for router in (identity, folders, documents, search, verification, live, operations):
+    people = (identity, presence, groups, invitations, recovery)
+    for router in (*people, folders, documents, search, verification, live, operations):
         api.include_router(router)
     app.include_router(api)
     app.include_router(probes)

@@ -28,21 +28,37 @@ from backend.core.outbox import CHANNEL, OutboxEvent
 from backend.core.queues import Queue, celery_app
 from backend.core.settings import Settings
 from backend.identity import service as identity
-from backend.notifications.service import Message, publish
+from backend.notifications.service import SESSION_ENDED, Message, publish
 from backend.verification.service import FAULTS_CHANGED
 
 log = structlog.get_logger(__name__)
 
-TASKS: dict[str, tuple[str, Queue]] = {
-    "document.created": ("indexing.process", Queue.FAST),
-    "document.version_created": ("indexing.process", Queue.FAST),
-    "document.reindex_requested": ("indexing.process", Queue.FAST),
-    "document.ocr_requested": ("indexing.ocr", Queue.HEAVY),
+
+class Task(NamedTuple):
+    """A task and its queue. It is given the event's organisation and, of its data, what `arguments` names."""
+
+    name: str
+    queue: Queue
+    arguments: tuple[str, ...]
+
+
+TASKS: dict[str, Task] = {
+    "document.created": Task("indexing.process", Queue.FAST, ("version_id",)),
+    "document.version_created": Task("indexing.process", Queue.FAST, ("version_id",)),
+    "document.reindex_requested": Task("indexing.process", Queue.FAST, ("version_id",)),
+    "document.ocr_requested": Task("indexing.ocr", Queue.HEAVY, ("version_id",)),
+    "invitation.mail_due": Task("mail.invitation", Queue.FAST, ("invitation_id",)),
+    "password_reset.requested": Task("mail.prepare_reset", Queue.FAST, ("email", "language")),
+    "password_reset.mail_due": Task("mail.password_reset", Queue.FAST, ("reset_id",)),
+    "password.reset": Task("mail.password_changed", Queue.FAST, ("user_id", "language")),
 }
-"""What starts which task; the task is given the event's organisation and version."""
+"""What starts which task."""
 
 ADMINISTRATORS = frozenset({FAULTS_CHANGED})
 """What the organisation's administrators hear of. Other events are for those who may see the folder they name."""
+
+PERSONAL = frozenset({SESSION_ENDED})
+"""What concerns the one user it names."""
 
 BATCH = 100
 _POLL_SECONDS = 5.0
@@ -100,11 +116,11 @@ class Relay:
         for event in events:
             if (task := TASKS.get(event.name)) is None:
                 continue
-            name, queue = task
+            given = {name: event.data[name] for name in task.arguments}
             self._celery.send_task(
-                name,
-                kwargs={"org_id": event.org_id, "version_id": event.data["version_id"]},
-                queue=queue,
+                task.name,
+                kwargs={"org_id": event.org_id, **given},
+                queue=task.queue,
                 headers={"request_id": event.request_id},
                 retry=False,
             )
@@ -132,19 +148,27 @@ class Relay:
 
 
 class _Audience(NamedTuple):
-    """Who may know of an event: who sees a folder, or the administrators, or nobody."""
+    """Who may know of an event: who sees a folder, or the administrators, or one user, or nobody."""
 
     org_id: int
     folder_id: int | None
     administrators: bool
+    user_id: int | None
 
 
 def _audience(event: OutboxEvent) -> _Audience:
-    return _Audience(event.org_id, event.data.get("folder_id"), event.name in ADMINISTRATORS)
+    return _Audience(
+        event.org_id,
+        event.data.get("folder_id"),
+        event.name in ADMINISTRATORS,
+        event.data["user_id"] if event.name in PERSONAL else None,
+    )
 
 
 async def _readers(session: AsyncSession, audience: _Audience) -> Sequence[int]:
-    org_id, folder_id, administrators = audience
+    org_id, folder_id, administrators, user_id = audience
+    if user_id is not None:
+        return [user_id]
     await set_tenant(session, Tenant(org_id))
     if administrators:
         return await identity.administrator_ids(session, org_id)

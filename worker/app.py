@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 app = celery_app(get_settings())
 app.conf.update(
-    imports=["worker.tasks.indexing", "worker.tasks.maintenance"],
+    imports=["worker.tasks.indexing", "worker.tasks.mail", "worker.tasks.maintenance"],
     timezone="UTC",
     beat_schedule={
         "requeue-lost": {

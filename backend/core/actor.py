@@ -9,6 +9,8 @@ class Role(StrEnum):
 
     ADMINISTRATOR = "administrator"
     MEMBER = "member"
+    AUDITOR = "auditor"
+    """Reads the trail and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +28,8 @@ class Actor:
     def is_administrator(self) -> bool:
         """Whether the actor administers the organisation."""
         return self.role is Role.ADMINISTRATOR
+
+    @property
+    def is_auditor(self) -> bool:
+        """Whether the actor reads the organisation's trail and nothing else."""
+        return self.role is Role.AUDITOR

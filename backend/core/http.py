@@ -7,6 +7,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.core.caller import bind_caller
 from backend.core.logging import bind_request_id
 
 log = structlog.get_logger("http")
@@ -43,7 +44,9 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         structlog.contextvars.clear_contextvars()
-        sent = Headers(scope=scope).get("x-request-id", "")
+        given = Headers(scope=scope)
+        bind_caller(scope["client"][0] if scope.get("client") else None, given.get("user-agent"))
+        sent = given.get("x-request-id", "")
         request_id = bind_request_id(sent if _REQUEST_ID.fullmatch(sent) else None)
         started = time.perf_counter()
         status = 0

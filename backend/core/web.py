@@ -65,13 +65,29 @@ async def _session(database: "DatabaseDep") -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def _actor(
+async def _anyone(
     request: Request,
     session: "SessionDep",
     credentials: Annotated[Credentials, Depends(_credentials)],
 ) -> Actor:
     authenticate: Authenticate = request.app.state.authenticate
     return await authenticate(session, credentials)
+
+
+def _not_an_auditor(actor: Actor) -> Actor:
+    if actor.is_auditor:
+        raise ForbiddenError("An auditor reads the trail, and nothing else.")
+    return actor
+
+
+async def _actor(actor: "AnyoneDep") -> Actor:
+    return _not_an_auditor(actor)
+
+
+async def _auditor(actor: "AnyoneDep") -> Actor:
+    if not (actor.is_auditor or actor.is_administrator):
+        raise ForbiddenError("Only an auditor or an administrator of the organisation may do this.")
+    return actor
 
 
 async def _administrator(actor: "ActorDep") -> Actor:
@@ -87,11 +103,14 @@ class Units:
     still welcome is asked in each.
     """
 
-    def __init__(self, state: State, credentials: Credentials) -> None:
+    def __init__(
+        self, state: State, credentials: Credentials, *, admit: Callable[[Actor], Actor]
+    ) -> None:
         self._database: Database = state.database
         self._authenticate: Authenticate = state.authenticate
         self._resume: Resume = state.resume
         self._credentials = credentials
+        self._admit = admit
         self._actor: Actor | None = None
 
     @asynccontextmanager
@@ -102,17 +121,28 @@ class Units:
                 self._actor = await self._authenticate(session, self._credentials)
             else:
                 self._actor = await self._resume(session, self._actor)
-            yield session, self._actor
+            yield session, self._admit(self._actor)
 
 
 def _units(request: Request, credentials: Annotated[Credentials, Depends(_credentials)]) -> Units:
-    return Units(request.app.state, credentials)
+    return Units(request.app.state, credentials, admit=_not_an_auditor)
+
+
+def _anyones_units(
+    request: Request, credentials: Annotated[Credentials, Depends(_credentials)]
+) -> Units:
+    return Units(request.app.state, credentials, admit=lambda actor: actor)
 
 
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 DatabaseDep = Annotated[Database, Depends(get_database)]
 # The function scope ends before the response is sent: what was answered was committed.
 SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
+AnyoneDep = Annotated[Actor, Depends(_anyone)]
+"""Whoever is signed in, auditors too: for what concerns oneself."""
 ActorDep = Annotated[Actor, Depends(_actor)]
+"""Whoever is signed in and works with documents: not an auditor."""
+AuditorDep = Annotated[Actor, Depends(_auditor)]
 AdministratorDep = Annotated[Actor, Depends(_administrator)]
 UnitsDep = Annotated[Units, Depends(_units)]
+AnyonesUnitsDep = Annotated[Units, Depends(_anyones_units)]

@@ -1,10 +1,21 @@
-"""SQL of identity. Used by `service` and `sessions` alone."""
+"""SQL of users and sessions. Used by the services of identity alone."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Select, bindparam, case, delete, exists, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -81,13 +92,22 @@ async def lock_first_start(session: AsyncSession) -> None:
 
 
 async def organisations_of(session: AsyncSession, user_id: int) -> Sequence[int]:
-    """Return the organisations a user is active in, oldest first; leaves the transaction bound to none of them."""
+    """Return the organisations a user is active in, the one used last first, then the oldest.
+
+    Leaves the transaction bound to none of them.
+    """
     await set_tenant(session, Tenant(_NO_ORGANISATION, user_id))
+    used = (
+        select(func.max(RefreshToken.created_at))
+        .where(RefreshToken.user_id == user_id, RefreshToken.org_id == Membership.org_id)
+        .correlate(Membership)
+        .scalar_subquery()
+    )
     return (
         await session.scalars(
             select(Membership.org_id)
             .where(Membership.user_id == user_id, Membership.is_active)
-            .order_by(Membership.created_at, Membership.org_id)
+            .order_by(used.desc().nulls_last(), Membership.created_at, Membership.org_id)
         )
     ).all()
 
@@ -180,25 +200,30 @@ async def token(session: AsyncSession, token_hash: bytes) -> RefreshToken | None
     return await session.scalar(select(RefreshToken).where(RefreshToken.token_hash == token_hash))
 
 
-async def revoke_session(session: AsyncSession, session_id: str, at: datetime) -> None:
-    """End a session: none of its tokens is good any more."""
-    await session.execute(
-        update(RefreshToken)
-        .where(RefreshToken.session_id == session_id, RefreshToken.revoked_at.is_(None))
-        .values(revoked_at=at)
-    )
+def started_at(session_id: str) -> ColumnElement[datetime]:
+    """Return when a session began, as its other tokens say; now, where there is none."""
+    began = select(func.min(RefreshToken.started_at)).where(RefreshToken.session_id == session_id)
+    return func.coalesce(began.scalar_subquery(), func.now())
 
 
 async def revoke_sessions(
-    session: AsyncSession, user_id: int, at: datetime, *, but: str | None = None
-) -> None:
-    """End a user's sessions in the transaction's organisation, but for one."""
+    session: AsyncSession,
+    user_id: int,
+    at: datetime,
+    *,
+    only: str | None = None,
+    but: str | None = None,
+) -> Sequence[str]:
+    """End a user's sessions in the transaction's organisation and return their ids: all, one, or all but one."""
     statement = update(RefreshToken).where(
         RefreshToken.user_id == user_id, RefreshToken.revoked_at.is_(None)
     )
+    if only is not None:
+        statement = statement.where(RefreshToken.session_id == only)
     if but is not None:
         statement = statement.where(RefreshToken.session_id != but)
-    await session.execute(statement.values(revoked_at=at))
+    revoked = statement.values(revoked_at=at).returning(RefreshToken.session_id)
+    return sorted(set((await session.scalars(revoked)).all()))
 
 
 async def sweep_tokens(session: AsyncSession, user_id: int, at: datetime) -> None:

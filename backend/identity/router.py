@@ -9,12 +9,12 @@ from backend.core.errors import ForbiddenError, UnauthenticatedError
 from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
 from backend.core.web import (
-    ActorDep,
     AdministratorDep,
+    AnyoneDep,
+    AnyonesUnitsDep,
     DatabaseDep,
     SessionDep,
     SettingsDep,
-    UnitsDep,
 )
 from backend.identity import service, sessions
 from backend.identity.errors import (
@@ -44,7 +44,7 @@ REFRESH_COOKIE = "dms_refresh"
 _COOKIE_PATH = "/api/v1/auth"
 
 
-def _check_origin(request: Request, settings: SettingsDep) -> None:
+def check_origin(request: Request, settings: SettingsDep) -> None:
     """Refuse what another site's page sent: browsers name the page's origin, and SameSite is one defence, not two."""
     origin = request.headers.get("origin")
     if origin is None:
@@ -71,7 +71,7 @@ RefreshCookie = Annotated[
     str | None, Cookie(alias=REFRESH_COOKIE, description="The refresh token.", max_length=200)
 ]
 
-_auth = APIRouter(prefix="/auth", tags=["auth"], dependencies=[Depends(_check_origin)])
+_auth = APIRouter(prefix="/auth", tags=["auth"], dependencies=[Depends(check_origin)])
 _me = APIRouter(prefix="/me", tags=["me"])
 _users = APIRouter(prefix="/users", tags=["users"])
 
@@ -87,7 +87,7 @@ async def login(
 ) -> TokenOut:
     """Begin a session: an access token in the answer, and a refresh token in an HttpOnly cookie."""
     tokens = await sessions.login(keeper, email=body.email, password=body.password, address=address)
-    return _hand_out(request, response, keeper, tokens)
+    return hand_out(request, response, keeper, tokens)
 
 
 @_auth.post(
@@ -100,7 +100,7 @@ async def refresh(
     request: Request, response: Response, keeper: KeeperDep, token: RefreshCookie = None
 ) -> TokenOut:
     """Carry the session on; the refresh token is replaced and ends the session when used again."""
-    return _hand_out(request, response, keeper, await sessions.refresh(keeper, token))
+    return hand_out(request, response, keeper, await sessions.refresh(keeper, token))
 
 
 @_auth.post(
@@ -130,7 +130,7 @@ async def logout(
     summary="Who am I",
     responses=problem_responses(UnauthenticatedError),
 )
-async def get_me(session: SessionDep, actor: ActorDep) -> MeOut:
+async def get_me(session: SessionDep, actor: AnyoneDep) -> MeOut:
     """Return the signed-in user, the organisation and the role in it."""
     return await service.me(session, actor)
 
@@ -143,7 +143,7 @@ async def get_me(session: SessionDep, actor: ActorDep) -> MeOut:
     responses=problem_responses(UnauthenticatedError, WrongPasswordError, TooManyAttemptsError),
 )
 async def change_password(
-    units: UnitsDep, keeper: KeeperDep, address: AddressDep, body: PasswordChange
+    units: AnyonesUnitsDep, keeper: KeeperDep, address: AddressDep, body: PasswordChange
 ) -> None:
     """Set a new password and end all other sessions."""
     async with units.begin() as (session, actor):
@@ -219,9 +219,10 @@ for part in (_auth, _me, _users):
     router.include_router(part)
 
 
-def _hand_out(
+def hand_out(
     request: Request, response: Response, keeper: SessionKeeper, tokens: Tokens
 ) -> TokenOut:
+    """Give a client its tokens: the refresh token in a cookie no script can read."""
     response.headers["Cache-Control"] = "no-store"
     if tokens.refresh_token is not None:
         response.set_cookie(

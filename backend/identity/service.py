@@ -7,12 +7,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.actor import Actor, Role
-from backend.core.clock import now
 from backend.core.db import Tenant, set_tenant
 from backend.core.errors import UnauthenticatedError
 from backend.core.pagination import decode_cursor, encode_cursor
 from backend.core.web import Credentials
 from backend.identity import queries
+from backend.identity.endings import end_sessions
 from backend.identity.errors import (
     EmailTakenError,
     LastAdministratorError,
@@ -31,6 +31,15 @@ class FirstAdministrator:
 
     org_id: int
     user_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrganisation:
+    """What `create_organisation` made, and whether its administrator's account is new too."""
+
+    org_id: int
+    user_id: int
+    is_new_account: bool
 
 
 async def authenticate(
@@ -95,10 +104,28 @@ async def create_first_administrator(
     if existing is not None:
         await set_tenant(session, Tenant(existing.id))
         return FirstAdministrator(existing.id, None)
+    made = await create_organisation(
+        session, organisation=organisation, email=email, name=name, password=password
+    )
+    return FirstAdministrator(made.org_id, made.user_id)
+
+
+async def create_organisation(
+    session: AsyncSession, *, organisation: str, email: str, name: str, password: str
+) -> NewOrganisation:
+    """Create an organisation, to which the transaction is bound from then on, with its first administrator.
+
+    Whoever has an account with this address administers it with that: name and password are not used then.
+    """
     created = Organisation(name=organisation)
     session.add(created)
     await session.flush()
     await set_tenant(session, Tenant(created.id))
+    known = await queries.user_by_email(session, email)
+    if known is not None:
+        session.add(Membership(org_id=created.id, user_id=known.id, role=Role.ADMINISTRATOR))
+        await session.flush()
+        return NewOrganisation(created.id, known.id, is_new_account=False)
     user = await create_user(
         session,
         org_id=created.id,
@@ -107,7 +134,7 @@ async def create_first_administrator(
         password=password,
         role=Role.ADMINISTRATOR,
     )
-    return FirstAdministrator(created.id, user.id)
+    return NewOrganisation(created.id, user.id, is_new_account=True)
 
 
 async def create_user(
@@ -135,7 +162,7 @@ async def create_user(
     session.add(membership)
     await session.flush()
     await session.refresh(membership)
-    return _described(user, membership)
+    return described(user, membership)
 
 
 async def organisation_ids(session: AsyncSession) -> Sequence[int]:
@@ -177,7 +204,7 @@ async def set_own_password(session: AsyncSession, actor: Actor, password_hash: s
     await session.flush()
     for org_id in await queries.organisations_of(session, actor.user_id):
         await set_tenant(session, Tenant(org_id, actor.user_id))
-        await queries.revoke_sessions(session, actor.user_id, now(), but=actor.session_id)
+        await end_sessions(session, org_id, actor.user_id, but=actor.session_id)
     await set_tenant(session, Tenant(actor.org_id, actor.user_id))
 
 
@@ -192,7 +219,7 @@ async def list_users(
         after=None if after is None else (after[0], after[1]),
         limit=limit + 1,
     )
-    page = [_described(user, membership) for user, membership, _ in rows[:limit]]
+    page = [described(user, membership) for user, membership, _ in rows[:limit]]
     if len(rows) <= limit:
         return page, None
     last, _, key = rows[limit - 1]
@@ -212,7 +239,7 @@ async def update_user(
     # Locked before the user's own row, in everyone's order.
     administrators = await queries.lock_administrators(session, actor.org_id)
     user, membership = await _user(session, actor, user_id, lock=True)
-    steps_down = changes.role is Role.MEMBER or changes.is_active is False
+    steps_down = changes.role not in {None, Role.ADMINISTRATOR} or changes.is_active is False
     if steps_down and list(administrators) == [user_id]:
         raise LastAdministratorError(
             "An organisation needs an active administrator; appoint another one first."
@@ -225,8 +252,8 @@ async def update_user(
         membership.is_active = changes.is_active
     await session.flush()
     if changes.is_active is False or changes.password is not None:
-        await queries.revoke_sessions(session, user_id, now())
-    return _described(user, membership)
+        await end_sessions(session, actor.org_id, user_id)
+    return described(user, membership)
 
 
 async def _change_account(
@@ -242,6 +269,15 @@ async def _change_account(
         user.password_hash = await hash_password(changes.password)
 
 
+async def require_user(session: AsyncSession, actor: Actor, user_id: int) -> None:
+    """Return if the actor's organisation has this user, active or not.
+
+    Raises:
+        UserNotFoundError: it has not.
+    """
+    await _user(session, actor, user_id)
+
+
 async def _user(
     session: AsyncSession, actor: Actor, user_id: int, *, lock: bool = False
 ) -> tuple[User, Membership]:
@@ -251,7 +287,8 @@ async def _user(
     return found
 
 
-def _described(user: User, membership: Membership) -> UserOut:
+def described(user: User, membership: Membership) -> UserOut:
+    """Return what administrators are shown of a user."""
     return UserOut(
         id=user.id,
         email=user.email,

@@ -20,10 +20,12 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.core.caller import current_caller
 from backend.core.clock import now
 from backend.core.db import Database, Tenant, set_tenant
 from backend.core.settings import Settings
 from backend.identity import queries
+from backend.identity.endings import end_sessions
 from backend.identity.errors import (
     InvalidCredentialsError,
     SessionEndedError,
@@ -35,6 +37,8 @@ from backend.identity.throttle import Keys
 from backend.identity.tokens import AccessClaims, TokenSigner
 
 log = structlog.get_logger(__name__)
+
+_SESSION_ID_BYTES = 18
 
 GRACE = timedelta(seconds=10)
 """For how long a replaced refresh token is taken for the loser of a race."""
@@ -64,7 +68,7 @@ class SessionKeeper:
 
 
 async def login(keeper: SessionKeeper, *, email: str, password: str, address: str) -> Tokens:
-    """Begin a session for the user with this e-mail address, in the organisation joined first.
+    """Begin a session for the user with this e-mail address, in the organisation used last.
 
     `address` is the network address the attempt came from.
 
@@ -95,12 +99,22 @@ async def login(keeper: SessionKeeper, *, email: str, password: str, address: st
                 session, user.id, old=user.password_hash, new=verification.new_hash
             )
         await queries.sweep_tokens(session, user.id, now())
-        claims = AccessClaims(
-            user_id=user.id, org_id=organisations[0], session_id=secrets.token_urlsafe(18)
-        )
-        refresh_token = await _add_token(session, keeper, claims)
-    log.info("signed_in", user_id=claims.user_id, org_id=claims.org_id)
-    return _tokens(keeper, claims, refresh_token)
+        tokens = await begin(session, keeper, user_id=user.id, org_id=organisations[0])
+    log.info("signed_in", user_id=user.id, org_id=organisations[0])
+    return tokens
+
+
+async def begin(
+    session: AsyncSession, keeper: SessionKeeper, *, user_id: int, org_id: int
+) -> Tokens:
+    """Begin a session of an active user of the organisation that the transaction is bound to.
+
+    Who the user is has been proven before.
+    """
+    claims = AccessClaims(
+        user_id=user_id, org_id=org_id, session_id=secrets.token_urlsafe(_SESSION_ID_BYTES)
+    )
+    return _tokens(keeper, claims, await _add_token(session, keeper, claims))
 
 
 async def refresh(keeper: SessionKeeper, token: str | None) -> Tokens:
@@ -125,7 +139,7 @@ async def logout(keeper: SessionKeeper, token: str | None) -> None:
     async with keeper.database.transaction(Tenant(org_id)) as session:
         known = await queries.token(session, _hash(token))
         if known is not None:
-            await queries.revoke_session(session, known.session_id, now())
+            await end_sessions(session, known.org_id, known.user_id, only=known.session_id)
 
 
 async def verify_throttled(
@@ -174,7 +188,7 @@ async def _rotate(session: AsyncSession, keeper: SessionKeeper, token: str) -> T
         return _tokens(keeper, _claims(known), None)
     if known.revoked_at is None:
         log.warning("session_ended", user_id=known.user_id, reused=known.replaced_at is not None)
-        await queries.revoke_session(session, known.session_id, at)
+        await end_sessions(session, known.org_id, known.user_id, only=known.session_id)
     return None
 
 
@@ -189,12 +203,16 @@ def _lost_a_race(token: RefreshToken, at: datetime) -> bool:
 async def _add_token(session: AsyncSession, keeper: SessionKeeper, claims: AccessClaims) -> str:
     """Make the session's next refresh token. It names the organisation: row-level security must know where to look."""
     token = f"{claims.org_id}.{secrets.token_urlsafe(32)}"
+    caller = current_caller()
     session.add(
         RefreshToken(
             org_id=claims.org_id,
             user_id=claims.user_id,
             session_id=claims.session_id,
             token_hash=_hash(token),
+            started_at=queries.started_at(claims.session_id),
+            address=caller.address,
+            user_agent=caller.user_agent,
             expires_at=now() + timedelta(seconds=keeper.settings.refresh_token_seconds),
         )
     )

@@ -53,12 +53,12 @@ class Keys:
     address: bytes
 
     @classmethod
-    def of(cls, signer: TokenSigner, *, email: str, address: str) -> "Keys":
-        """Return the keys of an attempt on an account from a network address."""
+    def of(cls, signer: TokenSigner, *, email: str, address: str, use: str = "") -> "Keys":
+        """Return the keys of an attempt on an account from a network address; each use is counted by itself."""
         network = _network(address)
         return cls(
-            account=signer.fingerprint("account", email.strip().casefold(), network),
-            address=signer.fingerprint("address", network),
+            account=signer.fingerprint(f"{use}account", email.strip().casefold(), network),
+            address=signer.fingerprint(f"{use}address", network),
         )
 
     def both(self) -> tuple[bytes, bytes]:

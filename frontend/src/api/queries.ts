@@ -101,6 +101,42 @@ export const usersQuery = infiniteQueryOptions({
   getNextPageParam: nextCursor,
 });
 
+export const userSessionsQuery = (id: number) =>
+  queryOptions({ queryKey: ["users", id, "sessions"], queryFn: () => calls.listUserSessions(id) });
+
+export const mySessionsQuery = queryOptions({
+  queryKey: ["me", "sessions"],
+  queryFn: calls.listMySessions,
+});
+
+export const myOrganisationsQuery = queryOptions({
+  queryKey: ["me", "organisations"],
+  queryFn: calls.listMyOrganisations,
+  staleTime: 60_000,
+});
+
+export const invitationsQuery = infiniteQueryOptions({
+  queryKey: ["invitations"],
+  queryFn: ({ pageParam }) => calls.listInvitations(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
+export const groupsQuery = infiniteQueryOptions({
+  queryKey: ["groups"],
+  queryFn: ({ pageParam }) => calls.listGroups(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
+export const groupMembersQuery = (id: number) =>
+  infiniteQueryOptions({
+    queryKey: ["groups", id, "members"],
+    queryFn: ({ pageParam }) => calls.listGroupMembers(id, pageParam),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
 export const trashQuery = infiniteQueryOptions({
   queryKey: ["trash"],
   queryFn: ({ pageParam }) => calls.listTrash(pageParam),

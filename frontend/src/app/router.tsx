@@ -61,6 +61,36 @@ const loginRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/auth/LoginPage"), "LoginPage"),
 });
 
+const forgotPasswordRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/forgot-password",
+  component: lazyRouteComponent(
+    () => import("@/features/auth/ForgotPasswordPage"),
+    "ForgotPasswordPage",
+  ),
+});
+
+const resetPasswordRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/reset-password",
+  component: lazyRouteComponent(
+    () => import("@/features/auth/ResetPasswordPage"),
+    "ResetPasswordPage",
+  ),
+});
+
+const acceptInvitationRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/accept-invitation",
+  beforeLoad: async () => {
+    if (session.state === "unknown") await session.refresh();
+  },
+  component: lazyRouteComponent(
+    () => import("@/features/auth/AcceptInvitationPage"),
+    "AcceptInvitationPage",
+  ),
+});
+
 const appRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: "app",
@@ -131,6 +161,12 @@ const usersRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/admin/UsersPage"), "UsersPage"),
 });
 
+const groupsRoute = createRoute({
+  ...inApp,
+  path: "/groups",
+  component: lazyRouteComponent(() => import("@/features/people/GroupsPage"), "GroupsPage"),
+});
+
 const storageRoute = createRoute({
   ...inApp,
   path: "/storage",
@@ -139,6 +175,9 @@ const storageRoute = createRoute({
 
 const routeTree = rootRoute.addChildren([
   loginRoute,
+  forgotPasswordRoute,
+  resetPasswordRoute,
+  acceptInvitationRoute,
   appRoute.addChildren([
     homeRoute,
     libraryRoute,
@@ -147,6 +186,7 @@ const routeTree = rootRoute.addChildren([
     searchRoute,
     trashRoute,
     usersRoute,
+    groupsRoute,
     storageRoute,
   ]),
 ]);

@@ -1,9 +1,19 @@
 /** Sign in. */
-import { Alert, Button, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
+import {
+  Alert,
+  Anchor,
+  Button,
+  Paper,
+  PasswordInput,
+  Stack,
+  Text,
+  TextInput,
+  Title,
+} from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import { IconAlertCircle } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
-import { getRouteApi, useRouter } from "@tanstack/react-router";
+import { getRouteApi, Link, useRouter } from "@tanstack/react-router";
 import { useRef, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { queryClient } from "@/api/queries";
@@ -93,6 +103,9 @@ export function LoginPage() {
             <Button type="submit" size="sm" fullWidth loading={signIn.isPending} mt={4}>
               {t("login.submit")}
             </Button>
+            <Anchor component={Link} to="/forgot-password" size="sm" ta="center">
+              {t("people.reset.forgotLink")}
+            </Anchor>
           </Stack>
         </form>
       </Paper>
