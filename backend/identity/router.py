@@ -16,7 +16,7 @@ from backend.core.web import (
     SessionDep,
     SettingsDep,
 )
-from backend.identity import service, sessions
+from backend.identity import devices, service, sessions
 from backend.identity.errors import (
     EmailTakenError,
     ForeignOriginError,
@@ -41,6 +41,7 @@ from backend.identity.schemas import (
 from backend.identity.sessions import SessionKeeper, Tokens
 
 REFRESH_COOKIE = "dms_refresh"
+DEVICE_COOKIE = "dms_device"
 _COOKIE_PATH = "/api/v1/auth"
 
 
@@ -71,6 +72,15 @@ RefreshCookie = Annotated[
     str | None, Cookie(alias=REFRESH_COOKIE, description="The refresh token.", max_length=200)
 ]
 
+DeviceCookie = Annotated[
+    str | None,
+    Cookie(
+        alias=DEVICE_COOKIE,
+        description="Tells a browser that signed in before; it opens nothing.",
+        max_length=1_000,
+    ),
+]
+
 _auth = APIRouter(prefix="/auth", tags=["auth"], dependencies=[Depends(check_origin)])
 _me = APIRouter(prefix="/me", tags=["me"])
 _users = APIRouter(prefix="/users", tags=["users"])
@@ -83,11 +93,20 @@ _users = APIRouter(prefix="/users", tags=["users"])
     responses=problem_responses(InvalidCredentialsError, ForeignOriginError, TooManyAttemptsError),
 )
 async def login(
-    request: Request, response: Response, keeper: KeeperDep, address: AddressDep, body: LoginIn
+    request: Request,
+    response: Response,
+    keeper: KeeperDep,
+    address: AddressDep,
+    body: LoginIn,
+    device: DeviceCookie = None,
 ) -> TokenOut:
     """Begin a session: an access token in the answer, and a refresh token in an HttpOnly cookie."""
-    tokens = await sessions.login(keeper, email=body.email, password=body.password, address=address)
-    return hand_out(request, response, keeper, tokens)
+    place = devices.place(keeper.signer, device, email=body.email, address=address)
+    tokens = await sessions.login(keeper, email=body.email, password=body.password, address=place)
+    answer = hand_out(request, response, keeper, tokens)
+    if place == address:
+        _remember_device(request, response, devices.remembered(keeper.signer, email=body.email))
+    return answer
 
 
 @_auth.post(
@@ -235,6 +254,18 @@ def hand_out(
             samesite="strict",
         )
     return TokenOut(access_token=tokens.access_token, expires_in=tokens.expires_in)
+
+
+def _remember_device(request: Request, response: Response, cookie: str) -> None:
+    response.set_cookie(
+        DEVICE_COOKIE,
+        cookie,
+        max_age=devices.COOKIE_SECONDS,
+        path=f"{_COOKIE_PATH}/login",
+        secure=_is_https(request),
+        httponly=True,
+        samesite="strict",
+    )
 
 
 def _is_https(request: Request) -> bool:

@@ -229,7 +229,7 @@ async def list_users(
 async def update_user(
     session: AsyncSession, actor: Actor, user_id: int, changes: UserUpdate
 ) -> UserOut:
-    """Change a user of the organisation. Deactivation and a new password end the user's sessions at once.
+    """Change a user of the organisation. Deactivation, a new password and becoming an auditor end the user's sessions.
 
     Raises:
         UserNotFoundError: the organisation has no such user.
@@ -251,7 +251,9 @@ async def update_user(
     if changes.is_active is not None:
         membership.is_active = changes.is_active
     await session.flush()
-    if changes.is_active is False or changes.password is not None:
+    # An auditor's open pages must not go on hearing of documents.
+    becomes_auditor = changes.role is Role.AUDITOR
+    if changes.is_active is False or changes.password is not None or becomes_auditor:
         await end_sessions(session, actor.org_id, user_id)
     return described(user, membership)
 

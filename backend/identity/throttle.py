@@ -2,7 +2,8 @@
 
 Failures are counted in Postgres, so that every process counts alike, under two keys: the account together with the
 address it was tried from, and the address alone. After a few free failures each further one makes that key wait
-twice as long. An account is never slowed down as such: its owner, at another address, signs in undisturbed.
+twice as long. An account is never slowed down as such: its owner, at another address, signs in undisturbed; so does
+its owner at the same address, from a browser that signed in before (`devices`).
 """
 
 import ipaddress

@@ -2836,7 +2836,10 @@ export interface operations {
             query?: never;
             header?: never;
             path?: never;
-            cookie?: never;
+            cookie?: {
+                /** @description Tells a browser that signed in before; it opens nothing. */
+                dms_device?: string | null;
+            };
         };
         requestBody: {
             content: {
