@@ -132,25 +132,33 @@ class Relay:
 
 
 class _Audience(NamedTuple):
-    """Who may know of an event: who sees a folder, or the administrators, or nobody."""
+    """Who may know of an event: who sees a folder or reads a document, or the administrators, or nobody."""
 
     org_id: int
     folder_id: int | None
+    document_id: int | None
     administrators: bool
 
 
 def _audience(event: OutboxEvent) -> _Audience:
-    return _Audience(event.org_id, event.data.get("folder_id"), event.name in ADMINISTRATORS)
+    return _Audience(
+        event.org_id,
+        event.data.get("folder_id"),
+        event.data.get("document_id"),
+        event.name in ADMINISTRATORS,
+    )
 
 
 async def _readers(session: AsyncSession, audience: _Audience) -> Sequence[int]:
-    org_id, folder_id, administrators = audience
+    org_id, folder_id, document_id, administrators = audience
     await set_tenant(session, Tenant(org_id))
     if administrators:
         return await identity.administrator_ids(session, org_id)
     if folder_id is None:
         return []
-    return await access.audience(session, org_id=org_id, folder_id=folder_id)
+    return await access.audience(
+        session, org_id=org_id, folder_id=folder_id, document_id=document_id
+    )
 
 
 async def _claim(session: AsyncSession) -> Sequence[OutboxEvent]:

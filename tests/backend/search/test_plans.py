@@ -117,7 +117,7 @@ async def explain(
         criteria = Criteria(
             actor.org_id,
             await access.visible_keys(session, actor),
-            await queries.compile_words(session, actor.org_id, parse(words)),
+            words=await queries.compile_words(session, actor.org_id, parse(words)),
         )
         with _collected() as statements:
             await work(session, criteria)
