@@ -320,7 +320,7 @@ async def bare_page(
     """Return a page with its total and facets, what the actor may read being known."""
     criteria = Criteria(
         ORG,
-        await access.visible_keys(session, actor),
+        await access.visible_keys(session, await access.view(session, actor)),
         words=await queries.compile_words(session, ORG, parse(query.words)),
     )
 

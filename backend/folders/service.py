@@ -40,22 +40,36 @@ class Move:
     parent_id: int | None
 
 
-async def get_folder(session: AsyncSession, actor: Actor, folder_id: int) -> Folder:
+async def get_folder(
+    session: AsyncSession, actor: Actor, folder_id: int, *, seen: access.View | None = None
+) -> Folder:
     """Return a live folder the actor may see, if only by its name because something below it is readable.
+
+    `seen` is what the actor sees, where that is already known.
 
     Raises:
         NotFoundError: there is none, it is in the trash, or the actor may not see it.
     """
-    await _shown(session, actor, folder_id)
+    path = (await access.paths_of(session, actor, [folder_id])).get(folder_id)
+    seen = seen or await access.view(session, actor)
+    if path is None or not await seen.shows(session, path):
+        raise NotFoundError(f"There is no folder {folder_id}, or you may not see it.")
     return await _get(session, folder_id)
 
 
 async def list_children(
-    session: AsyncSession, actor: Actor, parent_id: int | None, *, cursor: str | None, limit: int
+    session: AsyncSession,
+    actor: Actor,
+    parent: Folder | None,
+    *,
+    cursor: str | None,
+    limit: int,
+    seen: access.View | None = None,
 ) -> tuple[list[FolderOut], str | None]:
-    """Return a page of the folders below a parent, or of the cabinets, by name."""
-    path = () if parent_id is None else await _shown(session, actor, parent_id)
-    tree = await access.tree(session, actor, [path])
+    """Return a page of the folders below one the actor sees, or of the cabinets, by name."""
+    seen = seen or await access.view(session, actor)
+    parent_id, path = (None, []) if parent is None else (parent.id, ids(parent.path))
+    tree = await access.tree(session, seen, [path])
     after = None if cursor is None else decode_cursor(cursor, str, int)
     rows = await queries.children(
         session,
@@ -66,7 +80,7 @@ async def list_children(
     )
     page = rows[:limit]
     more = len(rows) > limit
-    return await describe(session, actor, page), encode_cursor(
+    return await describe(session, actor, page, seen=seen), encode_cursor(
         page[-1].name_order, page[-1].id
     ) if more else None
 
@@ -218,17 +232,20 @@ def ids(path: str) -> list[int]:
 
 
 async def describe(
-    session: AsyncSession, actor: Actor, folders: Sequence[Folder]
+    session: AsyncSession,
+    actor: Actor,
+    folders: Sequence[Folder],
+    *,
+    seen: access.View | None = None,
 ) -> list[FolderOut]:
     """Return the wire shapes of folders, in their order, with a fixed number of queries."""
     if not folders:
         return []
-    keys = [folder.id for folder in folders]
-    trails = await ancestors_of(session, keys)
+    seen = seen or await access.view(session, actor)
+    trails = await ancestors_of(session, [folder.id for folder in folders])
     paths = {folder.id: ids(folder.path) for folder in folders}
-    tree = await access.tree(session, actor, list(paths.values()))
+    tree = await access.tree(session, seen, list(paths.values()))
     counted = await queries.counts(session, tree, paths)
-    allowed = await access.permissions(session, actor, keys)
     return [
         FolderOut(
             id=folder.id,
@@ -241,22 +258,10 @@ async def describe(
             etag=etag(folder),
             child_folder_count=counted[folder.id][0],
             document_count=counted[folder.id][1],
-            permissions=allowed.get(folder.id, []),
+            permissions=seen.permissions(paths[folder.id]),
         )
         for folder in folders
     ]
-
-
-async def _shown(session: AsyncSession, actor: Actor, folder_id: int) -> access.Path:
-    """Return the path of a live folder that the actor sees, if only by its name.
-
-    Raises:
-        NotFoundError: there is none, or the actor does not see it.
-    """
-    path = (await access.paths_of(session, actor, [folder_id])).get(folder_id)
-    if path is None or not await access.shows(session, actor, path):
-        raise NotFoundError(f"There is no folder {folder_id}, or you may not see it.")
-    return path
 
 
 async def _get(session: AsyncSession, folder_id: int, *, lock: bool = False) -> Folder:

@@ -90,7 +90,7 @@ async def suggest(
 ) -> list[Suggestion]:
     """Return the documents whose names resemble what is being typed, best first; none below two characters."""
     words = _storable(text).strip()
-    keys = await access.visible_keys(session, actor)
+    keys = await access.visible_keys(session, await access.view(session, actor))
     if len(words) < _SHORTEST_SUGGESTED or not keys:
         return []
     rows = await queries.names_like(session, actor.org_id, keys, words, limit=limit)
@@ -209,19 +209,20 @@ async def _keys(
     session: AsyncSession, actor: Actor, query: SearchQuery, named: Choice
 ) -> tuple[Keys, list[int] | None]:
     """Return the keys the actor may read, narrowed to the folders asked for, and these where there are any."""
-    keys = await access.visible_keys(session, actor)
+    seen = await access.view(session, actor)
+    keys = await access.visible_keys(session, seen)
     if query.folder_id is None and not named.of and not named.but:
         return keys, None
     places = list(keys.places)
     # A folder that is seen by its name alone can be named too.
-    seen = [*places, *await access.names_above(session, actor)] if named.of or named.but else []
+    nameable = [*places, *await seen.names(session)] if named.of or named.but else []
     if query.folder_id is not None:
         places = await queries.folders_below(session, places, [query.folder_id])
     if named.of:
-        tops = await queries.folders_named(session, seen, named.of)
+        tops = await queries.folders_named(session, nameable, named.of)
         places = await queries.folders_below(session, places, tops)
     if named.but:
-        tops = await queries.folders_named(session, seen, named.but)
+        tops = await queries.folders_named(session, nameable, named.but)
         places = list(set(places) - set(await queries.folders_below(session, places, tops)))
     return keys.within(places), places
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.access.actions import DOCUMENT_PERMISSIONS, FOLDER_PERMISSIONS, Action
+from backend.access.actions import DOCUMENT_PERMISSIONS, Action
 from backend.access.conditions import Attributes
 from backend.access.evaluator import Decision, PolicyEvaluator
 from backend.access.queries import rules as queries
@@ -82,14 +82,6 @@ async def require_cabinet_creation(session: AsyncSession, actor: Actor) -> None:
         raise ForbiddenError("Only an administrator may create a cabinet.")
 
 
-async def permissions(
-    session: AsyncSession, actor: Actor, folder_ids: Sequence[int]
-) -> dict[int, list[str]]:
-    """Return what the API lists as the actor's permissions on those of the folders that there are."""
-    places = await queries.folder_places(session, actor.org_id, folder_ids)
-    return await _permissions(session, actor, places, FOLDER_PERMISSIONS)
-
-
 async def document_permissions(
     session: AsyncSession, actor: Actor, document_ids: Sequence[int]
 ) -> dict[int, list[str]]:
@@ -126,12 +118,16 @@ async def _permissions(
     )
     context = context_of(actor)
     found = Relevant(rules)
-    return {
-        key: [
-            name for name, action in actions.items() if found.decide(action, place, context).allowed
-        ]
-        for key, place in places.items()
-    }
+    return {key: permitted(found, actions, place, context) for key, place in places.items()}
+
+
+def permitted(
+    rules: "Relevant", actions: Mapping[str, Action], place: Place, context: Attributes
+) -> list[str]:
+    """Return the names of those of the actions that rules allow at a place."""
+    return [
+        name for name, action in actions.items() if rules.decide(action, place, context).allowed
+    ]
 
 
 async def _decide(

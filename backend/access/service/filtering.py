@@ -20,11 +20,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.access.actions import Action
+from backend.access.actions import FOLDER_PERMISSIONS, Action
 from backend.access.conditions import Attributes, Condition
 from backend.access.queries import rules as queries
 from backend.access.queries import sets
 from backend.access.queries.conditions import satisfied
+from backend.access.queries.rules import Place
 from backend.access.reach import (
     NOTHING,
     Clause,
@@ -34,20 +35,42 @@ from backend.access.reach import (
     reach_of_documents,
     reach_of_folders,
 )
-from backend.access.rules import Rule
+from backend.access.rules import Resource, Rule
 from backend.access.service.context import context_of, principal_of
+from backend.access.service.deciding import Relevant, permitted
 from backend.core.actor import Actor
 
 Path = Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class View:
-    """What an actor may list and read, as conditions for statements about folders and documents."""
+    """What an actor may list and read, as conditions for statements about folders and documents.
+
+    It is made from all the rules of the actor, which are read once, and is good for one transaction.
+    """
 
     org_id: int
+    rules: Relevant
+    context: Attributes
     listed: FolderReach
     readable: DocumentReach
+    _names: AbstractSet[int] | None = None
+
+    async def names(self, session: AsyncSession) -> AbstractSet[int]:
+        """Return the folders below or at which something is readable: they are seen, if only by their names."""
+        if self._names is None:
+            self._names = await sets.entrances(session, self.org_id, self.listed, self.readable)
+        return self._names
+
+    async def shows(self, session: AsyncSession, path: Path) -> bool:
+        """Tell whether the actor sees the last folder of a path, be it by name alone."""
+        return self.listed.has(path) or path[-1] in await self.names(session)
+
+    def permissions(self, path: Path) -> list[str]:
+        """Return what the API lists as the actor's permissions on the last folder of a path."""
+        place = Place(Resource(tuple(path)), is_live=True, attributes={})
+        return permitted(self.rules, FOLDER_PERMISSIONS, place, self.context)
 
     def folders(self, *, include_trashed: bool = False) -> Select[int]:
         """Return a select of the ids of the folders that may be listed.
@@ -179,44 +202,28 @@ def _is_one_of(column: SQLColumnExpression[Any], ids: Collection[int]) -> Column
     return column.in_(keys).is_(true())
 
 
-async def view(session: AsyncSession, actor: Actor, action: Action | None = None) -> View:
-    """Return what the actor may list and read; of documents, what may be done with `action`, if there is one."""
+async def view(session: AsyncSession, actor: Actor) -> View:
+    """Return what the actor may list and read."""
     rules = await queries.rules_of(session, actor.org_id, principal_of(actor))
-    return view_by(rules, actor.org_id, context_of(actor), action)
+    return view_by(rules, actor.org_id, context_of(actor))
 
 
-def view_by(
-    rules: Sequence[Rule], org_id: int, context: Attributes, action: Action | None = None
-) -> View:
+def view_by(rules: Sequence[Rule], org_id: int, context: Attributes) -> View:
     """Return what rules let somebody list and read."""
     return View(
         org_id,
+        Relevant(rules),
+        context,
         reach_of_folders(rules, Action.FOLDER_LIST, context),
-        reach_of_documents(rules, action or Action.DOCUMENT_READ, context),
+        reach_of_documents(rules, Action.DOCUMENT_READ, context),
     )
 
 
-async def tree(session: AsyncSession, actor: Actor, paths: Collection[Path]) -> Tree:
-    """Return the actor's view of the last folders of the paths and of what is in them; an empty path is the root."""
-    seen = await view(session, actor)
+async def tree(session: AsyncSession, seen: View, paths: Collection[Path]) -> Tree:
+    """Return a view of the last folders of the paths and of what is in them; an empty path is the root."""
     if paths and all(map(seen.shows_all_in, paths)):
         return Tree(seen, frozenset())
-    names = await sets.entrances(session, actor.org_id, seen.listed, seen.readable)
-    return Tree(seen, names)
-
-
-async def shows(session: AsyncSession, actor: Actor, path: Path) -> bool:
-    """Tell whether the actor sees the last folder of a path, be it by name alone."""
-    seen = await view(session, actor)
-    if seen.listed.has(path):
-        return True
-    return path[-1] in await sets.entrances(session, actor.org_id, seen.listed, seen.readable)
-
-
-async def names_above(session: AsyncSession, actor: Actor) -> AbstractSet[int]:
-    """Return the folders that the actor sees at least by their names because something below is readable."""
-    seen = await view(session, actor)
-    return await sets.entrances(session, actor.org_id, seen.listed, seen.readable)
+    return Tree(seen, await seen.names(session))
 
 
 async def paths_of(
@@ -227,10 +234,9 @@ async def paths_of(
     return {key: place.resource.path for key, place in places.items() if place.is_live}
 
 
-async def visible_keys(session: AsyncSession, actor: Actor) -> Keys:
-    """Return what the actor may read as the arrays the search filters by, in no order."""
-    seen = await view(session, actor)
-    reach, org_id = seen.readable, actor.org_id
+async def visible_keys(session: AsyncSession, seen: View) -> Keys:
+    """Return what an actor may read as the arrays the search filters by, in no order."""
+    reach, org_id = seen.readable, seen.org_id
     own: dict[int, int] = {}
     if reach.documents:
         own = await sets.own_documents(session, org_id, reach.documents, reach.denied)

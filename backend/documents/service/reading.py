@@ -78,21 +78,21 @@ async def list_folder(
     limit: int,
 ) -> FolderContents:
     """Return a page of a folder: its folders by name, then its documents as sorted."""
-    folder = await folders.get_folder(session, actor, folder_id)
+    seen = await access.view(session, actor)
+    folder = await folders.get_folder(session, actor, folder_id, seen=seen)
     part, inner = ("f", None) if cursor is None else decode_cursor(cursor, str, str)
     if part not in {"f", "d"}:
         raise InvalidCursorError("This cursor was not given out by this list; start without one.")
     shown: list[FolderOut] = []
     if part == "f":
         shown, inner = await folders.list_children(
-            session, actor, folder_id, cursor=inner, limit=limit
+            session, actor, folder, cursor=inner, limit=limit, seen=seen
         )
         if inner is not None:
             return FolderContents(
                 folders=shown, documents=[], next_cursor=encode_cursor("f", inner)
             )
     after = decode_cursor(inner, queries.sort_type(sort), int) if inner else None
-    seen = await access.view(session, actor)
     paths = {folder_id: folders.ids(folder.path)}
     rows = await queries.in_folder(
         session,
