@@ -114,6 +114,18 @@ class PolicyIn(BaseModel):
     document: dict[str, Any]
 
 
+class AttachIn(BaseModel):
+    """Why a policy is attached."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"reason": "Covers for the archivist"}}
+    )
+
+    reason: Reason | None = Field(
+        default=None, description="Required of administrators who attach to themselves what allows."
+    )
+
+
 class PolicyUpdate(BaseModel):
     """What of a policy is to change; what is left out stays. Another document is another version."""
 
@@ -124,6 +136,10 @@ class PolicyUpdate(BaseModel):
     name: PolicyName | None = None
     description: Description | None = None
     document: dict[str, Any] | None = None
+    reason: Reason | None = Field(
+        default=None,
+        description="Required of administrators for whom themselves the policy holds and would allow.",
+    )
 
 
 class PolicyOut(BaseModel):

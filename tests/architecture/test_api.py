@@ -65,7 +65,15 @@ async def test_nobody_gets_anything_without_signing_in(
         if (method, path) in WITHOUT_SIGNING_IN:
             continue
         concrete = path
-        for name in ("folder_id", "document_id", "user_id", "number", "grant_id"):
+        for name in (
+            "folder_id",
+            "document_id",
+            "user_id",
+            "number",
+            "grant_id",
+            "policy_id",
+            "principal",
+        ):
             concrete = concrete.replace(f"{{{name}}}", "1")
         assert "{" not in concrete, f"give {path} a value for its parameter"
         answer = await client.request(

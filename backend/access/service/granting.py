@@ -53,7 +53,7 @@ async def put_grant(
     """
     principal = Principal.parse(wanted.principal)
     await require_principal(session, actor.org_id, principal)
-    actions = _actions(wanted.role, wanted.actions, thing.target)
+    actions = actions_named(wanted.role, wanted.actions, thing.target)
     fresh = Grant(
         org_id=actor.org_id,
         folder_id=thing.target.folder_id,
@@ -155,10 +155,10 @@ async def write(session: AsyncSession, grant: Grant, actions: Collection[Action]
 
 def actions_of(grant: Grant, target: Target) -> frozenset[Action]:
     """Return the actions a grant speaks of."""
-    return _actions(grant.role, grant.actions, target)
+    return actions_named(grant.role, grant.actions, target)
 
 
-def _actions(
+def actions_named(
     role: GrantRole | None, patterns: Collection[str] | None, target: Target
 ) -> frozenset[Action]:
     """Return the actions of a role, or those that patterns name; on a document, those a document has."""

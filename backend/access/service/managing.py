@@ -97,7 +97,7 @@ async def require_held(
             "You can give, or give back, only what you may do yourself, here and everywhere below.",
             actions=sorted(lacking),
         )
-    if principal is not None and await _includes(session, actor, principal):
+    if principal is not None and await includes(session, actor, principal):
         raise ReasonMissingError(
             "You were not given this yourself. To take it as an administrator, say why: the reason is recorded."
         )
@@ -139,7 +139,8 @@ def _probes(action: Action, resource: Resource) -> list[Resource]:
     return [resource, below, inside] if action is Action.ACCESS_MANAGE else [resource, below]
 
 
-async def _includes(session: AsyncSession, actor: Actor, principal: Principal) -> bool:
+async def includes(session: AsyncSession, actor: Actor, principal: Principal) -> bool:
+    """Tell whether a principal is the actor, or a group the actor is in."""
     if principal.kind is PrincipalKind.USER:
         return principal.id == actor.user_id
     return principal.id in await identity.group_ids(session, actor.org_id, actor.user_id)

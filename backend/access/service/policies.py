@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.access.errors import PolicyNameTakenError, PolicyNotFoundError
+from backend.access.errors import PolicyNameTakenError, PolicyNotFoundError, ReasonMissingError
 from backend.access.language import parse_policy
 from backend.access.models import Policy, PolicyAttachment, PolicyVersion
 from backend.access.queries import grants, rules
 from backend.access.queries import policies as queries
-from backend.access.rules import Principal, PrincipalKind
+from backend.access.rules import Effect, Principal, PrincipalKind
 from backend.access.schemas import (
     PolicyIn,
     PolicyOut,
@@ -20,7 +20,7 @@ from backend.access.schemas import (
     PolicyVersionOut,
     PrincipalOut,
 )
-from backend.access.service.managing import require_principal
+from backend.access.service.managing import includes, require_principal
 from backend.audit import service as audit
 from backend.core.actor import Actor
 from backend.core.clock import now
@@ -102,6 +102,7 @@ async def update_policy(
 
     Raises:
         PolicyNotFoundError, PolicyInvalidError, PolicyNameTakenError: as elsewhere.
+        ReasonMissingError: the policy holds for the actor and would allow something, and no reason is given.
     """
     policy = await _policy(session, actor, policy_id)
     before = await _facts(session, policy)
@@ -113,6 +114,8 @@ async def update_policy(
         policy.updated_at = now()
     if changes.document is not None and changes.document != before["document"]:
         parse_policy(changes.document)
+        principals = [one.principal for one in await queries.attachments(session, [policy_id])]
+        await _require_reason(session, actor, principals, changes.document, changes.reason)
         policy.current_version = await queries.last_number(session, policy_id) + 1
         await _add_version(session, actor, policy, changes.document)
         await _compile(session, policy)
@@ -127,6 +130,7 @@ async def update_policy(
         {
             "old": {name: before[name] for name in changed},
             "new": {name: after[name] for name in changed},
+            **_because(changes.reason),
         },
     )
     return await _shown(session, actor, policy)
@@ -143,17 +147,25 @@ async def delete_policy(session: AsyncSession, actor: Actor, policy_id: int) -> 
 
 
 async def attach(
-    session: AsyncSession, actor: Actor, policy_id: int, principal: Principal
+    session: AsyncSession,
+    actor: Actor,
+    policy_id: int,
+    principal: Principal,
+    *,
+    reason: str | None = None,
 ) -> PolicyOut:
     """Let a policy hold for a user or a group; idempotent.
 
     Raises:
         PolicyNotFoundError, PrincipalNotFoundError: there is no such policy, user or group.
+        ReasonMissingError: the actor would be allowed something by it, and does not say why.
     """
     policy = await _policy(session, actor, policy_id)
     await require_principal(session, actor.org_id, principal)
     attached = await queries.attachments(session, [policy_id])
     if principal not in {one.principal for one in attached}:
+        document = await queries.document(session, policy_id, policy.current_version)
+        await _require_reason(session, actor, [principal], document, reason)
         attachment = PolicyAttachment(
             org_id=actor.org_id,
             policy_id=policy_id,
@@ -164,7 +176,7 @@ async def attach(
         session.add(attachment)
         await session.flush()
         await _compile(session, policy)
-        facts = {"name": policy.name, "principal": str(principal)}
+        facts = {"name": policy.name, "principal": str(principal)} | _because(reason)
         await _record(session, actor, "policy.attached", policy, facts)
     return await _shown(session, actor, policy)
 
@@ -182,6 +194,28 @@ async def detach(session: AsyncSession, actor: Actor, policy_id: int, principal:
             await session.flush()
             facts = {"name": policy.name, "principal": str(principal)}
             await _record(session, actor, "policy.detached", policy, facts)
+
+
+async def _require_reason(
+    session: AsyncSession,
+    actor: Actor,
+    principals: Iterable[Principal],
+    document: object,
+    reason: str | None,
+) -> None:
+    """Return unless the actor would be given something without saying why."""
+    allows = any(statement.effect is Effect.ALLOW for statement in parse_policy(document))
+    if reason is not None or not allows:
+        return
+    for principal in principals:
+        if await includes(session, actor, principal):
+            raise ReasonMissingError(
+                "The policy would hold for yourself. Say why: the reason is recorded."
+            )
+
+
+def _because(reason: str | None) -> dict[str, str]:
+    return {} if reason is None else {"reason": reason}
 
 
 async def _compile(session: AsyncSession, policy: Policy) -> None:

@@ -1,4 +1,4 @@
-"""HTTP of access: grants on folders and documents."""
+"""Grants on folders and documents."""
 
 from typing import Annotated
 
@@ -13,11 +13,11 @@ from backend.access.errors import (
 )
 from backend.access.schemas import GrantIn, GrantOut, Reason
 from backend.access.service import granting, managing
-from backend.core.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from backend.core.errors import ForbiddenError, NotFoundError
 from backend.core.problems import problem_responses
 from backend.core.web import ActorDep, SessionDep
 
-router = APIRouter(tags=["access"], responses=problem_responses(UnauthenticatedError))
+router = APIRouter(tags=["access"])
 
 _SEEN = (NotFoundError, ForbiddenError)
 _GIVEN = (*_SEEN, GrantExceedsError, ReasonMissingError)
