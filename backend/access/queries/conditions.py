@@ -124,8 +124,8 @@ def _holds_of_many(test: Test, values: ColumnElement[Sequence[str]]) -> ColumnEl
     absent = func.cardinality(values) == 0
     if test.comparison is Comparison.ABSENT:
         return or_(false(), *(absent == truth for truth in test.values))
-    each = func.unnest(values).column_valued()
-    matched = _matches(test, each)
+    each = func.unnest(values, type_=Text).table_valued("value").render_derived()
+    matched = _matches(test, each.c.value)
     match test.quantifier, test.is_negated:
         case Quantifier.ANY, negated:
             any_matches = exists(select(1).select_from(each).where(matched))

@@ -444,7 +444,8 @@ async def say(session: AsyncSession, world: World, said: Said) -> None:
     made = await policies.create_policy(
         session, admin, PolicyIn(name=f"P{next(_numbers)}", document=document)
     )
-    await policies.attach(session, admin, made.id, Principal.parse(f"{kind}:{number}"))
+    principal = Principal.parse(f"{kind}:{number}")
+    await policies.attach(session, admin, made.id, principal, reason="test")
 
 
 async def check_folders(session: AsyncSession, world: World, user: int) -> None:
