@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import any_, func, select, text
+from sqlalchemy import any_, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -108,6 +108,38 @@ async def names(
         for group_id, name in await session.execute(groups):
             found[Principal(PrincipalKind.GROUP, group_id)] = (name, None)
     return found
+
+
+async def find_principals(
+    session: AsyncSession, org_id: int, words: str, *, limit: int
+) -> list[tuple[Principal, str, str | None]]:
+    """Return (group or active user, name, e-mail address) of those that have the words in name or address, by name."""
+    groups = (
+        select(Group.id, Group.name)
+        .where(Group.org_id == org_id, Group.name.icontains(words, autoescape=True))
+        .order_by(func.lower(Group.name), Group.id)
+        .limit(limit)
+    )
+    users = (
+        select(User.id, User.name, User.email)
+        .join(Membership, Membership.user_id == User.id)
+        .where(
+            Membership.org_id == org_id,
+            Membership.is_active,
+            or_(
+                User.name.icontains(words, autoescape=True),
+                User.email.icontains(words, autoescape=True),
+            ),
+        )
+        .order_by(func.lower(User.name), User.id)
+        .limit(limit)
+    )
+    found: list[tuple[Principal, str, str | None]] = [
+        (Principal(PrincipalKind.GROUP, row[0]), row[1], None)
+        for row in await session.execute(groups)
+    ]
+    found += [(Principal.of_user(row[0]), row[1], row[2]) for row in await session.execute(users)]
+    return found[:limit]
 
 
 async def delete_grant(session: AsyncSession, grant: Grant) -> None:

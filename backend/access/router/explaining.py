@@ -14,11 +14,12 @@ from backend.access.errors import (
 from backend.access.schemas import (
     EffectiveOut,
     ExplanationOut,
+    PrincipalOut,
     SimulationIn,
     SimulationOut,
     WhoCanOut,
 )
-from backend.access.service import explaining, simulating
+from backend.access.service import explaining, managing, simulating
 from backend.core.errors import ForbiddenError, NotFoundError
 from backend.core.pagination import Limit
 from backend.core.problems import problem_responses
@@ -90,6 +91,22 @@ async def get_effective_access(
 ) -> EffectiveOut:
     """Return each action with its decision. For who may manage the resource, or of oneself."""
     return await explaining.effective(session, actor, principal=principal, resource=resource)
+
+
+@router.get(
+    "/principals",
+    operation_id="findPrincipals",
+    summary="Find users and groups to grant something to",
+    responses=problem_responses(ForbiddenError),
+)
+async def find_principals(
+    session: SessionDep,
+    actor: ActorDep,
+    q: Annotated[str, Query(max_length=200, description="In name or e-mail address.")] = "",
+    limit: Annotated[int, Query(ge=1, le=50)] = 20,
+) -> list[PrincipalOut]:
+    """Return groups, then active users, by name. For who may manage the access to anything."""
+    return await managing.find_principals(session, actor, q, limit=limit)
 
 
 @router.post(

@@ -22,10 +22,11 @@ from backend.access.rules import (
     Scope,
     Target,
 )
+from backend.access.schemas import PrincipalOut
 from backend.access.service.context import principal_of
 from backend.access.service.deciding import require, require_document
 from backend.core.actor import Actor
-from backend.core.errors import NotFoundError
+from backend.core.errors import ForbiddenError, NotFoundError
 from backend.identity import service as identity
 
 _ANY = 0
@@ -144,6 +145,26 @@ async def includes(session: AsyncSession, actor: Actor, principal: Principal) ->
     if principal.kind is PrincipalKind.USER:
         return principal.id == actor.user_id
     return principal.id in await identity.group_ids(session, actor.org_id, actor.user_id)
+
+
+async def find_principals(
+    session: AsyncSession, actor: Actor, words: str, *, limit: int
+) -> list[PrincipalOut]:
+    """Return the groups and active users whose names or addresses have the words: for who may manage any access.
+
+    Raises:
+        ForbiddenError: the actor may manage none.
+    """
+    if not actor.is_administrator:
+        rules = await queries.rules_of(session, actor.org_id, principal_of(actor))
+        allowed = [rule for rule in rules if rule.effect is Effect.ALLOW]
+        if not any(Action.ACCESS_MANAGE in rule.actions for rule in allowed):
+            raise ForbiddenError("There is nothing whose access you may manage.")
+    found = await named.find_principals(session, actor.org_id, words.strip(), limit=limit)
+    return [
+        PrincipalOut(principal=str(principal), name=name, email=email)
+        for principal, name, email in found
+    ]
 
 
 async def require_principal(session: AsyncSession, org_id: int, principal: Principal) -> None:
