@@ -28,6 +28,7 @@ Attributes = Mapping[str, tuple[Value, ...]]
 """What is known of the resource, the actor and the moment, by key; without a value, absent."""
 
 USER_ID = "${user.id}"
+_LARGEST, _DIGITS = Decimal(10) ** 30, 60
 _VARIABLE = re.compile(r"\$\{[^}]*\}?")
 PROPERTY = "dms:property/"
 
@@ -241,8 +242,8 @@ def _number(value: object) -> Decimal:
         number = Decimal(str(value))
     except InvalidOperation as error:
         raise _CannotBeReadError("This takes a number.") from error
-    if not number.is_finite():
-        raise _CannotBeReadError("This takes a finite number.")
+    if not number.is_finite() or abs(number) >= _LARGEST or len(number.as_tuple().digits) > _DIGITS:
+        raise _CannotBeReadError("This takes a number of at most 30 digits.")
     return number
 
 
@@ -254,16 +255,16 @@ def _time(value: object) -> datetime:
             day = date.fromisoformat(value)
             return datetime(day.year, day.month, day.day, tzinfo=UTC)
         moment = datetime.fromisoformat(value)
-    except ValueError as error:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise _CannotBeReadError("This takes a time such as 2026-03-31T08:00:00Z.") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _truth(value: object) -> bool:
-    if value in {True, "true"}:
-        return True
-    if value in {False, "false"}:
-        return False
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in {"true", "false"}:
+        return value == "true"
     raise _CannotBeReadError("This takes true or false.")
 
 

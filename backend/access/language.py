@@ -20,7 +20,7 @@ from backend.access.rules import Effect, Principal, Rule, Target
 
 VERSION = "1"
 MAX_STATEMENTS = 100
-MAX_NAMES = 500
+MAX_NAMES = 100
 _FIELDS = ("Sid", "Effect", "Action", "Resource", "Condition")
 _EFFECTS = {"Allow": Effect.ALLOW, "Deny": Effect.DENY}
 

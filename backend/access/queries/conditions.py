@@ -54,7 +54,7 @@ def property_text(of: FromClause, name: str) -> ColumnElement[str]:
     """Return a property of a document as text; null where it has none. Lists and the like are no text."""
     value = of.c.properties.op("->")(literal(name, Text))
     kind = func.jsonb_typeof(value)
-    text = of.c.properties.op("->>")(literal(name, Text))
+    text = of.c.properties.op("->>", return_type=Text())(literal(name, Text))
     return case((kind.in_(["string", "number", "boolean"]), text), else_=None)
 
 

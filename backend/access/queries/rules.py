@@ -120,7 +120,8 @@ _DOCUMENTS = (
         documents.c.tags,
         select(
             func.jsonb_object_agg(
-                _property.c.key, documents.c.properties.op("->>")(_property.c.key)
+                _property.c.key,
+                documents.c.properties.op("->>", return_type=Text())(_property.c.key),
             )
         )
         .where(func.jsonb_typeof(_property.c.value).in_(["string", "number", "boolean"]))

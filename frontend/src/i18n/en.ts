@@ -412,7 +412,7 @@ export const en = {
     passwordSet: "{{name}} has a new password",
     role: "Role",
     roleExplained: {
-      administrator: "Sees every cabinet, manages users and sharing.",
+      administrator: "Manages users, groups, policies and sharing; sees the cabinets shared with them.",
       member: "Sees the cabinets shared with them and nothing else.",
     },
     roleOf: "Role of {{name}}",
