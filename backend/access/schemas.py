@@ -190,6 +190,15 @@ class PolicyVersionOut(BaseModel):
     created_by: str
 
 
+class CabinetRef(BaseModel):
+    """A cabinet by its name, for who administers its access."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"id": 5, "name": "Legal"}})
+
+    id: int
+    name: str
+
+
 class RuleOut(BaseModel):
     """A rule that speaks of what was asked: where it comes from, for whom, and where it stands."""
 

@@ -31,7 +31,8 @@ SELECT 1, n, CASE n WHEN 1 THEN 'administrator' ELSE 'member' END FROM generate_
 INSERT INTO folders (org_id, kind, name, path, created_by)
 SELECT 1, 'cabinet', n, n::text::ltree, 1 FROM generate_series(1, 2) AS n;
 INSERT INTO folders (org_id, parent_id, kind, name, path, created_by) VALUES (1, 1, 'folder', 'Below', '1.3', 1);
-INSERT INTO cabinet_members (folder_id, user_id, org_id, role) VALUES (1, 2, 1, 'reader'), (2, 3, 1, 'editor'), (1, 1, 1, 'reader')
+INSERT INTO cabinet_members (folder_id, user_id, org_id, role)
+VALUES (1, 2, 1, 'reader'), (2, 3, 1, 'editor'), (1, 1, 1, 'reader')
 """
 Alembic = Callable[..., str]
 

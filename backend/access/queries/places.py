@@ -9,6 +9,24 @@ from backend.access.queries.tables import array, documents, folders
 from backend.access.rules import Target
 
 
+async def cabinets(
+    session: AsyncSession, org_id: int, *, after: int, limit: int
+) -> list[tuple[int, str]]:
+    """Return (id, name) of live cabinets, from after an id on."""
+    rows = await session.execute(
+        select(folders.c.id, folders.c.name)
+        .where(
+            folders.c.org_id == org_id,
+            folders.c.parent_id.is_(None),
+            folders.c.deleted_at.is_(None),
+            folders.c.id > after,
+        )
+        .order_by(folders.c.id)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 async def resource_names(
     session: AsyncSession, org_id: int, targets: Iterable[Target]
 ) -> dict[Target, str]:

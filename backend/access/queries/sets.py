@@ -76,6 +76,9 @@ def _walk(org_id: int, allowed: Extent, denied: Extent, *, include_trashed: bool
         root.c.parent_id.is_(None) if allowed.everywhere else _begins(root, allowed),
         ~_is_cut(root, denied, include_trashed=include_trashed),
     )
+    if not (allowed.everywhere or allowed.belows):
+        # What stands below another root is reached from there, or is cut off as it is.
+        roots = roots.where(~overlaps(trail_above(root), allowed.trees))
     seen = roots.cte(recursive=True)
     below = (
         select(child.c.id)
@@ -84,9 +87,7 @@ def _walk(org_id: int, allowed: Extent, denied: Extent, *, include_trashed: bool
     )
     if not include_trashed:
         below = below.where(child.c.deleted_at.is_(None))
-    # One root may stand below another, but where there is only one, nothing is met twice.
-    is_one = allowed.everywhere or (len(allowed.trees) <= 1 and not allowed.belows)
-    walk = seen.union_all(below) if is_one else seen.union(below)
+    walk = seen.union(below) if allowed.belows else seen.union_all(below)
     return select(walk.c.id)
 
 
@@ -152,7 +153,8 @@ def documents_among(
         return and_(or_(among, named(clause.documents)), satisfied(document_id, clause.condition))
 
     def against_clause(clause: Clause) -> ColumnElement[bool]:
-        among = inside(clause.extent, NOTHING, trash=True)
+        is_any = clause.extent.everywhere
+        among = true() if is_any else inside(clause.extent, NOTHING, trash=True)
         among = or_(among, _is_one_of(document_id, clause.documents))
         return and_(among, satisfied(document_id, clause.condition))
 

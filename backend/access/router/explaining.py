@@ -12,6 +12,7 @@ from backend.access.errors import (
     PrincipalNotFoundError,
 )
 from backend.access.schemas import (
+    CabinetRef,
     EffectiveOut,
     ExplanationOut,
     PrincipalOut,
@@ -21,9 +22,9 @@ from backend.access.schemas import (
 )
 from backend.access.service import explaining, managing, simulating
 from backend.core.errors import ForbiddenError, NotFoundError
-from backend.core.pagination import Limit
+from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
-from backend.core.web import ActorDep, SessionDep
+from backend.core.web import ActorDep, AdministratorDep, SessionDep
 
 router = APIRouter(prefix="/access", tags=["access"])
 
@@ -91,6 +92,20 @@ async def get_effective_access(
 ) -> EffectiveOut:
     """Return each action with its decision. For who may manage the resource, or of oneself."""
     return await explaining.effective(session, actor, principal=principal, resource=resource)
+
+
+@router.get(
+    "/cabinets",
+    operation_id="listAllCabinets",
+    summary="List all cabinets by name, to manage their access",
+    responses=problem_responses(ForbiddenError, InvalidCursorError),
+)
+async def list_all_cabinets(
+    session: SessionDep, actor: AdministratorDep, limit: Limit = 50, cursor: Cursor = None
+) -> Page[CabinetRef]:
+    """Return cabinets whose access an administrator may manage, and names alone: be they readable or not."""
+    items, next_cursor = await managing.list_cabinets(session, actor, cursor=cursor, limit=limit)
+    return Page(items=items, next_cursor=next_cursor)
 
 
 @router.get(

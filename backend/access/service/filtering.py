@@ -130,7 +130,8 @@ class Tree:
 class ClauseKeys:
     """What a conditional rule speaks of, by keys."""
 
-    folders: Sequence[int]
+    folders: Sequence[int] | None
+    """None for any."""
     documents: AbstractSet[int]
     condition: Condition
 
@@ -138,8 +139,11 @@ class ClauseKeys:
         self, document_id: SQLColumnExpression[int], folder_id: SQLColumnExpression[int]
     ) -> ColumnElement[bool]:
         """Return the condition that the rule holds of a document."""
+        holds = satisfied(document_id, self.condition)
+        if self.folders is None:
+            return holds
         among = or_(_is_one_of(folder_id, self.folders), _is_one_of(document_id, self.documents))
-        return and_(among, satisfied(document_id, self.condition))
+        return and_(among, holds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +155,8 @@ class Keys:
     documents: Mapping[int, int] | None = None
     """Documents that may be read on their own, with their folders."""
     refused: AbstractSet[int] = frozenset()
-    clauses: tuple[ClauseKeys, ...] = ()
-    refused_clauses: tuple[ClauseKeys, ...] = ()
+    clauses: Sequence[ClauseKeys] = ()
+    refused_clauses: Sequence[ClauseKeys] = ()
 
     def __bool__(self) -> bool:
         return bool(self.folders or self.documents or self.clauses)
@@ -161,7 +165,11 @@ class Keys:
     def places(self) -> set[int]:
         """Every folder in which there may be something to read."""
         named = (self.documents or {}).values()
-        return {*self.folders, *named, *(one for clause in self.clauses for one in clause.folders)}
+        return {
+            *self.folders,
+            *named,
+            *(one for clause in self.clauses for one in clause.folders or ()),
+        }
 
     def within(self, folder_ids: Collection[int]) -> "Keys":
         """Return what of it is in these folders."""
@@ -171,10 +179,10 @@ class Keys:
             self,
             folders=[one for one in self.folders if one in wanted],
             documents={one: place for one, place in documents.items() if place in wanted},
-            clauses=tuple(
-                replace(clause, folders=[one for one in clause.folders if one in wanted])
+            clauses=[
+                replace(clause, folders=[one for one in clause.folders or () if one in wanted])
                 for clause in self.clauses
-            ),
+            ],
         )
 
     def admits(
@@ -244,8 +252,10 @@ async def visible_keys(session: AsyncSession, seen: View) -> Keys:
         folders=await _ids(session, org_id, reach.allowed, reach.denied),
         documents=own,
         refused=reach.denied_documents,
-        clauses=await _clauses(session, org_id, reach.clauses, reach.denied),
-        refused_clauses=await _clauses(session, org_id, reach.denied_clauses, NOTHING),
+        clauses=[await _clause(session, org_id, clause, reach.denied) for clause in reach.clauses],
+        refused_clauses=[
+            await _refused_clause(session, org_id, clause) for clause in reach.denied_clauses
+        ],
     )
 
 
@@ -257,12 +267,14 @@ async def _ids(
     return await sets.ids(session, sets.folders_in(org_id, allowed, denied, include_trashed=False))
 
 
-async def _clauses(
-    session: AsyncSession, org_id: int, clauses: Sequence[Clause], denied: Extent
-) -> tuple[ClauseKeys, ...]:
-    found = []
-    for clause in clauses:
-        own = await sets.own_documents(session, org_id, clause.documents, denied)
-        folders = await _ids(session, org_id, clause.extent, denied)
-        found.append(ClauseKeys(folders, own.keys(), clause.condition))
-    return tuple(found)
+async def _clause(session: AsyncSession, org_id: int, clause: Clause, denied: Extent) -> ClauseKeys:
+    own = await sets.own_documents(session, org_id, clause.documents, denied)
+    folders = await _ids(session, org_id, clause.extent, denied)
+    return ClauseKeys(folders, own.keys(), clause.condition)
+
+
+async def _refused_clause(session: AsyncSession, org_id: int, clause: Clause) -> ClauseKeys:
+    if clause.extent.everywhere:
+        return ClauseKeys(None, clause.documents, clause.condition)
+    folders = await _ids(session, org_id, clause.extent, NOTHING)
+    return ClauseKeys(folders, clause.documents, clause.condition)

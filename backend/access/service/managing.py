@@ -11,6 +11,7 @@ from backend.access.errors import GrantExceedsError, PrincipalNotFoundError, Rea
 from backend.access.evaluator import PolicyEvaluator
 from backend.access.queries import grants as named
 from backend.access.queries import rules as queries
+from backend.access.queries.places import cabinets
 from backend.access.queries.rules import Place
 from backend.access.rules import (
     Effect,
@@ -22,11 +23,12 @@ from backend.access.rules import (
     Scope,
     Target,
 )
-from backend.access.schemas import PrincipalOut
+from backend.access.schemas import CabinetRef, PrincipalOut
 from backend.access.service.context import principal_of
 from backend.access.service.deciding import require, require_document
 from backend.core.actor import Actor
 from backend.core.errors import ForbiddenError, NotFoundError
+from backend.core.pagination import decode_cursor, encode_cursor
 from backend.identity import service as identity
 
 _ANY = 0
@@ -145,6 +147,16 @@ async def includes(session: AsyncSession, actor: Actor, principal: Principal) ->
     if principal.kind is PrincipalKind.USER:
         return principal.id == actor.user_id
     return principal.id in await identity.group_ids(session, actor.org_id, actor.user_id)
+
+
+async def list_cabinets(
+    session: AsyncSession, actor: Actor, *, cursor: str | None, limit: int
+) -> tuple[list[CabinetRef], str | None]:
+    """Return a page of all the organisation's cabinets by name alone, for administrators."""
+    after = 0 if cursor is None else decode_cursor(cursor, int)[0]
+    rows = await cabinets(session, actor.org_id, after=after, limit=limit + 1)
+    page = [CabinetRef(id=row[0], name=row[1]) for row in rows[:limit]]
+    return page, encode_cursor(page[-1].id) if len(rows) > limit else None
 
 
 async def find_principals(

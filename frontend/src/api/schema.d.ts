@@ -392,6 +392,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/access/cabinets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List all cabinets by name, to manage their access
+         * @description Return cabinets whose access an administrator may manage, and names alone: be they readable or not.
+         */
+        get: operations["listAllCabinets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/access/principals": {
         parameters: {
             query?: never;
@@ -1011,6 +1031,20 @@ export interface components {
              * @description Required of administrators who attach to themselves what allows.
              */
             reason?: string | null;
+        };
+        /**
+         * CabinetRef
+         * @description A cabinet by its name, for who administers its access.
+         * @example {
+         *       "id": 5,
+         *       "name": "Legal"
+         *     }
+         */
+        CabinetRef: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
         };
         /**
          * CheckMode
@@ -1707,6 +1741,13 @@ export interface components {
             id: number;
             /** Name */
             name: string;
+        };
+        /** Page[CabinetRef] */
+        Page_CabinetRef_: {
+            /** Items */
+            items: components["schemas"]["CabinetRef"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
         };
         /** Page[DocumentOut] */
         Page_DocumentOut_: {
@@ -4309,6 +4350,61 @@ export interface operations {
                 };
             };
             /** @description `invalid_name`: Not a name. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAllCabinets: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CabinetRef_"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: Invalid cursor. */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -36,7 +37,7 @@ from backend.folders.models import Folder, FolderKind
 from backend.identity.models import Group, GroupMember, Membership, Organisation, User
 from backend.search import service as search
 
-CASES = int(os.environ.get("DMS_ACCESS_CASES", "40"))
+CASES = int(os.environ.get("DMS_ACCESS_CASES", "20"))
 USERS, GROUPS, ADDRESS = 3, 3, "10.1.2.3"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TAGS, TYPES = ("red", "blue", "r%d"), ("contract", "image", "in_oice")
@@ -571,11 +572,12 @@ async def may(asked: Any) -> bool:
     return True
 
 
+@pytest.mark.timeout(300 + 5 * CASES)
 @settings(
     max_examples=CASES,
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate],
+    phases=[Phase.generate],  # to make an example smaller takes longer than to read it
 )
 @given(world=worlds(), user=st.integers(0, USERS - 1))
 async def test_decision_filter_and_oracle_agree(

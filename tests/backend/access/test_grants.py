@@ -238,6 +238,8 @@ async def test_administrators_administer_and_read_nothing_by_that(
     assert (await second.get("/folders")).json()["items"] == []
     for path in (f"/folders/{cabinet}", f"/documents/{document['id']}"):
         assert (await second.get(path)).status_code == 404
+    named = (await second.get("/access/cabinets")).json()["items"]
+    assert named == [{"id": cabinet, "name": "Cabinet"}]
     # They manage access all the same; to take it for themselves they say why.
     assert len((await second.get(f"/folders/{cabinet}/grants")).json()) == 1
     mine = {"principal": f"user:{second.user_id}", "role": "reader"}
