@@ -9,6 +9,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 
+from backend.access.router import router as access
 from backend.content.service import Content
 from backend.core.db import Database
 from backend.core.http import RequestMiddleware
@@ -94,7 +95,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     api = APIRouter(prefix=API)
     people = (identity, presence, groups, invitations, recovery)
-    for router in (*people, folders, documents, search, verification, live, operations):
+    files = (access, folders, documents, search)
+    for router in (*people, *files, verification, live, operations):
         api.include_router(router)
     app.include_router(api)
     app.include_router(probes)

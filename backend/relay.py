@@ -148,10 +148,11 @@ class Relay:
 
 
 class _Audience(NamedTuple):
-    """Who may know of an event: who sees a folder, or the administrators, or one user, or nobody."""
+    """Who may know of an event: who sees a folder or reads a document, the administrators, one user, or nobody."""
 
     org_id: int
     folder_id: int | None
+    document_id: int | None
     administrators: bool
     user_id: int | None
 
@@ -160,13 +161,14 @@ def _audience(event: OutboxEvent) -> _Audience:
     return _Audience(
         event.org_id,
         event.data.get("folder_id"),
+        event.data.get("document_id"),
         event.name in ADMINISTRATORS,
         event.data["user_id"] if event.name in PERSONAL else None,
     )
 
 
 async def _readers(session: AsyncSession, audience: _Audience) -> Sequence[int]:
-    org_id, folder_id, administrators, user_id = audience
+    org_id, folder_id, document_id, administrators, user_id = audience
     if user_id is not None:
         return [user_id]
     await set_tenant(session, Tenant(org_id))
@@ -174,7 +176,9 @@ async def _readers(session: AsyncSession, audience: _Audience) -> Sequence[int]:
         return await identity.administrator_ids(session, org_id)
     if folder_id is None:
         return []
-    return await access.audience(session, org_id=org_id, folder_id=folder_id)
+    return await access.audience(
+        session, org_id=org_id, folder_id=folder_id, document_id=document_id
+    )
 
 
 async def _claim(session: AsyncSession) -> Sequence[OutboxEvent]:

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core.caller import bind_caller
 from backend.core.logging import bind_request_id
+from backend.core.origin import bind_address
 
 log = structlog.get_logger("http")
 
@@ -48,6 +49,8 @@ class RequestMiddleware:
         bind_caller(scope["client"][0] if scope.get("client") else None, given.get("user-agent"))
         sent = given.get("x-request-id", "")
         request_id = bind_request_id(sent if _REQUEST_ID.fullmatch(sent) else None)
+        client = scope.get("client")
+        bind_address(client[0] if client else None)
         started = time.perf_counter()
         status = 0
 

@@ -24,6 +24,7 @@ WITHOUT_SIGNING_IN = {
 VALUES = (
     *("folder_id", "document_id", "user_id", "number"),
     *("group_id", "principal", "session_id", "invitation_id"),
+    *("grant_id", "policy_id"),
 )
 """The parameters of paths."""
 

@@ -22,6 +22,7 @@ from backend.documents.service.reading import get_document
 from backend.documents.service.uploading import check_fresh, free_name, name_taken
 from backend.folders import service as folders
 from backend.folders.errors import ParentTrashedError
+from backend.folders.models import Folder
 
 _PURGE_BATCH = 500
 
@@ -46,15 +47,18 @@ async def update_document(
     """
     await queries.lock(session, document_id)
     document = await get_document(session, actor, document_id)
-    await access.require(session, actor, Action.DOCUMENT_UPDATE, folder_id=document.folder_id)
-    check_fresh(document, if_match)
     target = document.folder_id if folder_id is None else folder_id
-    if target != document.folder_id:
-        await folders.get_folder(session, actor, target)
-        await access.require(session, actor, Action.DOCUMENT_DELETE, folder_id=document.folder_id)
+    is_moved = target != document.folder_id
+    if not is_moved or any(given is not None for given in (name, tags, properties)):
+        await access.require_document(
+            session, actor, Action.DOCUMENT_UPDATE, document_id=document_id
+        )
+    if is_moved:
+        await access.require_document(session, actor, Action.DOCUMENT_MOVE, document_id=document_id)
         await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=target)
+    check_fresh(document, if_match)
     new_name = document.name if name is None else clean_name(name)
-    async with _unless_name_taken(session, target, new_name):
+    async with _unless_name_taken(session, actor, target, new_name):
         document.folder_id, document.name = target, new_name
         if tags is not None:
             document.tags = list(dict.fromkeys(tags))
@@ -69,7 +73,7 @@ async def trash_document(session: AsyncSession, actor: Actor, document_id: int) 
     """Put a document in the trash."""
     await queries.lock(session, document_id)
     document = await get_document(session, actor, document_id)
-    await access.require(session, actor, Action.DOCUMENT_DELETE, folder_id=document.folder_id)
+    await access.require_document(session, actor, Action.DOCUMENT_DELETE, document_id=document_id)
     document.deleted_at = now()
     document.deleted_by = actor.user_id
     await session.flush()
@@ -85,19 +89,13 @@ async def restore_document(
         ParentTrashedError: its folder is in the trash: restore that first.
         DocumentNameTakenError: its name was given to another one meanwhile, and `rename` is false.
     """
-    known = access.is_visible(actor, Document.folder_id, include_trashed=True)
-    document = await queries.trashed_document(session, known, document_id)
-    if document is None:
-        raise NotFoundError(f"There is no document {document_id} in the trash.")
-    await access.require(
-        session, actor, Action.DOCUMENT_RESTORE, folder_id=document.folder_id, include_trashed=True
-    )
+    document = await _trashed(session, actor, document_id, Action.DOCUMENT_RESTORE)
     if not await folders.is_live(session, actor, document.folder_id):
         raise ParentTrashedError("The folder it was in is in the trash; restore that first.")
     name = document.name
     if rename and await queries.id_by_name(session, document.folder_id, name) is not None:
         name = await free_name(session, document.folder_id, name)
-    async with _unless_name_taken(session, document.folder_id, name):
+    async with _unless_name_taken(session, actor, document.folder_id, name):
         document.name = name
         document.deleted_at = document.deleted_by = None
         _touch(document)
@@ -113,9 +111,11 @@ async def list_trash(
     `keep` is how long the trash keeps things.
     """
     after = None if cursor is None else decode_cursor(cursor, str, str, int)
+    seen = await access.view(session, actor)
     rows = await queries.trash_page(
         session,
-        access.visible_folders(actor, include_trashed=True),
+        seen.documents(Document.id, Document.folder_id, include_trashed=True),
+        Folder.id.in_(seen.folders(include_trashed=True)),
         after=None if after is None else (datetime.fromisoformat(after[0]), after[1], after[2]),
         limit=limit + 1,
     )
@@ -140,21 +140,18 @@ async def list_trash(
 
 
 async def purge_document(session: AsyncSession, actor: Actor, document_id: int) -> None:
-    """Delete a document in the trash, with its versions, for good. For administrators.
+    """Delete a document in the trash, with its versions, for good.
 
     The bytes stay in the store until the collection finds that nothing refers to them.
     """
-    known = access.is_visible(actor, Document.folder_id, include_trashed=True)
-    document = await queries.trashed_document(session, known, document_id)
-    if document is None:
-        raise NotFoundError(f"There is no document {document_id} in the trash.")
+    document = await _trashed(session, actor, document_id, Action.DOCUMENT_PURGE)
     session.expunge(document)
     await queries.delete_documents(session, [document_id])
 
 
 async def purge_folder(session: AsyncSession, actor: Actor, folder_id: int) -> None:
-    """Delete a folder in the trash, with all that is below it, for good. For administrators."""
-    await folders.get_trashed_folder(session, actor, folder_id)
+    """Delete a folder in the trash, with all that is below it, for good."""
+    await folders.get_trashed_folder(session, actor, folder_id, Action.FOLDER_PURGE)
     await queries.delete_subtree(session, await queries.subtree(session, folder_id))
 
 
@@ -170,9 +167,23 @@ async def purge_expired(session: AsyncSession, *, before: datetime) -> int:
     return len(documents) + len(trashed_folders)
 
 
+async def _trashed(
+    session: AsyncSession, actor: Actor, document_id: int, action: Action
+) -> Document:
+    """Return a document in the trash, whole and locked, if the actor may do this to it."""
+    await queries.lock(session, document_id)
+    await access.require_document(
+        session, actor, action, document_id=document_id, include_trashed=True
+    )
+    document = await queries.trashed_document(session, document_id)
+    if document is None:
+        raise NotFoundError(f"There is no document {document_id} in the trash.")
+    return document
+
+
 @asynccontextmanager
 async def _unless_name_taken(
-    session: AsyncSession, folder_id: int, name: str
+    session: AsyncSession, actor: Actor, folder_id: int, name: str
 ) -> AsyncIterator[None]:
     """Write the block's changes; where another document has the name, undo them and say so."""
     try:
@@ -183,7 +194,7 @@ async def _unless_name_taken(
         if "uq_documents_live_name" not in str(error.orig):
             raise
         taken_by = await queries.id_by_name(session, folder_id, name)
-        raise await name_taken(session, folder_id, name, taken_by or 0) from error
+        raise await name_taken(session, actor, folder_id, name, taken_by or 0) from error
 
 
 def _touch(document: Document) -> None:

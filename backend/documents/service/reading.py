@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
+from backend.access.actions import Action
 from backend.core.actor import Actor
 from backend.core.errors import NotFoundError
 from backend.core.pagination import InvalidCursorError, decode_cursor, encode_cursor
@@ -42,9 +43,18 @@ async def get_document(session: AsyncSession, actor: Actor, document_id: int) ->
     Raises:
         NotFoundError: there is none, it is in the trash, or the actor may not see it.
     """
-    document = await queries.get(session, access.is_visible(actor, Document.folder_id), document_id)
+    await access.require_document(session, actor, Action.DOCUMENT_READ, document_id=document_id)
+    document = await queries.get(session, document_id)
     if document is None:
         raise NotFoundError(f"There is no document {document_id}, or you may not see it.")
+    return document
+
+
+async def get_written(session: AsyncSession, document_id: int) -> Document:
+    """Return a document that the transaction has just written: who wrote it need not be allowed to read it."""
+    document = await queries.get(session, document_id)
+    if document is None:
+        raise NotFoundError(f"There is no document {document_id}.")
     return document
 
 
@@ -52,9 +62,8 @@ async def load_documents(
     session: AsyncSession, actor: Actor, document_ids: Sequence[int]
 ) -> list[DocumentOut]:
     """Return the wire shapes of those of the documents that the actor may read, in no order."""
-    rows = await queries.get_many(
-        session, access.is_visible(actor, Document.folder_id), document_ids
-    )
+    readable = await access.readable_ids(session, actor, document_ids)
+    rows = await queries.get_many(session, readable)
     return await describe(session, actor, rows)
 
 
@@ -69,23 +78,25 @@ async def list_folder(
     limit: int,
 ) -> FolderContents:
     """Return a page of a folder: its folders by name, then its documents as sorted."""
-    await folders.get_folder(session, actor, folder_id)
+    seen = await access.view(session, actor)
+    folder = await folders.get_folder(session, actor, folder_id, seen=seen)
     part, inner = ("f", None) if cursor is None else decode_cursor(cursor, str, str)
     if part not in {"f", "d"}:
         raise InvalidCursorError("This cursor was not given out by this list; start without one.")
     shown: list[FolderOut] = []
     if part == "f":
         shown, inner = await folders.list_children(
-            session, actor, folder_id, cursor=inner, limit=limit
+            session, actor, folder, cursor=inner, limit=limit, seen=seen
         )
         if inner is not None:
             return FolderContents(
                 folders=shown, documents=[], next_cursor=encode_cursor("f", inner)
             )
     after = decode_cursor(inner, queries.sort_type(sort), int) if inner else None
+    paths = {folder_id: folders.ids(folder.path)}
     rows = await queries.in_folder(
         session,
-        access.is_visible(actor, Document.folder_id),
+        seen.documents_in(paths, Document.id, Document.folder_id),
         folder_id,
         sort=sort,
         order=order,
@@ -108,10 +119,10 @@ async def list_recent(
 ) -> tuple[list[DocumentOut], str | None]:
     """Return a page of the documents the actor may read, newest first."""
     after = None if cursor is None else decode_cursor(cursor, str, int)
+    seen = await access.view(session, actor)
     rows = await queries.newest(
         session,
-        # As a value, so that the index of the newest is walked and not all that is visible sorted.
-        Document.folder_id.in_(access.visible_folders(actor)).is_(True),
+        seen.documents(Document.id, Document.folder_id),
         after=None if after is None else (datetime.fromisoformat(after[0]), after[1]),
         limit=limit + 1,
     )
@@ -188,7 +199,7 @@ async def describe(
         return []
     folder_ids = list({document.folder_id for document in documents})
     trails = await folders.ancestors_of(session, folder_ids)
-    allowed = await access.permissions(session, actor, folder_ids)
+    allowed = await access.document_permissions(session, actor, [one.id for one in documents])
     shown = []
     for document in documents:
         version = describe_version(document.current_version)
@@ -208,7 +219,7 @@ async def describe(
                 status="active" if document.deleted_at is None else "trashed",
                 etag=etag(document),
                 current_version=version,
-                permissions=allowed.get(document.folder_id, []),
+                permissions=allowed.get(document.id, []),
                 ancestors=trails.get(document.folder_id, []),
             )
         )

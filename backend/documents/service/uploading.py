@@ -43,7 +43,7 @@ async def check_upload(
     if on_conflict is OnConflict.ERROR:
         taken_by = await queries.id_by_name(session, folder_id, name)
         if taken_by is not None:
-            raise await name_taken(session, folder_id, name, taken_by)
+            raise await name_taken(session, actor, folder_id, name, taken_by)
 
 
 async def check_new_version(
@@ -51,7 +51,7 @@ async def check_new_version(
 ) -> None:
     """Refuse a new version before its first byte: as `record_version` would after the last."""
     document = await get_document(session, actor, document_id)
-    await access.require(session, actor, Action.DOCUMENT_UPDATE, folder_id=document.folder_id)
+    await access.require_document(session, actor, Action.DOCUMENT_UPDATE, document_id=document_id)
     check_fresh(document, if_match)
 
 
@@ -88,9 +88,12 @@ async def record_document(
         taken_by = await queries.id_by_name(session, folder_id, free)
         if taken_by is None:
             continue  # given back between the insert and the look
-        if on_conflict is OnConflict.ERROR:
-            raise await name_taken(session, folder_id, name, taken_by)
-        if on_conflict is OnConflict.VERSION:
+        is_version = on_conflict is OnConflict.VERSION
+        if on_conflict is OnConflict.ERROR or (
+            is_version and not await access.readable_ids(session, actor, [taken_by])
+        ):
+            raise await name_taken(session, actor, folder_id, name, taken_by)
+        if is_version:
             await record_version(session, actor, received, document_id=taken_by, comment=comment)
             return Recorded(taken_by, created=False)
         free = await free_name(session, folder_id, name)
@@ -180,15 +183,23 @@ async def free_name(session: AsyncSession, folder_id: int, name: str) -> str:
 
 
 async def name_taken(
-    session: AsyncSession, folder_id: int, name: str, document_id: int
+    session: AsyncSession, actor: Actor, folder_id: int, name: str, document_id: int
 ) -> DocumentNameTakenError:
-    """Return the error that tells who has the name, and the ways out."""
+    """Return the error that tells who has the name, and the ways out; of what the actor may not read, nothing."""
+    rename = {"rename": await free_name(session, folder_id, name)}
+    if not await access.readable_ids(session, actor, [document_id]):
+        return DocumentNameTakenError(
+            f"The name {name!r} cannot be had in this folder. Nothing was changed; upload it under another name "
+            "(?on_conflict=rename).",
+            on_conflict=[OnConflict.RENAME],
+            suggestions=rename,
+        )
     return DocumentNameTakenError(
         f"There is already a document named {name!r} in this folder. Nothing was changed; upload it as a new "
         "version of that one (?on_conflict=version), or under another name (?on_conflict=rename).",
         document_id=document_id,
         on_conflict=[OnConflict.VERSION, OnConflict.RENAME],
-        suggestions={"rename": await free_name(session, folder_id, name)},
+        suggestions=rename,
     )
 
 

@@ -6,7 +6,7 @@ import createClient from "openapi-fetch";
 import { apiFetch } from "./http";
 import { problemFromBody } from "./problem";
 import type { components, operations, paths } from "./schema";
-import type { FolderKind, MemberRole } from "./types";
+import type { FolderKind, GrantRole } from "./types";
 
 const client = createClient<paths>({ baseUrl: location.origin, fetch: apiFetch });
 
@@ -136,21 +136,23 @@ export const trashFolder = (id: number) =>
   ok(client.DELETE("/api/v1/folders/{folder_id}", { params: inFolder(id) }));
 export const restoreFolder = (id: number) =>
   ok(client.POST("/api/v1/folders/{folder_id}/restore", { params: inFolder(id) }));
-export const listMembers = (id: number) =>
-  ok(client.GET("/api/v1/folders/{folder_id}/members", { params: inFolder(id) }));
-export const setMember = (folder_id: number, user_id: number, role: MemberRole) =>
+export const listGrants = (id: number) =>
+  ok(client.GET("/api/v1/folders/{folder_id}/grants", { params: inFolder(id) }));
+export const grantRole = (folder_id: number, principal: string, role: GrantRole) =>
   ok(
-    client.PUT("/api/v1/folders/{folder_id}/members/{user_id}", {
-      params: { path: { folder_id, user_id } },
-      body: { role },
+    client.POST("/api/v1/folders/{folder_id}/grants", {
+      params: inFolder(folder_id),
+      body: { principal, role, effect: "allow" },
     }),
   );
-export const removeMember = (folder_id: number, user_id: number) =>
+export const revokeGrant = (folder_id: number, grant_id: number) =>
   ok(
-    client.DELETE("/api/v1/folders/{folder_id}/members/{user_id}", {
-      params: { path: { folder_id, user_id } },
+    client.DELETE("/api/v1/folders/{folder_id}/grants/{grant_id}", {
+      params: { path: { folder_id, grant_id } },
     }),
   );
+export const findPrincipals = (q: string) =>
+  ok(client.GET("/api/v1/access/principals", { params: { query: { q, limit: 20 } } }));
 
 // Documents
 export const getDocument = (id: number) =>

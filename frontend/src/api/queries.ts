@@ -71,8 +71,11 @@ export const subfoldersQuery = (id: number) =>
     },
   });
 
-export const membersQuery = (id: number) =>
-  queryOptions({ queryKey: [...keys.folder(id), "members"], queryFn: () => calls.listMembers(id) });
+export const grantsQuery = (id: number) =>
+  queryOptions({ queryKey: [...keys.folder(id), "grants"], queryFn: () => calls.listGrants(id) });
+
+export const principalsQuery = (q: string) =>
+  queryOptions({ queryKey: ["principals", q], queryFn: () => calls.findPrincipals(q) });
 
 export const documentQuery = (id: number) =>
   queryOptions({ queryKey: keys.document(id), queryFn: () => calls.getDocument(id) });

@@ -576,6 +576,310 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/folders/{folder_id}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was granted on a folder
+         * @description Return the folder's own grants, then those of the folders above, each by name. For who may manage it.
+         */
+        get: operations["listFolderGrants"];
+        put?: never;
+        /**
+         * Allow or deny somebody something on a folder
+         * @description Grant on the folder and all below it, in place of what the principal was granted there to the same effect.
+         */
+        post: operations["grantOnFolder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/folders/{folder_id}/grants/{grant_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take back what was granted on a folder
+         * @description Take effect at once, for everything below too.
+         */
+        delete: operations["revokeOnFolder"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{document_id}/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was granted on a document
+         * @description Return the document's own grants, then those of the folders above, each by name. For who may manage it.
+         */
+        get: operations["listDocumentGrants"];
+        put?: never;
+        /**
+         * Allow or deny somebody something on a document
+         * @description Grant on the document alone, in place of what the principal was granted on it to the same effect.
+         */
+        post: operations["grantOnDocument"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{document_id}/grants/{grant_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take back what was granted on a document
+         * @description Take effect at once.
+         */
+        delete: operations["revokeOnDocument"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the policies
+         * @description Return policies by name.
+         */
+        get: operations["listPolicies"];
+        put?: never;
+        /**
+         * Write a policy
+         * @description Keep a policy, which holds for nobody until it is attached; faults are told by JSON pointers.
+         */
+        post: operations["createPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{policy_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a policy
+         * @description Return what a policy says now, and for whom.
+         */
+        get: operations["getPolicy"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a policy
+         * @description End a policy for all it is attached to.
+         */
+        delete: operations["deletePolicy"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a policy
+         * @description Change name, description or document. Another document is a new version, in force at once.
+         */
+        patch: operations["updatePolicy"];
+        trace?: never;
+    };
+    "/api/v1/policies/{policy_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a policy has said
+         * @description Return versions, newest first.
+         */
+        get: operations["listPolicyVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{policy_id}/attachments/{principal}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Let a policy hold for a user or a group
+         * @description Attach it to `user:7` or `group:3`; idempotent.
+         */
+        put: operations["attachPolicy"];
+        post?: never;
+        /**
+         * Let a policy hold no more for a user or a group
+         * @description Detach it; idempotent.
+         */
+        delete: operations["detachPolicy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say whether somebody may do something, and why
+         * @description Return the decision, the rule that made it and all that match. For who may manage the resource, or of oneself.
+         */
+        get: operations["explainAccess"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/who-can": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who may do something
+         * @description Return active users by name, each with the rule that says so. For who may manage the resource.
+         */
+        get: operations["whoCan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/effective": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what somebody may do to something
+         * @description Return each action with its decision. For who may manage the resource, or of oneself.
+         */
+        get: operations["getEffectiveAccess"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/cabinets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List all cabinets by name, to manage their access
+         * @description Return cabinets whose access an administrator may manage, and names alone: be they readable or not.
+         */
+        get: operations["listAllCabinets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/principals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find users and groups to grant something to
+         * @description Return groups, then active users, by name. For who may manage the access to anything.
+         */
+        get: operations["findPrincipals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/access/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what a change would give and take
+         * @description Return the documents that users would gain and lose; nothing is changed.
+         */
+        post: operations["simulateAccess"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/folders": {
         parameters: {
             query?: never;
@@ -643,50 +947,6 @@ export interface paths {
          */
         post: operations["restoreFolder"];
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/folders/{folder_id}/members": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List with whom a cabinet is shared
-         * @description Return members by name; administrators see every cabinet and are not listed.
-         */
-        get: operations["listCabinetMembers"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/folders/{folder_id}/members/{user_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Share a cabinet with a user
-         * @description Share the cabinet, or change the role in which it is shared.
-         */
-        put: operations["putCabinetMember"];
-        post?: never;
-        /**
-         * Stop sharing a cabinet with a user
-         * @description Take the cabinet from the user's view; idempotent.
-         */
-        delete: operations["removeCabinetMember"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1187,6 +1447,34 @@ export interface components {
             is_trashed: boolean;
         };
         /**
+         * AttachIn
+         * @description Why a policy is attached.
+         * @example {
+         *       "reason": "Covers for the archivist"
+         *     }
+         */
+        AttachIn: {
+            /**
+             * Reason
+             * @description Required of administrators who attach to themselves what allows.
+             */
+            reason?: string | null;
+        };
+        /**
+         * CabinetRef
+         * @description A cabinet by its name, for who administers its access.
+         * @example {
+         *       "id": 5,
+         *       "name": "Legal"
+         *     }
+         */
+        CabinetRef: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+        };
+        /**
          * CheckMode
          * @description How closely a check looks at a blob.
          * @enum {string}
@@ -1408,6 +1696,90 @@ export interface components {
             } | null;
         };
         /**
+         * Effect
+         * @description What a rule does to the actions it names.
+         * @enum {string}
+         */
+        Effect: "allow" | "deny";
+        /**
+         * EffectiveAction
+         * @description One action, and the rule that decided it.
+         */
+        EffectiveAction: {
+            /** Action */
+            action: string;
+            /** Allowed */
+            allowed: boolean;
+            decided_by: components["schemas"]["RuleOut"] | null;
+        };
+        /**
+         * EffectiveOut
+         * @description What a principal may do to something, action by action.
+         * @example {
+         *       "actions": [
+         *         {
+         *           "action": "dms:document:Read",
+         *           "allowed": true
+         *         }
+         *       ],
+         *       "principal": {
+         *         "email": "grace@example.org",
+         *         "name": "Grace Hopper",
+         *         "principal": "user:7"
+         *       }
+         *     }
+         */
+        EffectiveOut: {
+            principal: components["schemas"]["PrincipalOut"];
+            /** Actions */
+            actions: components["schemas"]["EffectiveAction"][];
+        };
+        /**
+         * ExplanationOut
+         * @description Whether something is allowed, and why.
+         * @example {
+         *       "allowed": false,
+         *       "decided_by": {
+         *         "effect": "deny",
+         *         "grant_id": 31,
+         *         "principal": {
+         *           "name": "Interns",
+         *           "principal": "group:3"
+         *         },
+         *         "resource": "dms:folder:12",
+         *         "stands_on": "Contracts 2026"
+         *       },
+         *       "matched": [
+         *         {
+         *           "effect": "deny",
+         *           "grant_id": 31,
+         *           "principal": {
+         *             "name": "Interns",
+         *             "principal": "group:3"
+         *           },
+         *           "resource": "dms:folder:12",
+         *           "stands_on": "Contracts 2026"
+         *         }
+         *       ],
+         *       "reason": "denied"
+         *     }
+         */
+        ExplanationOut: {
+            /** Allowed */
+            allowed: boolean;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "allowed" | "denied" | "nothing_matches";
+            decided_by: components["schemas"]["RuleOut"] | null;
+            /**
+             * Matched
+             * @description All rules that speak of it, those nearest to the resource first.
+             */
+            matched: components["schemas"]["RuleOut"][];
+        };
+        /**
          * FacetValue
          * @description How many of the matches have a value.
          */
@@ -1616,6 +1988,92 @@ export interface components {
             /** Parent Id */
             parent_id?: number | null;
         };
+        /**
+         * GrantIn
+         * @description What a principal is to be allowed or denied: a role, or actions by name or pattern.
+         * @example {
+         *       "principal": "group:3",
+         *       "role": "editor"
+         *     }
+         */
+        GrantIn: {
+            /**
+             * Principal
+             * @description A user or a group.
+             * @example user:7
+             * @example group:3
+             */
+            principal: string;
+            /** @default allow */
+            effect: components["schemas"]["Effect"];
+            role?: components["schemas"]["GrantRole"] | null;
+            /**
+             * Actions
+             * @description In place of a role.
+             */
+            actions?: string[] | null;
+            /**
+             * Reason
+             * @description Required of administrators who take access for themselves to what they were not given.
+             */
+            reason?: string | null;
+        };
+        /**
+         * GrantOut
+         * @description What a principal is allowed or denied on a folder and all below it, or on a document.
+         * @example {
+         *       "actions": [
+         *         "dms:document:Read",
+         *         "dms:folder:List"
+         *       ],
+         *       "created_at": "2026-03-02T09:14:00Z",
+         *       "created_by": "Ada Lovelace",
+         *       "effect": "allow",
+         *       "id": 31,
+         *       "inherited": false,
+         *       "principal": {
+         *         "email": "grace@example.org",
+         *         "name": "Grace Hopper",
+         *         "principal": "user:7"
+         *       },
+         *       "resource": "dms:folder:12",
+         *       "resource_name": "Contracts 2026",
+         *       "role": "reader"
+         *     }
+         */
+        GrantOut: {
+            /** Id */
+            id: number;
+            principal: components["schemas"]["PrincipalOut"];
+            effect: components["schemas"]["Effect"];
+            role: components["schemas"]["GrantRole"] | null;
+            /** Actions */
+            actions: string[];
+            /** Resource */
+            resource: string;
+            /** Resource Name */
+            resource_name: string;
+            /**
+             * Inherited
+             * @description Whether it stands on a folder above.
+             */
+            inherited: boolean;
+            /** Reason */
+            reason: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+        };
+        /**
+         * GrantRole
+         * @description A set of actions under a name.
+         * @enum {string}
+         */
+        GrantRole: "reader" | "contributor" | "editor" | "manager";
         /**
          * GroupCreate
          * @description A new group, empty at first.
@@ -1957,37 +2415,11 @@ export interface components {
             role: components["schemas"]["Role"];
         };
         /**
-         * MemberIn
-         * @description How a cabinet is to be shared with a user.
-         * @example {
-         *       "role": "editor"
-         *     }
-         */
-        MemberIn: {
-            role: components["schemas"]["ShareRole"];
-        };
-        /**
          * MemberKind
          * @description What a member of a group is.
          * @enum {string}
          */
         MemberKind: "group" | "user";
-        /**
-         * MemberOut
-         * @description A user with whom a cabinet is shared.
-         * @example {
-         *       "role": "editor",
-         *       "user": {
-         *         "email": "grace@example.org",
-         *         "id": 7,
-         *         "name": "Grace Hopper"
-         *       }
-         *     }
-         */
-        MemberOut: {
-            user: components["schemas"]["backend__identity__schemas__UserRef"];
-            role: components["schemas"]["ShareRole"];
-        };
         /**
          * OnConflict
          * @description What becomes of an upload whose name is taken.
@@ -2032,6 +2464,13 @@ export interface components {
             /** Name */
             name: string;
         };
+        /** Page[CabinetRef] */
+        Page_CabinetRef_: {
+            /** Items */
+            items: components["schemas"]["CabinetRef"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[DocumentOut] */
         Page_DocumentOut_: {
             /** Items */
@@ -2074,6 +2513,13 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
+        /** Page[PolicyOut] */
+        Page_PolicyOut_: {
+            /** Items */
+            items: components["schemas"]["PolicyOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[TrashItem] */
         Page_TrashItem_: {
             /** Items */
@@ -2104,6 +2550,232 @@ export interface components {
              * @description Length is what counts; any characters, of any script.
              */
             new_password: string;
+        };
+        /**
+         * PermittedOut
+         * @description A user who may do something, and by which rule.
+         */
+        PermittedOut: {
+            user: components["schemas"]["PrincipalOut"];
+            decided_by: components["schemas"]["RuleOut"];
+        };
+        /**
+         * PolicyIn
+         * @description A new policy.
+         * @example {
+         *       "document": {
+         *         "Statement": [
+         *           {
+         *             "Action": [
+         *               "dms:document:Read",
+         *               "dms:folder:List"
+         *             ],
+         *             "Condition": {
+         *               "StringEquals": {
+         *                 "dms:documentType": "contract"
+         *               }
+         *             },
+         *             "Effect": "Allow",
+         *             "Resource": [
+         *               "dms:folder:123",
+         *               "dms:folder:123/*"
+         *             ],
+         *             "Sid": "hr-read"
+         *           }
+         *         ],
+         *         "Version": "1"
+         *       },
+         *       "name": "HR reads"
+         *     }
+         */
+        PolicyIn: {
+            /** Name */
+            name: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Document */
+            document: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * PolicyOut
+         * @description A policy with what it says now and for whom.
+         * @example {
+         *       "attached_to": [
+         *         {
+         *           "email": "grace@example.org",
+         *           "name": "Grace Hopper",
+         *           "principal": "user:7"
+         *         }
+         *       ],
+         *       "created_at": "2026-03-02T09:14:00Z",
+         *       "description": "",
+         *       "document": {
+         *         "Statement": [
+         *           {
+         *             "Action": [
+         *               "dms:document:Read",
+         *               "dms:folder:List"
+         *             ],
+         *             "Condition": {
+         *               "StringEquals": {
+         *                 "dms:documentType": "contract"
+         *               }
+         *             },
+         *             "Effect": "Allow",
+         *             "Resource": [
+         *               "dms:folder:123",
+         *               "dms:folder:123/*"
+         *             ],
+         *             "Sid": "hr-read"
+         *           }
+         *         ],
+         *         "Version": "1"
+         *       },
+         *       "id": 4,
+         *       "name": "HR reads",
+         *       "updated_at": "2026-03-09T11:02:00Z",
+         *       "version": 2
+         *     }
+         */
+        PolicyOut: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Description */
+            description: string;
+            /** Version */
+            version: number;
+            /** Document */
+            document: {
+                [key: string]: unknown;
+            };
+            /** Attached To */
+            attached_to: components["schemas"]["PrincipalOut"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
+        /**
+         * PolicyUpdate
+         * @description What of a policy is to change; what is left out stays. Another document is another version.
+         * @example {
+         *       "document": {
+         *         "Statement": [
+         *           {
+         *             "Action": [
+         *               "dms:document:Read",
+         *               "dms:folder:List"
+         *             ],
+         *             "Condition": {
+         *               "StringEquals": {
+         *                 "dms:documentType": "contract"
+         *               }
+         *             },
+         *             "Effect": "Allow",
+         *             "Resource": [
+         *               "dms:folder:123",
+         *               "dms:folder:123/*"
+         *             ],
+         *             "Sid": "hr-read"
+         *           }
+         *         ],
+         *         "Version": "1"
+         *       }
+         *     }
+         */
+        PolicyUpdate: {
+            /** Name */
+            name?: string | null;
+            /** Description */
+            description?: string | null;
+            /** Document */
+            document?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Reason
+             * @description Required of administrators for whom themselves the policy holds and would allow.
+             */
+            reason?: string | null;
+        };
+        /**
+         * PolicyVersionOut
+         * @description What a policy said from some day on.
+         * @example {
+         *       "created_at": "2026-03-02T09:14:00Z",
+         *       "created_by": "Ada Lovelace",
+         *       "document": {
+         *         "Statement": [
+         *           {
+         *             "Action": [
+         *               "dms:document:Read",
+         *               "dms:folder:List"
+         *             ],
+         *             "Condition": {
+         *               "StringEquals": {
+         *                 "dms:documentType": "contract"
+         *               }
+         *             },
+         *             "Effect": "Allow",
+         *             "Resource": [
+         *               "dms:folder:123",
+         *               "dms:folder:123/*"
+         *             ],
+         *             "Sid": "hr-read"
+         *           }
+         *         ],
+         *         "Version": "1"
+         *       },
+         *       "number": 1
+         *     }
+         */
+        PolicyVersionOut: {
+            /** Number */
+            number: number;
+            /** Document */
+            document: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+        };
+        /**
+         * PrincipalOut
+         * @description A user or a group, by name.
+         * @example {
+         *       "email": "grace@example.org",
+         *       "name": "Grace Hopper",
+         *       "principal": "user:7"
+         *     }
+         */
+        PrincipalOut: {
+            /** Principal */
+            principal: string;
+            /** Name */
+            name: string;
+            /**
+             * Email
+             * @description Of a user.
+             */
+            email: string | null;
         };
         /**
          * Problem
@@ -2200,6 +2872,47 @@ export interface components {
          * @enum {string}
          */
         Role: "administrator" | "member" | "auditor";
+        /**
+         * RuleOut
+         * @description A rule that speaks of what was asked: where it comes from, for whom, and where it stands.
+         */
+        RuleOut: {
+            effect: components["schemas"]["Effect"];
+            /** @description The user, or the group by which the rule holds. */
+            principal: components["schemas"]["PrincipalOut"];
+            /** Resource */
+            resource: string;
+            /**
+             * Stands On
+             * @description The name of the folder or document it stands on.
+             */
+            stands_on: string | null;
+            /** Grant Id */
+            grant_id: number | null;
+            /** Policy Id */
+            policy_id: number | null;
+            /** Policy Name */
+            policy_name: string | null;
+            /**
+             * Statement
+             * @description The place in the policy, from 0.
+             */
+            statement: number | null;
+            /** Sid */
+            sid: string | null;
+        };
+        /**
+         * SampleDocument
+         * @description A document whose access would change, if the caller may read it.
+         */
+        SampleDocument: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Folder Id */
+            folder_id: number;
+        };
         /**
          * ScanInfo
          * @description Whether uploads are scanned for viruses.
@@ -2414,11 +3127,119 @@ export interface components {
             ended: number;
         };
         /**
-         * ShareRole
-         * @description What a member may do in a cabinet.
-         * @enum {string}
+         * SimulatedUser
+         * @description How a change would be felt by one user.
          */
-        ShareRole: "reader" | "editor";
+        SimulatedUser: {
+            user: components["schemas"]["PrincipalOut"];
+            /** Gained */
+            gained: number;
+            /** Lost */
+            lost: number;
+            /** Gained Sample */
+            gained_sample: components["schemas"]["SampleDocument"][];
+            /** Lost Sample */
+            lost_sample: components["schemas"]["SampleDocument"][];
+        };
+        /**
+         * SimulationIn
+         * @description A change that is not made: a policy, as it would be attached, or a grant; or one of them taken away.
+         * @example {
+         *       "action": "dms:document:Read",
+         *       "document": {
+         *         "Statement": [
+         *           {
+         *             "Action": [
+         *               "dms:document:Read",
+         *               "dms:folder:List"
+         *             ],
+         *             "Condition": {
+         *               "StringEquals": {
+         *                 "dms:documentType": "contract"
+         *               }
+         *             },
+         *             "Effect": "Allow",
+         *             "Resource": [
+         *               "dms:folder:123",
+         *               "dms:folder:123/*"
+         *             ],
+         *             "Sid": "hr-read"
+         *           }
+         *         ],
+         *         "Version": "1"
+         *       },
+         *       "principals": [
+         *         "group:3"
+         *       ]
+         *     }
+         */
+        SimulationIn: {
+            /**
+             * Principals
+             * @description Whom the policy would be attached to. Of a policy there is, those it is attached to count too.
+             */
+            principals?: string[];
+            /**
+             * Policy Id
+             * @description The policy that would say what `document` says, or be deleted.
+             */
+            policy_id?: number | null;
+            /** Document */
+            document?: {
+                [key: string]: unknown;
+            } | null;
+            grant?: components["schemas"]["GrantIn"] | null;
+            /**
+             * Resource
+             * @description Of the grant: dms:folder:12 or dms:document:45.
+             */
+            resource?: string | null;
+            /** Revoke Grant Id */
+            revoke_grant_id?: number | null;
+            /**
+             * Action
+             * @default dms:document:Read
+             */
+            action: string;
+        };
+        /**
+         * SimulationOut
+         * @description How a change would be felt: documents gained and lost, user by user.
+         * @example {
+         *       "affected_users": 1,
+         *       "is_partial": false,
+         *       "users": [
+         *         {
+         *           "gained": 1,
+         *           "gained_sample": [
+         *             {
+         *               "folder_id": 12,
+         *               "id": 45,
+         *               "name": "Lease.pdf"
+         *             }
+         *           ],
+         *           "lost": 0,
+         *           "lost_sample": [],
+         *           "user": {
+         *             "email": "grace@example.org",
+         *             "name": "Grace Hopper",
+         *             "principal": "user:7"
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
+        SimulationOut: {
+            /** Affected Users */
+            affected_users: number;
+            /**
+             * Is Partial
+             * @description Whether there are more users than were looked at.
+             */
+            is_partial: boolean;
+            /** Users */
+            users: components["schemas"]["SimulatedUser"][];
+        };
         /**
          * SocketTicket
          * @description What opens the WebSocket, within its few seconds.
@@ -2794,6 +3615,41 @@ export interface components {
             created_by: components["schemas"]["backend__documents__schemas__UserRef"];
             /** Comment */
             comment: string | null;
+        };
+        /**
+         * WhoCanOut
+         * @description Everybody who may do something.
+         * @example {
+         *       "items": [
+         *         {
+         *           "decided_by": {
+         *             "effect": "allow",
+         *             "grant_id": 31,
+         *             "principal": {
+         *               "name": "Interns",
+         *               "principal": "group:3"
+         *             },
+         *             "resource": "dms:folder:12",
+         *             "stands_on": "Contracts 2026"
+         *           },
+         *           "user": {
+         *             "email": "grace@example.org",
+         *             "name": "Grace Hopper",
+         *             "principal": "user:7"
+         *           }
+         *         }
+         *       ],
+         *       "total": 1
+         *     }
+         */
+        WhoCanOut: {
+            /** Total */
+            total: number;
+            /**
+             * Items
+             * @description The first of them, by name.
+             */
+            items: components["schemas"]["PermittedOut"][];
         };
         /**
          * UserRef
@@ -4857,6 +5713,1263 @@ export interface operations {
             };
         };
     };
+    listFolderGrants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                folder_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GrantOut"][];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    grantOnFolder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                folder_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GrantIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GrantOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. `grant_exceeds`: More than you hold. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `principal_not_found`: No such user or group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `reason_missing`: Give a reason. `invalid_name`: Not a name. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeOnFolder: {
+        parameters: {
+            query?: {
+                /** @description Required of administrators who lift a Deny of their own on what is not theirs. */
+                reason?: string | null;
+            };
+            header?: never;
+            path: {
+                folder_id: number;
+                grant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. `grant_exceeds`: More than you hold. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `grant_not_found`: No such grant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `reason_missing`: Give a reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDocumentGrants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GrantOut"][];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    grantOnDocument: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GrantIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GrantOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. `grant_exceeds`: More than you hold. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `principal_not_found`: No such user or group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `reason_missing`: Give a reason. `invalid_name`: Not a name. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeOnDocument: {
+        parameters: {
+            query?: {
+                /** @description Required of administrators who lift a Deny of their own on what is not theirs. */
+                reason?: string | null;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+                grant_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. `grant_exceeds`: More than you hold. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `grant_not_found`: No such grant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `reason_missing`: Give a reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPolicies: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PolicyOut_"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: Invalid cursor. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_name_taken`: The name is taken. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_invalid`: Not a policy. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_not_found`: No such policy. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    deletePolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_not_found`: No such policy. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    updatePolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_not_found`: No such policy. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_name_taken`: The name is taken. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_invalid`: Not a policy. `reason_missing`: Give a reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPolicyVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyVersionOut"][];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_not_found`: No such policy. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    attachPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: number;
+                principal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AttachIn"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_not_found`: No such policy. `principal_not_found`: No such user or group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_name`: Not a name. `reason_missing`: Give a reason. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    detachPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy_id: number;
+                principal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `policy_not_found`: No such policy. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_name`: Not a name. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explainAccess: {
+        parameters: {
+            query: {
+                /** @description A user or a group. */
+                principal: string;
+                /** @description One action. */
+                action: string;
+                /** @description A folder, a document, or `*` for the organisation itself. */
+                resource: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplanationOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `principal_not_found`: No such user or group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_name`: Not a name. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    whoCan: {
+        parameters: {
+            query: {
+                /** @description One action. */
+                action: string;
+                /** @description A folder, a document, or `*` for the organisation itself. */
+                resource: string;
+                /** @description How many items at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhoCanOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_name`: Not a name. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getEffectiveAccess: {
+        parameters: {
+            query: {
+                /** @description A user or a group. */
+                principal: string;
+                /** @description A folder, a document, or `*` for the organisation itself. */
+                resource: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EffectiveOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `principal_not_found`: No such user or group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_name`: Not a name. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAllCabinets: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CabinetRef_"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: Invalid cursor. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    findPrincipals: {
+        parameters: {
+            query?: {
+                /** @description In name or e-mail address. */
+                q?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrincipalOut"][];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    simulateAccess: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulationIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimulationOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `policy_not_found`: No such policy. `grant_not_found`: No such grant. `principal_not_found`: No such user or group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_name`: Not a name. `policy_invalid`: Not a policy. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listCabinets: {
         parameters: {
             query?: {
@@ -5245,196 +7358,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    listCabinetMembers: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                folder_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MemberOut"][];
-                };
-            };
-            /** @description `unauthenticated`: Sign in first. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `forbidden`: Not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_found`: Not found. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_a_cabinet`: Not a cabinet. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    putCabinetMember: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                folder_id: number;
-                user_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MemberIn"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MemberOut"];
-                };
-            };
-            /** @description `unauthenticated`: Sign in first. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `forbidden`: Not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_found`: Not found. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_a_cabinet`: Not a cabinet. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    removeCabinetMember: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                folder_id: number;
-                user_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description `unauthenticated`: Sign in first. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `forbidden`: Not allowed. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_found`: Not found. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_a_cabinet`: Not a cabinet. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": unknown;
-                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -9,7 +9,9 @@ from sqlalchemy import Table, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.access.models import CabinetMember, ShareRole
+from backend.access.models import AccessRule, Grant, Policy, PolicyAttachment, PolicyVersion
+from backend.access.roles import GrantRole
+from backend.access.rules import Effect, Scope
 from backend.audit import service as audit
 from backend.core.actor import Role
 from backend.core.clock import now
@@ -41,7 +43,7 @@ OPEN = {
     "document_search",
 }
 
-APPEND_ONLY = {"audit_events"}
+APPEND_ONLY = {"audit_events", "policy_versions"}
 """Tables whose rows the application may neither change nor remove, not even its own."""
 
 HAS_ORG_ID = """
@@ -101,9 +103,36 @@ async def fill(database: Database, org_id: int) -> int:
                 created_by=user.id,
             )
         )
+        grant = await add(
+            Grant(
+                org_id=org_id,
+                folder_id=folder.id,
+                user_id=user.id,
+                effect=Effect.ALLOW,
+                role=GrantRole.READER,
+                created_by=user.id,
+            )
+        )
         await add(
-            CabinetMember(
-                org_id=org_id, folder_id=folder.id, user_id=user.id, role=ShareRole.READER
+            AccessRule(
+                org_id=org_id,
+                user_id=user.id,
+                effect=Effect.ALLOW,
+                actions=["dms:document:Read"],
+                scope=Scope.TREE,
+                folder_id=folder.id,
+                grant_id=grant.id,
+            )
+        )
+        policy = await add(Policy(org_id=org_id, name=unique, created_by=user.id))
+        await add(
+            PolicyVersion(
+                org_id=org_id, policy_id=policy.id, number=1, document={}, created_by=user.id
+            )
+        )
+        await add(
+            PolicyAttachment(
+                org_id=org_id, policy_id=policy.id, user_id=user.id, created_by=user.id
             )
         )
         blob = await add(Blob(org_id=org_id, digest=secrets.token_bytes(32), size=1, stored_size=1))
