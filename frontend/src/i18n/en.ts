@@ -414,7 +414,8 @@ export const en = {
     passwordSet: "{{name}} has a new password",
     role: "Role",
     roleExplained: {
-      administrator: "Manages users, groups, policies and sharing; sees the cabinets shared with them.",
+      administrator:
+        "Manages users, groups, policies and sharing; sees the cabinets shared with them.",
       auditor: "Reads the trail of what was done, and no documents.",
       member: "Sees the cabinets shared with them and nothing else.",
     },
