@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core.logging import bind_request_id
+from backend.core.origin import bind_address
 
 log = structlog.get_logger("http")
 
@@ -45,6 +46,9 @@ class RequestMiddleware:
         structlog.contextvars.clear_contextvars()
         sent = Headers(scope=scope).get("x-request-id", "")
         request_id = bind_request_id(sent if _REQUEST_ID.fullmatch(sent) else None)
+        # What uvicorn takes from a proxy it was told to trust; a Unix socket has none.
+        client = scope.get("client")
+        bind_address(client[0] if client else None)
         started = time.perf_counter()
         status = 0
 

@@ -1,6 +1,6 @@
 """Errors become `application/problem+json` (RFC 9457) here and nowhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import asyncpg
@@ -19,6 +19,10 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _DATABASE_RETRY_AFTER = 5
+_DENIALS = frozenset({403, 404})
+
+OnDenied = Callable[[Request, DomainError], None]
+"""Told of every request that was not allowed, or that found nothing, in no time: the answer waits for it."""
 
 
 class Problem(BaseModel):
@@ -146,9 +150,15 @@ async def _unexpected_error(_: Request, error: Exception) -> Response:
     )
 
 
-def add_problem_handlers(app: FastAPI) -> None:
+def add_problem_handlers(app: FastAPI, on_denied: OnDenied) -> None:
     """Teach the application to answer every error as a problem document."""
-    app.add_exception_handler(DomainError, _domain_error)
+
+    async def domain_error(request: Request, error: Exception) -> Response:
+        if isinstance(error, DomainError) and error.status in _DENIALS:
+            on_denied(request, error)
+        return await _domain_error(request, error)
+
+    app.add_exception_handler(DomainError, domain_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     for away in (DBAPIError, PoolTimeoutError, TimeoutError, ConnectionError):

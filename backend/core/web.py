@@ -17,6 +17,7 @@ from starlette.datastructures import State
 from backend.core.actor import Actor
 from backend.core.db import Database
 from backend.core.errors import ForbiddenError
+from backend.core.origin import bind_session
 from backend.core.settings import Settings
 
 
@@ -71,7 +72,20 @@ async def _actor(
     credentials: Annotated[Credentials, Depends(_credentials)],
 ) -> Actor:
     authenticate: Authenticate = request.app.state.authenticate
-    return await authenticate(session, credentials)
+    return bind_actor(request.state, await authenticate(session, credentials))
+
+
+def bind_actor(state: State, actor: Actor) -> Actor:
+    """Remember who makes the request whose `state` this is, for what is recorded of it; return the actor."""
+    state.actor = actor
+    bind_session(actor.session_id)
+    return actor
+
+
+def bound_actor(request: Request) -> Actor | None:
+    """Return who makes a request, once that is verified."""
+    actor: Actor | None = getattr(request.state, "actor", None)
+    return actor
 
 
 async def _administrator(actor: "ActorDep") -> Actor:
@@ -87,10 +101,11 @@ class Units:
     still welcome is asked in each.
     """
 
-    def __init__(self, state: State, credentials: Credentials) -> None:
+    def __init__(self, state: State, of_request: State, credentials: Credentials) -> None:
         self._database: Database = state.database
         self._authenticate: Authenticate = state.authenticate
         self._resume: Resume = state.resume
+        self._of_request = of_request
         self._credentials = credentials
         self._actor: Actor | None = None
 
@@ -102,11 +117,11 @@ class Units:
                 self._actor = await self._authenticate(session, self._credentials)
             else:
                 self._actor = await self._resume(session, self._actor)
-            yield session, self._actor
+            yield session, bind_actor(self._of_request, self._actor)
 
 
 def _units(request: Request, credentials: Annotated[Credentials, Depends(_credentials)]) -> Units:
-    return Units(request.app.state, credentials)
+    return Units(request.app.state, request.state, credentials)
 
 
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]

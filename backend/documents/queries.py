@@ -52,6 +52,14 @@ def _whole() -> Select[Document]:
     )
 
 
+async def exists_unless(
+    session: AsyncSession, known: ColumnElement[bool], document_id: int
+) -> bool:
+    """Tell whether there is a document that is not among the known ones."""
+    found = await session.scalar(select(exists().where(Document.id == document_id, ~known)))
+    return bool(found)
+
+
 async def get(
     session: AsyncSession, visible: ColumnElement[bool], document_id: int
 ) -> Document | None:

@@ -7,6 +7,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     column,
+    exists,
     func,
     literal,
     select,
@@ -43,6 +44,12 @@ async def get(
     if lock:
         statement = statement.with_for_update().execution_options(populate_existing=True)
     return await session.scalar(statement)
+
+
+async def exists_unless(session: AsyncSession, known: ColumnElement[bool], folder_id: int) -> bool:
+    """Tell whether there is a folder that is not among the known ones."""
+    found = await session.scalar(select(exists().where(Folder.id == folder_id, ~known)))
+    return bool(found)
 
 
 async def children(

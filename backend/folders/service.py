@@ -187,6 +187,12 @@ async def get_trashed_folder(session: AsyncSession, actor: Actor, folder_id: int
     return folder
 
 
+async def is_hidden(session: AsyncSession, actor: Actor, folder_id: int) -> bool:
+    """Tell whether there is a folder, in the trash or not, that the actor may not know of."""
+    known = access.is_visible(actor, Folder.id, include_trashed=True)
+    return await queries.exists_unless(session, known, folder_id)
+
+
 async def is_live(session: AsyncSession, actor: Actor, folder_id: int) -> bool:
     """Tell whether the actor can see the folder outside the trash."""
     return await queries.get(session, access.is_visible(actor, Folder.id), folder_id) is not None

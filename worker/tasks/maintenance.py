@@ -1,5 +1,6 @@
 """What the scheduler starts: each goes through the organisations, one transaction per batch."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import timedelta
@@ -7,11 +8,16 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.audit import service as audit
+from backend.audit.errors import TrailDamagedError
+from backend.audit.statements import Signer
 from backend.collection import service as collection
+from backend.content.keys import open_keyring
 from backend.core.clock import now
 from backend.core.db import Tenant
 from backend.core.idempotency import forget_answers
 from backend.core.outbox import prune
+from backend.core.settings import Settings
 from backend.documents import service as documents
 from backend.identity import service as identity
 from backend.verification import service as verification
@@ -98,6 +104,29 @@ def scrub_store() -> None:
             log.info("store_scrubbed", blobs=check.blobs, damaged=check.damaged)
 
     runtime.run(run())
+
+
+@app.task(name="maintenance.checkpoint_trail", time_limit=1_800)
+def checkpoint_trail() -> None:
+    """Sign how each organisation's audit trail stands, where something was sealed since."""
+    runtime = Runtime.current()
+
+    async def run() -> None:
+        signer = await asyncio.to_thread(_signer, runtime.settings)
+        async with runtime.database.transaction() as session:
+            org_ids = await identity.organisation_ids(session)
+        for org_id in org_ids:
+            try:
+                async with runtime.database.transaction(Tenant(org_id)) as session:
+                    await audit.make_checkpoint(session, signer, org_id=org_id)
+            except TrailDamagedError as error:
+                log.error("audit_trail_damaged", org_id=org_id, detail=error.detail)  # noqa: TRY400
+
+    runtime.run(run())
+
+
+def _signer(settings: Settings) -> Signer:
+    return Signer(open_keyring(settings))
 
 
 def _everywhere(event: str, step: Step, *, once: bool = False) -> None:

@@ -48,6 +48,12 @@ async def get_document(session: AsyncSession, actor: Actor, document_id: int) ->
     return document
 
 
+async def is_hidden(session: AsyncSession, actor: Actor, document_id: int) -> bool:
+    """Tell whether there is a document, in the trash or not, that the actor may not know of."""
+    known = access.is_visible(actor, Document.folder_id, include_trashed=True)
+    return await queries.exists_unless(session, known, document_id)
+
+
 async def load_documents(
     session: AsyncSession, actor: Actor, document_ids: Sequence[int]
 ) -> list[DocumentOut]:
