@@ -20,7 +20,7 @@ from backend.audit.errors import CheckpointFileError, TrailDamagedError
 from backend.audit.formats import json_line
 from backend.audit.service import Filters, Verified
 from backend.audit.statements import Signer, parse_exported, parse_public_key
-from backend.cli.acts import operator
+from backend.cli.acts import operator, record_act
 from backend.content.keys import open_keyring
 from backend.core.db import Database, Tenant
 from backend.core.logging import configure_logging
@@ -146,6 +146,7 @@ def export_trail(
 
     async def run(database: Database, _: Settings) -> ExitCode:
         await _organisations(database, [org])
+        await record_act(database, "audit.exported", f"organisation:{org}", {}, org_ids=[org])
         async for page in trail.read_events(database, org, Filters()):
             for found in page:
                 typer.echo(json_line(found))

@@ -129,3 +129,15 @@ async def get_trashed(
     """Return a folder that was itself put in the trash, locked."""
     statement = select(Folder).where(Folder.id == folder_id, Folder.deleted_at.is_not(None), known)
     return await session.scalar(statement.with_for_update())
+
+
+async def names(session: AsyncSession, folder_ids: Sequence[int]) -> dict[int, str]:
+    """Return the names of folders."""
+    rows = await session.execute(select(Folder.id, Folder.name).where(Folder.id.in_(folder_ids)))
+    return {row.id: row.name for row in rows}
+
+
+async def ids_below(session: AsyncSession, folder_id: int) -> list[int]:
+    """Return the ids of a folder and of all below it."""
+    top = select(Folder.path).where(Folder.id == folder_id).scalar_subquery()
+    return list(await session.scalars(select(Folder.id).where(Folder.path.op("<@")(top))))

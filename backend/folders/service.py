@@ -1,14 +1,17 @@
 """What happens to cabinets, drawers and folders."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
 from backend.access.actions import Action
+from backend.audit import service as audit
+from backend.audit.service import Deed
 from backend.core.actor import Actor
 from backend.core.clock import now
 from backend.core.errors import ForbiddenError, NotFoundError, StaleError
@@ -103,6 +106,13 @@ async def create_folder(
     folder.path = _path(parent, folder)
     await session.flush()
     await _changed(session, actor, folder)
+    await _record(
+        session,
+        actor,
+        folder,
+        "folder.created",
+        {"name": folder.name, "kind": kind, "parent_id": parent_id},
+    )
     return folder
 
 
@@ -131,6 +141,7 @@ async def update_folder(
             "The folder was changed since you read it; read it again.", etag=etag(folder)
         )
     new_name = folder.name if name is None else clean_name(name)
+    before = _facts(folder)
     parent = await _destination(session, actor, folder, move)
     async with _unless_name_taken(session, new_name):
         folder.name = new_name
@@ -141,6 +152,10 @@ async def update_folder(
         await queries.rebase(session, old_path=folder.path, new_path=_path(parent, folder))
     await session.refresh(folder)
     await _changed(session, actor, folder)
+    changes = audit.changes(before, _facts(folder))
+    if changes is not None:
+        action = "folder.moved" if "parent_id" in changes["new"] else "folder.updated"
+        await _record(session, actor, folder, action, changes)
     return folder
 
 
@@ -152,6 +167,7 @@ async def trash_folder(session: AsyncSession, actor: Actor, folder_id: int) -> N
         raise ForbiddenError("Only an administrator may delete a cabinet.")
     await queries.trash(session, folder_id, actor.user_id)
     await _changed(session, actor, folder)
+    await _record(session, actor, folder, "folder.trashed", {"name": folder.name})
 
 
 async def restore_folder(session: AsyncSession, actor: Actor, folder_id: int) -> Folder:
@@ -171,6 +187,7 @@ async def restore_folder(session: AsyncSession, actor: Actor, folder_id: int) ->
         folder.deleted_at = folder.deleted_by = None
         _touch(folder)
     await _changed(session, actor, folder)
+    await _record(session, actor, folder, "folder.restored", {"name": folder.name})
     return folder
 
 
@@ -191,6 +208,16 @@ async def is_hidden(session: AsyncSession, actor: Actor, folder_id: int) -> bool
     """Tell whether there is a folder, in the trash or not, that the actor may not know of."""
     known = access.is_visible(actor, Folder.id, include_trashed=True)
     return await queries.exists_unless(session, known, folder_id)
+
+
+async def names(session: AsyncSession, folder_ids: Sequence[int]) -> dict[int, str]:
+    """Return the names of folders of the transaction's organisation, for what records them."""
+    return await queries.names(session, folder_ids)
+
+
+async def ids_below(session: AsyncSession, folder_id: int) -> list[int]:
+    """Return the ids of a folder and of all below it, in the trash or not, for what reports on them."""
+    return await queries.ids_below(session, folder_id)
 
 
 async def is_live(session: AsyncSession, actor: Actor, folder_id: int) -> bool:
@@ -334,3 +361,15 @@ async def _changed(session: AsyncSession, actor: Actor, folder: Folder) -> None:
         org_id=actor.org_id,
         data={"folder_id": folder.id, "parent_id": folder.parent_id},
     )
+
+
+def _facts(folder: Folder) -> dict[str, Any]:
+    """Return what can be changed of a folder, for the audit trail."""
+    return {"name": folder.name, "parent_id": folder.parent_id}
+
+
+async def _record(
+    session: AsyncSession, actor: Actor, folder: Folder, action: str, data: Mapping[str, Any]
+) -> None:
+    deed = Deed(action, f"folder:{folder.id}", data, folder.id)
+    await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.audit import service as audit
+from backend.audit.service import Deed
 from backend.core.actor import Actor, Role
 from backend.core.clock import now
 from backend.core.db import Tenant, set_tenant
@@ -118,8 +121,11 @@ async def create_user(
     name: str,
     password: str,
     role: Role = Role.MEMBER,
+    created_by: int | None = None,
 ) -> UserOut:
     """Create a user of an organisation, to which the transaction must be bound.
+
+    `created_by` is the administrator who does; None where the service does by itself.
 
     Raises:
         EmailTakenError: somebody has this e-mail address, whatever its case.
@@ -135,6 +141,10 @@ async def create_user(
     session.add(membership)
     await session.flush()
     await session.refresh(membership)
+    deed = Deed(
+        "user.created", f"user:{user.id}", {"email": user.email, "name": name, "role": role}
+    )
+    await audit.record(session, [deed], org_id=org_id, actor_id=created_by)
     return _described(user, membership)
 
 
@@ -179,6 +189,8 @@ async def set_own_password(session: AsyncSession, actor: Actor, password_hash: s
         await set_tenant(session, Tenant(org_id, actor.user_id))
         await queries.revoke_sessions(session, actor.user_id, now(), but=actor.session_id)
     await set_tenant(session, Tenant(actor.org_id, actor.user_id))
+    deed = Deed("user.password_changed", f"user:{actor.user_id}")
+    await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
 
 
 async def list_users(
@@ -217,6 +229,7 @@ async def update_user(
         raise LastAdministratorError(
             "An organisation needs an active administrator; appoint another one first."
         )
+    before = _facts(user, membership)
     if changes.name is not None or changes.password is not None:
         await _change_account(session, actor, user, changes)
     if changes.role is not None:
@@ -226,7 +239,34 @@ async def update_user(
     await session.flush()
     if changes.is_active is False or changes.password is not None:
         await queries.revoke_sessions(session, user_id, now())
+    await _record_changes(session, actor, before, _facts(user, membership), changes)
     return _described(user, membership)
+
+
+def _facts(user: User, membership: Membership) -> dict[str, Any]:
+    """Return what can be changed of a user, and told, for the audit trail."""
+    return {
+        "id": user.id,
+        "name": user.name,
+        "role": membership.role,
+        "is_active": membership.is_active,
+    }
+
+
+async def _record_changes(
+    session: AsyncSession,
+    actor: Actor,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    changes: UserUpdate,
+) -> None:
+    user_id = before["id"]
+    deeds = []
+    if (changed := audit.changes(before, after)) is not None:
+        deeds.append(Deed("user.updated", f"user:{user_id}", changed))
+    if changes.password is not None:
+        deeds.append(Deed("user.password_set", f"user:{user_id}"))
+    await audit.record(session, deeds, org_id=actor.org_id, actor_id=actor.user_id)
 
 
 async def _change_account(

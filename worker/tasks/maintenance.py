@@ -34,7 +34,7 @@ _COLLECTION_SECONDS = 2 * 3600
 _COLLECTION_EXPIRES = 3600
 """By then the next one has been asked for."""
 
-Step = Callable[[AsyncSession], Awaitable[int]]
+Step = Callable[[AsyncSession, int], Awaitable[int]]
 """Does a batch in the transaction's organisation and returns how much it did; 0 when there is no more."""
 
 
@@ -42,7 +42,7 @@ Step = Callable[[AsyncSession], Awaitable[int]]
 def requeue_lost() -> None:
     """Hand versions to the queue again whose task was lost."""
     _everywhere(
-        "requeued", lambda session: documents.requeue_lost(session, limit=_BATCH), once=True
+        "requeued", lambda session, _: documents.requeue_lost(session, limit=_BATCH), once=True
     )
 
 
@@ -50,7 +50,10 @@ def requeue_lost() -> None:
 def cleanup_expired_trash() -> None:
     """Delete for good what has been in the trash for as long as the trash keeps things; then have its content freed."""
     before = now() - timedelta(days=Runtime.current().settings.trash_days)
-    _everywhere("trash_purged", lambda session: documents.purge_expired(session, before=before))
+    _everywhere(
+        "trash_purged",
+        lambda session, org_id: documents.purge_expired(session, org_id=org_id, before=before),
+    )
     collect.apply_async(expires=_COLLECTION_EXPIRES)
 
 
@@ -77,7 +80,7 @@ def prune_outbox() -> None:
     """Forget events that were sent, and answers that were kept, long ago."""
     runtime = Runtime.current()
     before = now() - _KEEP_ANSWERS
-    _everywhere("answers_forgotten", lambda session: forget_answers(session, before=before))
+    _everywhere("answers_forgotten", lambda session, _: forget_answers(session, before=before))
 
     async def run() -> None:
         async with runtime.database.transaction() as session:
@@ -138,7 +141,7 @@ def _everywhere(event: str, step: Step, *, once: bool = False) -> None:
         for org_id in org_ids:
             while True:
                 async with runtime.database.transaction(Tenant(org_id)) as session:
-                    count = await step(session)
+                    count = await step(session, org_id)
                 if count:
                     log.info(event, org_id=org_id, count=count)
                 if once or not count:

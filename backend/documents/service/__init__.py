@@ -35,6 +35,7 @@ from backend.documents.service.reading import (
     list_recent,
     list_versions,
     load_documents,
+    record_text_reading,
 )
 from backend.documents.service.stored import is_anything_stored
 
@@ -61,6 +62,7 @@ __all__ = [
     "load_documents",
     "name_documents",
     "purge_expired",
+    "record_text_reading",
     "recorded_digests",
     "renew_lease",
     "request_indexing",
