@@ -1,9 +1,10 @@
 """Denied attempts, for the audit trail: which errors are denials, of what, and whether there was anything to deny."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
-from fastapi import Request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,9 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.audit.service import Attempt, Attempts
 from backend.core.actor import Actor
 from backend.core.db import Database
-from backend.core.errors import DomainError, ForbiddenError, NotFoundError
-from backend.core.problems import OnDenied
-from backend.core.web import bound_actor
+from backend.core.errors import ForbiddenError, NotFoundError
+from backend.core.problems import Denial, OnDenied
 from backend.documents import service as documents
 from backend.folders import service as folders
 
@@ -28,41 +28,33 @@ _AWAY = (DBAPIError, PoolTimeoutError, OSError)
 def note_denials(attempts: Attempts) -> OnDenied:
     """Return what takes note of requests that were denied."""
 
-    def note(request: Request, error: DomainError) -> None:
-        actor = bound_actor(request)
-        if actor is None:
-            return
-        found = _denied_object(request)
-        if error.status == ForbiddenError.status:
-            attempts.note(
-                _attempt(request, actor, found or "organisation:self", error, hidden=False)
-            )
+    def note(denial: Denial) -> None:
+        found = _denied_object(denial.path)
+        if denial.error.status == ForbiddenError.status:
+            attempts.note(_attempt(denial, found or "organisation:self", hidden=False))
         # What an error of its own says is missing is no resource that was hidden: a version of a document, a user.
-        elif type(error) is NotFoundError and found is not None:
-            attempts.note(_attempt(request, actor, found, error, hidden=True))
+        elif type(denial.error) is NotFoundError and found is not None:
+            attempts.note(_attempt(denial, found, hidden=True))
 
     return note
 
 
-def _attempt(
-    request: Request, actor: Actor, found: str, error: DomainError, *, hidden: bool
-) -> Attempt:
-    operation = getattr(request.scope.get("route"), "operation_id", None) or request.method
+def _attempt(denial: Denial, found: str, *, hidden: bool) -> Attempt:
     return Attempt(
         DENIED,
         found,
-        actor.org_id,
-        actor.user_id,
-        hidden_from=actor if hidden else None,
-        data=(("operation", operation), ("status", error.status)),
+        denial.actor.org_id,
+        denial.actor.user_id,
+        hidden_from=denial.actor if hidden else None,
+        data=(("operation", denial.operation), ("status", denial.error.status)),
     )
 
 
-def _denied_object(request: Request) -> str | None:
+def _denied_object(path: Mapping[str, Any]) -> str | None:
     """Return the resource a path names, `document:7`."""
     for name, kind in _KINDS.items():
-        if name in request.path_params:
-            return f"{kind}:{int(request.path_params[name])}"
+        if name in path:
+            return f"{kind}:{int(path[name])}"
     return None
 
 

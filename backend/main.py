@@ -31,6 +31,7 @@ from backend.operations.metrics import MetricsMiddleware
 from backend.operations.router import VERSION, probes
 from backend.operations.router import router as operations
 from backend.search.router import router as search
+from backend.trail.router import router as trail
 from backend.verification.router import router as verification
 from backend.webapp import mount_web_application
 from storage import StoreError, prepare_process
@@ -103,7 +104,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.attempts = Attempts()
     api = APIRouter(prefix=API)
-    for router in (identity, folders, documents, search, verification, live, operations):
+    for router in (identity, folders, documents, search, verification, trail, live, operations):
         api.include_router(router)
     app.include_router(api)
     app.include_router(probes)

@@ -149,7 +149,7 @@ def parse_exported(text: str) -> list[Signed]:
             body = json.loads(line)
             found.append(
                 Signed(
-                    Statement.parse(body["signed"]),
+                    Statement.parse(str(body["signed"])),
                     base64.b64decode(body["public_key"], validate=True),
                     base64.b64decode(body["signature"], validate=True),
                 )

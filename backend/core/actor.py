@@ -11,6 +11,9 @@ class Role(StrEnum):
     MEMBER = "member"
 
 
+_READ_THE_TRAIL = frozenset({Role.ADMINISTRATOR})
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A signed-in user acting within one organisation."""
@@ -26,3 +29,8 @@ class Actor:
     def is_administrator(self) -> bool:
         """Whether the actor administers the organisation."""
         return self.role is Role.ADMINISTRATOR
+
+    @property
+    def reads_trail(self) -> bool:
+        """Whether the actor may read the organisation's audit trail."""
+        return self.role in _READ_THE_TRAIL

@@ -1,6 +1,7 @@
 """Errors become `application/problem+json` (RFC 9457) here and nowhere else."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -13,7 +14,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from backend.core.actor import Actor
 from backend.core.errors import DomainError
+from backend.core.web import bound_actor
 
 log = structlog.get_logger(__name__)
 
@@ -21,8 +24,19 @@ MEDIA_TYPE = "application/problem+json"
 _DATABASE_RETRY_AFTER = 5
 _DENIALS = frozenset({403, 404})
 
-OnDenied = Callable[[Request, DomainError], None]
-"""Told of every request that was not allowed, or that found nothing, in no time: the answer waits for it."""
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A request by a known actor that was not allowed or found nothing: its operation, and what its path named."""
+
+    actor: Actor
+    operation: str
+    path: Mapping[str, Any]
+    error: DomainError
+
+
+OnDenied = Callable[[Denial], None]
+"""Told of denials, in no time: the answer waits for it."""
 
 
 class Problem(BaseModel):
@@ -155,7 +169,10 @@ def add_problem_handlers(app: FastAPI, on_denied: OnDenied) -> None:
 
     async def domain_error(request: Request, error: Exception) -> Response:
         if isinstance(error, DomainError) and error.status in _DENIALS:
-            on_denied(request, error)
+            actor = bound_actor(request)
+            if actor is not None:
+                operation = getattr(request.scope.get("route"), "operation_id", None)
+                on_denied(Denial(actor, operation or request.method, request.path_params, error))
         return await _domain_error(request, error)
 
     app.add_exception_handler(DomainError, domain_error)

@@ -94,6 +94,21 @@ async def _administrator(actor: "ActorDep") -> Actor:
     return actor
 
 
+def require_auditor(actor: Actor) -> Actor:
+    """Return an actor who may read the audit trail.
+
+    Raises:
+        ForbiddenError: this one may not.
+    """
+    if not actor.reads_trail:
+        raise ForbiddenError("Only auditors and administrators may read the audit trail.")
+    return actor
+
+
+async def _auditor(actor: "ActorDep") -> Actor:
+    return require_auditor(actor)
+
+
 class Units:
     """Short transactions within one long request, each authenticated anew.
 
@@ -130,4 +145,5 @@ DatabaseDep = Annotated[Database, Depends(get_database)]
 SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
 ActorDep = Annotated[Actor, Depends(_actor)]
 AdministratorDep = Annotated[Actor, Depends(_administrator)]
+AuditorDep = Annotated[Actor, Depends(_auditor)]
 UnitsDep = Annotated[Units, Depends(_units)]

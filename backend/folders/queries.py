@@ -131,9 +131,12 @@ async def get_trashed(
     return await session.scalar(statement.with_for_update())
 
 
-async def names(session: AsyncSession, folder_ids: Sequence[int]) -> dict[int, str]:
-    """Return the names of folders."""
-    rows = await session.execute(select(Folder.id, Folder.name).where(Folder.id.in_(folder_ids)))
+async def names(
+    session: AsyncSession, folder_ids: Sequence[int], known: ColumnElement[bool]
+) -> dict[int, str]:
+    """Return the names of those of the folders that are known."""
+    named = select(Folder.id, Folder.name).where(Folder.id.in_(folder_ids), known)
+    rows = await session.execute(named)
     return {row.id: row.name for row in rows}
 
 

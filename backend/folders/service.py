@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -212,7 +213,15 @@ async def is_hidden(session: AsyncSession, actor: Actor, folder_id: int) -> bool
 
 async def names(session: AsyncSession, folder_ids: Sequence[int]) -> dict[int, str]:
     """Return the names of folders of the transaction's organisation, for what records them."""
-    return await queries.names(session, folder_ids)
+    return await queries.names(session, folder_ids, true())
+
+
+async def visible_names(
+    session: AsyncSession, actor: Actor, folder_ids: Sequence[int]
+) -> dict[int, str]:
+    """Return the names of those of the folders that the actor may see, in the trash or not."""
+    visible = access.is_visible(actor, Folder.id, include_trashed=True)
+    return await queries.names(session, folder_ids, visible)
 
 
 async def ids_below(session: AsyncSession, folder_id: int) -> list[int]:

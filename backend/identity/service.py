@@ -158,6 +158,11 @@ async def administrator_ids(session: AsyncSession, org_id: int) -> Sequence[int]
     return await queries.administrator_ids(session, org_id)
 
 
+async def user_names(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, str]:
+    """Return the names of users, for what tells of their deeds."""
+    return await queries.user_names(session, user_ids)
+
+
 async def group_ids(session: AsyncSession, org_id: int, user_id: int) -> Sequence[int]:
     """Return the groups a user is in, directly or through other groups, in no order."""
     return await queries.group_ids(session, org_id, user_id)

@@ -18,7 +18,7 @@ from backend.audit.service.reading import (
     read_events,
 )
 from backend.audit.service.recording import Deed, changes, record, record_once
-from backend.audit.service.retention import cut
+from backend.audit.service.retention import Cut, cut
 from backend.audit.service.sealing import SEALED_AT_ONCE, seal
 from backend.audit.service.verifying import Fault, FaultKind, Verified, verify
 
@@ -27,6 +27,7 @@ __all__ = [
     "Attempt",
     "Attempts",
     "ChainState",
+    "Cut",
     "Deed",
     "Fault",
     "FaultKind",

@@ -4,6 +4,9 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type AccessToken = Schemas["TokenOut"];
+export type AuditChain = Schemas["ChainStateOut"];
+export type AuditEvent = Schemas["EventOut"];
+export type Checkpoint = Schemas["CheckpointOut"];
 export type Children = Schemas["FolderContents"];
 export type Crumb = Schemas["FolderRef"];
 export type Document = Schemas["DocumentOut"];
@@ -13,6 +16,7 @@ export type FaultState = Schemas["FaultState"];
 export type Family = Schemas["Family"];
 export type Folder = Schemas["FolderOut"];
 export type FolderKind = Schemas["FolderKind"];
+export type HistoryEntry = Schemas["HistoryEntry"];
 export type IndexStatus = Schemas["IndexStatus"];
 export type Me = Schemas["MeOut"];
 export type Member = Schemas["MemberOut"];

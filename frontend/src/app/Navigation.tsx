@@ -2,6 +2,7 @@
 import { ActionIcon, Group, ScrollArea, Text } from "@mantine/core";
 import {
   IconDatabase,
+  IconListCheck,
   IconHome,
   IconLayoutSidebarLeftCollapse,
   IconSearch,
@@ -35,7 +36,7 @@ function Place({ to, icon: Glyph, label }: PlaceProps) {
 
 export function Navigation({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
-  const { organisation, isAdministrator } = useMe();
+  const { organisation, isAdministrator, readsTrail } = useMe();
   return (
     <div className={classes.root}>
       <Group className={classes.brand} gap={10} wrap="nowrap">
@@ -60,6 +61,7 @@ export function Navigation({ onClose }: { onClose: () => void }) {
         <Place to="/trash" icon={IconTrash} label={t("nav.trash")} />
         {isAdministrator && <Place to="/users" icon={IconUsers} label={t("nav.users")} />}
         {isAdministrator && <Place to="/storage" icon={IconDatabase} label={t("nav.storage")} />}
+        {readsTrail && <Place to="/audit" icon={IconListCheck} label={t("nav.audit")} />}
       </nav>
       <Text component="h2" className={classes.heading} id="cabinets-heading">
         {t("nav.cabinets")}

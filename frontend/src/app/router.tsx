@@ -14,7 +14,13 @@ import { useTranslation } from "react-i18next";
 import { meQuery, queryClient } from "@/api/queries";
 import { session } from "@/api/session";
 import { ErrorState, Message } from "@/components/States";
-import { documentSearch, librarySearch, loginSearch, searchSearch } from "./search-params";
+import {
+  auditSearch,
+  documentSearch,
+  librarySearch,
+  loginSearch,
+  searchSearch,
+} from "./search-params";
 import { Shell } from "./Shell";
 
 function NotFound() {
@@ -129,6 +135,13 @@ const storageRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/admin/StoragePage"), "StoragePage"),
 });
 
+const auditRoute = createRoute({
+  ...inApp,
+  path: "/audit",
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import("@/features/admin/AuditPage"), "AuditPage"),
+});
+
 const routeTree = rootRoute.addChildren([
   loginRoute,
   appRoute.addChildren([
@@ -140,6 +153,7 @@ const routeTree = rootRoute.addChildren([
     trashRoute,
     usersRoute,
     storageRoute,
+    auditRoute,
   ]),
 ]);
 
