@@ -10,6 +10,9 @@ from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 
 from backend.access.router import router as access
+from backend.audit.service import Attempts
+from backend.audit.statements import Signer
+from backend.content.keys import open_keyring
 from backend.content.service import Content
 from backend.core.db import Database
 from backend.core.http import RequestMiddleware
@@ -17,6 +20,7 @@ from backend.core.logging import configure_logging
 from backend.core.problems import add_problem_handlers
 from backend.core.settings import Settings, get_settings
 from backend.core.startup import RefusalMiddleware
+from backend.denials import note_denials, write_attempts
 from backend.documents.router import router as documents
 from backend.folders.router import router as folders
 from backend.identity.groups.router import router as groups
@@ -32,6 +36,7 @@ from backend.operations.metrics import MetricsMiddleware
 from backend.operations.router import VERSION, probes
 from backend.operations.router import router as operations
 from backend.search.router import router as search
+from backend.trail.router import router as trail
 from backend.verification.router import router as verification
 from backend.webapp import mount_web_application
 from storage import StoreError, prepare_process
@@ -51,6 +56,10 @@ async def _sweep(content: Content) -> None:
         log.warning("store_not_swept", error=str(error))
 
 
+def _audit_signer(settings: Settings) -> Signer:
+    return Signer(open_keyring(settings))
+
+
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
@@ -63,17 +72,22 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     app.state.content = Content.open_store(settings)
     app.state.signer = TokenSigner(settings.master_key())
+    app.state.audit_signer = await asyncio.to_thread(_audit_signer, settings)
     app.state.authenticate = partial(authenticate, signer=app.state.signer)
     app.state.resume = resume
     app.state.hub = Hub()
     await _sweep(app.state.content)
-    listening = asyncio.create_task(app.state.hub.listen(app.state.redis))
+    tasks = [
+        asyncio.create_task(app.state.hub.listen(app.state.redis)),
+        asyncio.create_task(write_attempts(app.state.attempts, app.state.database)),
+    ]
     try:
         yield
     finally:
-        listening.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await listening
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await app.state.redis.aclose()
         await app.state.database.close()
         await asyncio.to_thread(app.state.content.close)
@@ -93,14 +107,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.settings = settings
+    app.state.attempts = Attempts()
     api = APIRouter(prefix=API)
     people = (identity, presence, groups, invitations, recovery)
     files = (access, folders, documents, search)
-    for router in (*people, *files, verification, live, operations):
+    for router in (*people, *files, verification, trail, live, operations):
         api.include_router(router)
     app.include_router(api)
     app.include_router(probes)
-    add_problem_handlers(app)
+    add_problem_handlers(app, note_denials(app.state.attempts))
     mount_web_application(app, settings.web_dir)
     app.add_middleware(MetricsMiddleware)
     app.add_middleware(RequestMiddleware)

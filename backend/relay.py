@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
+from backend.audit import service as audit
 from backend.core.clock import now
 from backend.core.db import Database, Tenant, set_tenant
 from backend.core.outbox import CHANNEL, OutboxEvent
@@ -62,11 +63,15 @@ PERSONAL = frozenset({SESSION_ENDED})
 
 BATCH = 100
 _POLL_SECONDS = 5.0
+_SEAL_SECONDS = 1.0
 _MAX_BACKOFF = 15.0
 
 
 class Relay:
-    """Moves events on until it is cancelled. An event may arrive twice, never not at all."""
+    """Moves events on until it is cancelled. An event may arrive twice, never not at all.
+
+    Beside that it seals the audit trail: of all that runs, it alone is there always and has nothing to wait for.
+    """
 
     def __init__(self, settings: Settings, database: Database, redis: Redis) -> None:
         self._settings = settings
@@ -80,6 +85,7 @@ class Relay:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             tasks.create_task(self._pump())
+            tasks.create_task(self._seal())
 
     async def relay_batch(self) -> int:
         """Move the oldest events on and return how many there were.
@@ -111,6 +117,17 @@ class Relay:
             if count < BATCH:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+
+    async def _seal(self) -> None:
+        """Give what was recorded its place in the chains, a second after its commit or earlier."""
+        while True:
+            try:
+                sealed = await audit.seal(self._database)
+            except (DBAPIError, PoolTimeoutError, OSError) as error:
+                log.warning("sealing_waits", error=type(error).__name__)
+                sealed = 0
+            if sealed < audit.SEALED_AT_ONCE:
+                await asyncio.sleep(_SEAL_SECONDS)
 
     def _start_tasks(self, events: Sequence[OutboxEvent]) -> None:
         for event in events:

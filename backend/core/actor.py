@@ -33,3 +33,8 @@ class Actor:
     def is_auditor(self) -> bool:
         """Whether the actor reads the organisation's trail and nothing else."""
         return self.role is Role.AUDITOR
+
+    @property
+    def reads_trail(self) -> bool:
+        """Whether the actor may read the organisation's audit trail."""
+        return self.is_auditor or self.is_administrator

@@ -7,9 +7,8 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.core.caller import bind_caller
 from backend.core.logging import bind_request_id
-from backend.core.origin import bind_address
+from backend.core.origin import bind_caller
 
 log = structlog.get_logger("http")
 
@@ -46,11 +45,11 @@ class RequestMiddleware:
             return
         structlog.contextvars.clear_contextvars()
         given = Headers(scope=scope)
-        bind_caller(scope["client"][0] if scope.get("client") else None, given.get("user-agent"))
         sent = given.get("x-request-id", "")
         request_id = bind_request_id(sent if _REQUEST_ID.fullmatch(sent) else None)
+        # What uvicorn takes from a proxy it was told to trust; a Unix socket has none.
         client = scope.get("client")
-        bind_address(client[0] if client else None)
+        bind_caller(client[0] if client else None, given.get("user-agent"))
         started = time.perf_counter()
         status = 0
 

@@ -104,6 +104,7 @@ class Settings(BaseSettings):
     compression_level: int = Field(default=3, ge=1, le=19)
     trash_days: int = Field(default=30, ge=0)
     gc_grace_hours: int = Field(default=24, ge=0)
+    audit_retention_days: int = Field(default=0, ge=0)
     scrub_days: int = Field(default=30, ge=0)
     # The largest blob must be read within the time a task has.
     scrub_rate: int = Field(default=50_000_000, ge=10_000_000)

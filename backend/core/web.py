@@ -17,6 +17,7 @@ from starlette.datastructures import State
 from backend.core.actor import Actor
 from backend.core.db import Database
 from backend.core.errors import ForbiddenError
+from backend.core.origin import bind_session
 from backend.core.settings import Settings
 
 
@@ -71,7 +72,20 @@ async def _anyone(
     credentials: Annotated[Credentials, Depends(_credentials)],
 ) -> Actor:
     authenticate: Authenticate = request.app.state.authenticate
-    return await authenticate(session, credentials)
+    return bind_actor(request.state, await authenticate(session, credentials))
+
+
+def bind_actor(state: State, actor: Actor) -> Actor:
+    """Remember who makes the request whose `state` this is, for what is recorded of it; return the actor."""
+    state.actor = actor
+    bind_session(actor.session_id)
+    return actor
+
+
+def bound_actor(request: Request) -> Actor | None:
+    """Return who makes a request, once that is verified."""
+    actor: Actor | None = getattr(request.state, "actor", None)
+    return actor
 
 
 def _not_an_auditor(actor: Actor) -> Actor:
@@ -84,16 +98,25 @@ async def _actor(actor: "AnyoneDep") -> Actor:
     return _not_an_auditor(actor)
 
 
-async def _auditor(actor: "AnyoneDep") -> Actor:
-    if not (actor.is_auditor or actor.is_administrator):
-        raise ForbiddenError("Only an auditor or an administrator of the organisation may do this.")
-    return actor
-
-
 async def _administrator(actor: "ActorDep") -> Actor:
     if not actor.is_administrator:
         raise ForbiddenError("Only an administrator of the organisation may do this.")
     return actor
+
+
+def require_auditor(actor: Actor) -> Actor:
+    """Return an actor who may read the audit trail.
+
+    Raises:
+        ForbiddenError: this one may not.
+    """
+    if not actor.reads_trail:
+        raise ForbiddenError("Only auditors and administrators may read the audit trail.")
+    return actor
+
+
+async def _auditor(actor: "AnyoneDep") -> Actor:
+    return require_auditor(actor)
 
 
 class Units:
@@ -104,11 +127,17 @@ class Units:
     """
 
     def __init__(
-        self, state: State, credentials: Credentials, *, admit: Callable[[Actor], Actor]
+        self,
+        state: State,
+        of_request: State,
+        credentials: Credentials,
+        *,
+        admit: Callable[[Actor], Actor],
     ) -> None:
         self._database: Database = state.database
         self._authenticate: Authenticate = state.authenticate
         self._resume: Resume = state.resume
+        self._of_request = of_request
         self._credentials = credentials
         self._admit = admit
         self._actor: Actor | None = None
@@ -121,17 +150,17 @@ class Units:
                 self._actor = await self._authenticate(session, self._credentials)
             else:
                 self._actor = await self._resume(session, self._actor)
-            yield session, self._admit(self._actor)
+            yield session, self._admit(bind_actor(self._of_request, self._actor))
 
 
 def _units(request: Request, credentials: Annotated[Credentials, Depends(_credentials)]) -> Units:
-    return Units(request.app.state, credentials, admit=_not_an_auditor)
+    return Units(request.app.state, request.state, credentials, admit=_not_an_auditor)
 
 
 def _anyones_units(
     request: Request, credentials: Annotated[Credentials, Depends(_credentials)]
 ) -> Units:
-    return Units(request.app.state, credentials, admit=lambda actor: actor)
+    return Units(request.app.state, request.state, credentials, admit=lambda actor: actor)
 
 
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -50,6 +50,11 @@ def _whole() -> Select[Document]:
             ),
         )
     )
+
+
+async def is_there(session: AsyncSession, document_id: int) -> bool:
+    """Tell whether there is a document, in the trash or not."""
+    return bool(await session.scalar(select(exists().where(Document.id == document_id))))
 
 
 async def get(session: AsyncSession, document_id: int) -> Document | None:
@@ -359,6 +364,29 @@ async def subtree(session: AsyncSession, folder_id: int) -> list[int]:
         {"id": folder_id},
     )
     return [row.id for row in rows]
+
+
+class Named(NamedTuple):
+    """A document by its name and place."""
+
+    id: int
+    name: str
+    folder_id: int
+
+
+_NAMED = (Document.id, Document.name, Document.folder_id)
+
+
+async def named(session: AsyncSession, document_ids: Sequence[int]) -> list[Named]:
+    """Return these documents."""
+    rows = await session.execute(select(*_NAMED).where(Document.id.in_(document_ids)))
+    return [Named(*row) for row in rows]
+
+
+async def named_in(session: AsyncSession, folder_ids: Sequence[int]) -> list[Named]:
+    """Return the documents that stand in these folders."""
+    rows = await session.execute(select(*_NAMED).where(Document.folder_id.in_(folder_ids)))
+    return [Named(*row) for row in rows]
 
 
 async def delete_documents(session: AsyncSession, document_ids: Sequence[int]) -> None:

@@ -1,6 +1,6 @@
 """SQL of the tree. Used by `service` alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import (
     BigInteger,
@@ -122,3 +122,14 @@ async def trash(session: AsyncSession, folder_id: int, user_id: int) -> None:
     await session.execute(
         update(Folder).where(Folder.id == folder_id).values(deleted_at=now(), deleted_by=user_id)
     )
+
+
+async def get_many(session: AsyncSession, folder_ids: Collection[int]) -> Sequence[Folder]:
+    """Return those of the folders that there are, in the trash or not, in no order."""
+    return (await session.scalars(select(Folder).where(Folder.id.in_(folder_ids)))).all()
+
+
+async def ids_below(session: AsyncSession, folder_id: int) -> list[int]:
+    """Return the ids of a folder and of all below it."""
+    top = select(Folder.path).where(Folder.id == folder_id).scalar_subquery()
+    return list(await session.scalars(select(Folder.id).where(Folder.path.op("<@")(top))))

@@ -1,14 +1,17 @@
 """What happens to cabinets, drawers and folders."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
 from backend.access.actions import Action
+from backend.audit import service as audit
+from backend.audit.service import Deed
 from backend.core.actor import Actor
 from backend.core.clock import now
 from backend.core.errors import NotFoundError, StaleError
@@ -119,6 +122,13 @@ async def create_folder(
     if parent is None:
         await access.grant_creator(session, actor, folder.id)
     await _changed(session, actor, folder)
+    await _record(
+        session,
+        actor,
+        folder,
+        "folder.created",
+        {"name": folder.name, "kind": kind, "parent_id": parent_id},
+    )
     return folder
 
 
@@ -150,6 +160,7 @@ async def update_folder(
             "The folder was changed since you read it; read it again.", etag=etag(folder)
         )
     new_name = folder.name if name is None else clean_name(name)
+    before = _facts(folder)
     parent = await _destination(session, actor, folder, move)
     async with _unless_name_taken(session, new_name):
         folder.name = new_name
@@ -160,6 +171,10 @@ async def update_folder(
         await queries.rebase(session, old_path=folder.path, new_path=_path(parent, folder))
     await session.refresh(folder)
     await _changed(session, actor, folder)
+    changes = audit.changes(before, _facts(folder))
+    if changes is not None:
+        action = "folder.moved" if "parent_id" in changes["new"] else "folder.updated"
+        await _record(session, actor, folder, action, changes)
     return folder
 
 
@@ -171,6 +186,7 @@ async def trash_folder(session: AsyncSession, actor: Actor, folder_id: int) -> N
     await access.require(session, actor, action, folder_id=folder_id)
     await queries.trash(session, folder_id, actor.user_id)
     await _changed(session, actor, folder)
+    await _record(session, actor, folder, "folder.trashed", {"name": folder.name})
 
 
 async def restore_folder(session: AsyncSession, actor: Actor, folder_id: int) -> Folder:
@@ -187,6 +203,7 @@ async def restore_folder(session: AsyncSession, actor: Actor, folder_id: int) ->
         folder.deleted_at = folder.deleted_by = None
         _touch(folder)
     await _changed(session, actor, folder)
+    await _record(session, actor, folder, "folder.restored", {"name": folder.name})
     return folder
 
 
@@ -204,6 +221,37 @@ async def get_trashed_folder(
     if folder.deleted_at is None:
         raise NotFoundError(f"There is no folder {folder_id} in the trash.")
     return folder
+
+
+async def is_hidden(session: AsyncSession, actor: Actor, folder_id: int) -> bool:
+    """Tell whether there is a folder, in the trash or not, that the actor may not know of."""
+    folder = await queries.get(session, folder_id)
+    if folder is None:
+        return False
+    seen = await access.view(session, actor)
+    return not await seen.shows(session, ids(folder.path))
+
+
+async def names(session: AsyncSession, folder_ids: Sequence[int]) -> dict[int, str]:
+    """Return the names of folders of the transaction's organisation, for what records them."""
+    return {folder.id: folder.name for folder in await queries.get_many(session, folder_ids)}
+
+
+async def visible_names(
+    session: AsyncSession, actor: Actor, folder_ids: Sequence[int]
+) -> dict[int, str]:
+    """Return the names of those of the folders that the actor may see, in the trash or not."""
+    seen = await access.view(session, actor)
+    return {
+        folder.id: folder.name
+        for folder in await queries.get_many(session, folder_ids)
+        if await seen.shows(session, ids(folder.path))
+    }
+
+
+async def ids_below(session: AsyncSession, folder_id: int) -> list[int]:
+    """Return the ids of a folder and of all below it, in the trash or not, for what reports on them."""
+    return await queries.ids_below(session, folder_id)
 
 
 async def is_live(session: AsyncSession, actor: Actor, folder_id: int) -> bool:
@@ -335,3 +383,15 @@ async def _changed(session: AsyncSession, actor: Actor, folder: Folder) -> None:
         org_id=actor.org_id,
         data={"folder_id": folder.id, "parent_id": folder.parent_id},
     )
+
+
+def _facts(folder: Folder) -> dict[str, Any]:
+    """Return what can be changed of a folder, for the audit trail."""
+    return {"name": folder.name, "parent_id": folder.parent_id}
+
+
+async def _record(
+    session: AsyncSession, actor: Actor, folder: Folder, action: str, data: Mapping[str, Any]
+) -> None:
+    deed = Deed(action, f"folder:{folder.id}", data, folder.id)
+    await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)

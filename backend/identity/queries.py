@@ -307,3 +307,9 @@ def _administrators(org_id: int) -> Select[int]:
         )
         .order_by(Membership.user_id)
     )
+
+
+async def user_names(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, str]:
+    """Return the names of users."""
+    rows = await session.execute(select(User.id, User.name).where(User.id.in_(user_ids)))
+    return {row.id: row.name for row in rows}

@@ -58,7 +58,8 @@ def check_origin(request: Request, settings: SettingsDep) -> None:
 
 
 def _keeper(request: Request, database: DatabaseDep, settings: SettingsDep) -> SessionKeeper:
-    return SessionKeeper(database, request.app.state.signer, settings)
+    state = request.app.state
+    return SessionKeeper(database, state.signer, settings, state.attempts)
 
 
 def _address(request: Request) -> str:
@@ -211,6 +212,7 @@ async def create_user(session: SessionDep, actor: AdministratorDep, body: UserCr
         name=body.name,
         password=body.password,
         role=body.role,
+        created_by=actor.user_id,
     )
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.audit import service as audit
+from backend.audit.service import Deed
 from backend.core.actor import Actor, Role
 from backend.core.db import Tenant, set_tenant
 from backend.core.errors import UnauthenticatedError
@@ -145,8 +148,11 @@ async def create_user(
     name: str,
     password: str,
     role: Role = Role.MEMBER,
+    created_by: int | None = None,
 ) -> UserOut:
     """Create a user of an organisation, to which the transaction must be bound.
+
+    `created_by` is the administrator who does; None where the service does by itself.
 
     Raises:
         EmailTakenError: somebody has this e-mail address, whatever its case.
@@ -162,6 +168,10 @@ async def create_user(
     session.add(membership)
     await session.flush()
     await session.refresh(membership)
+    deed = Deed(
+        "user.created", f"user:{user.id}", {"email": user.email, "name": name, "role": role}
+    )
+    await audit.record(session, [deed], org_id=org_id, actor_id=created_by)
     return described(user, membership)
 
 
@@ -173,6 +183,11 @@ async def organisation_ids(session: AsyncSession) -> Sequence[int]:
 async def administrator_ids(session: AsyncSession, org_id: int) -> Sequence[int]:
     """Return the ids of those who administer an organisation."""
     return await queries.administrator_ids(session, org_id)
+
+
+async def user_names(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, str]:
+    """Return the names of users, for what tells of their deeds."""
+    return await queries.user_names(session, user_ids)
 
 
 async def group_ids(session: AsyncSession, org_id: int, user_id: int) -> Sequence[int]:
@@ -206,6 +221,8 @@ async def set_own_password(session: AsyncSession, actor: Actor, password_hash: s
         await set_tenant(session, Tenant(org_id, actor.user_id))
         await end_sessions(session, org_id, actor.user_id, but=actor.session_id)
     await set_tenant(session, Tenant(actor.org_id, actor.user_id))
+    deed = Deed("user.password_changed", f"user:{actor.user_id}")
+    await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
 
 
 async def list_users(
@@ -244,6 +261,7 @@ async def update_user(
         raise LastAdministratorError(
             "An organisation needs an active administrator; appoint another one first."
         )
+    before = _facts(user, membership)
     if changes.name is not None or changes.password is not None:
         await _change_account(session, actor, user, changes)
     if changes.role is not None:
@@ -255,7 +273,34 @@ async def update_user(
     becomes_auditor = changes.role is Role.AUDITOR
     if changes.is_active is False or changes.password is not None or becomes_auditor:
         await end_sessions(session, actor.org_id, user_id)
+    await _record_changes(session, actor, before, _facts(user, membership), changes)
     return described(user, membership)
+
+
+def _facts(user: User, membership: Membership) -> dict[str, Any]:
+    """Return what can be changed of a user, and told, for the audit trail."""
+    return {
+        "id": user.id,
+        "name": user.name,
+        "role": membership.role,
+        "is_active": membership.is_active,
+    }
+
+
+async def _record_changes(
+    session: AsyncSession,
+    actor: Actor,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    changes: UserUpdate,
+) -> None:
+    user_id = before["id"]
+    deeds = []
+    if (changed := audit.changes(before, after)) is not None:
+        deeds.append(Deed("user.updated", f"user:{user_id}", changed))
+    if changes.password is not None:
+        deeds.append(Deed("user.password_set", f"user:{user_id}"))
+    await audit.record(session, deeds, org_id=actor.org_id, actor_id=actor.user_id)
 
 
 async def _change_account(

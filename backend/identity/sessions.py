@@ -14,15 +14,18 @@ import asyncio
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.core.caller import current_caller
+from backend.audit import service as audit
+from backend.audit.service import Attempt, Attempts, Deed
 from backend.core.clock import now
 from backend.core.db import Database, Tenant, set_tenant
+from backend.core.origin import bind_session, current_origin
 from backend.core.settings import Settings
 from backend.identity import queries
 from backend.identity.endings import end_sessions
@@ -31,7 +34,7 @@ from backend.identity.errors import (
     SessionEndedError,
     TooManyAttemptsError,
 )
-from backend.identity.models import RefreshToken
+from backend.identity.models import RefreshToken, User
 from backend.identity.passwords import Verification, verify_password
 from backend.identity.throttle import Keys
 from backend.identity.tokens import AccessClaims, TokenSigner
@@ -46,6 +49,7 @@ GRACE = timedelta(seconds=10)
 # A guess is counted after it was checked. Guesses sent all at once would pass before the first is counted, were they
 # not let in a few at a time.
 _SLOTS = asyncio.Semaphore(4)
+_NOBODY = 0
 _REFRESH_TOKEN = re.compile(r"([1-9][0-9]{0,17})\.[A-Za-z0-9_-]{43}")
 
 
@@ -65,6 +69,8 @@ class SessionKeeper:
     database: Database
     signer: TokenSigner
     settings: Settings
+    attempts: Attempts
+    """What is refused to a known account."""
 
 
 async def login(keeper: SessionKeeper, *, email: str, password: str, address: str) -> Tokens:
@@ -78,14 +84,21 @@ async def login(keeper: SessionKeeper, *, email: str, password: str, address: st
     """
     async with keeper.database.transaction() as session:
         user = await queries.user_by_email(session, email)
-    verification = await verify_throttled(
-        keeper,
-        email=email,
-        password=password,
-        password_hash=user.password_hash if user else None,
-        address=address,
-    )
+        # Asked for nobody too: that an account is known shall not be told by how long the answer takes.
+        organisations = await queries.organisations_of(session, user.id if user else _NOBODY)
+    try:
+        verification = await verify_throttled(
+            keeper,
+            email=email,
+            password=password,
+            password_hash=user.password_hash if user else None,
+            address=address,
+        )
+    except TooManyAttemptsError:
+        _note_refusal(keeper, user, organisations, "too many attempts")
+        raise
     if user is None or not verification.ok:
+        _note_refusal(keeper, user, organisations, "wrong password")
         log.info("sign_in_refused", address=address)
         raise InvalidCredentialsError("The e-mail address or the password is wrong.")
     async with keeper.database.transaction() as session:
@@ -114,7 +127,10 @@ async def begin(
     claims = AccessClaims(
         user_id=user_id, org_id=org_id, session_id=secrets.token_urlsafe(_SESSION_ID_BYTES)
     )
-    return _tokens(keeper, claims, await _add_token(session, keeper, claims))
+    refresh_token = await _add_token(session, keeper, claims)
+    bind_session(claims.session_id)
+    await _record(session, "user.signed_in", claims)
+    return _tokens(keeper, claims, refresh_token)
 
 
 async def refresh(keeper: SessionKeeper, token: str | None) -> Tokens:
@@ -138,8 +154,10 @@ async def logout(keeper: SessionKeeper, token: str | None) -> None:
         return
     async with keeper.database.transaction(Tenant(org_id)) as session:
         known = await queries.token(session, _hash(token))
-        if known is not None:
+        if known is not None and known.revoked_at is None:
             await end_sessions(session, known.org_id, known.user_id, only=known.session_id)
+            bind_session(known.session_id)
+            await _record(session, "user.signed_out", _claims(known))
 
 
 async def verify_throttled(
@@ -189,7 +207,31 @@ async def _rotate(session: AsyncSession, keeper: SessionKeeper, token: str) -> T
     if known.revoked_at is None:
         log.warning("session_ended", user_id=known.user_id, reused=known.replaced_at is not None)
         await end_sessions(session, known.org_id, known.user_id, only=known.session_id)
+        bind_session(known.session_id)
+        reason = "reused" if known.replaced_at is not None else "expired"
+        await _record(session, "session.ended", _claims(known), refresh_token=reason)
     return None
+
+
+async def _record(session: AsyncSession, action: str, claims: AccessClaims, **facts: str) -> None:
+    deed = Deed(action, f"user:{claims.user_id}", facts)
+    await audit.record(session, [deed], org_id=claims.org_id, actor_id=claims.user_id)
+
+
+def _note_refusal(
+    keeper: SessionKeeper, user: User | None, organisations: Sequence[int], reason: str
+) -> None:
+    """Take note that a known account was tried in vain: the trail of its organisation tells."""
+    if user is not None and organisations:
+        keeper.attempts.note(
+            Attempt(
+                "user.sign_in_refused",
+                f"user:{user.id}",
+                organisations[0],
+                user.id,
+                data=(("reason", reason),),
+            )
+        )
 
 
 def _lost_a_race(token: RefreshToken, at: datetime) -> bool:
@@ -203,7 +245,7 @@ def _lost_a_race(token: RefreshToken, at: datetime) -> bool:
 async def _add_token(session: AsyncSession, keeper: SessionKeeper, claims: AccessClaims) -> str:
     """Make the session's next refresh token. It names the organisation: row-level security must know where to look."""
     token = f"{claims.org_id}.{secrets.token_urlsafe(32)}"
-    caller = current_caller()
+    caller = current_origin()
     session.add(
         RefreshToken(
             org_id=claims.org_id,

@@ -155,6 +155,7 @@ async def read_text(
             index_detail=chosen.index_detail,
         )
     found, is_partial = row
+    await documents.record_text_reading(session, actor, document, chosen.number)
     return TextOut(
         text=found.text,
         page_count=found.page_count,

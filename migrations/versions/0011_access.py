@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from migrations.security import protect
 
 revision = "0011"
-down_revision = "0008"
+down_revision = "0010"
 
 # As they are when this migration is written: what roles mean later is no business of it.
 READER = ("dms:folder:List", "dms:document:Read")

@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
 from backend.access.actions import Action
+from backend.audit import service as audit
+from backend.audit.service import Deed
 from backend.core.actor import Actor
 from backend.core.clock import now
 from backend.core.errors import NotFoundError
@@ -58,6 +61,7 @@ async def update_document(
         await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=target)
     check_fresh(document, if_match)
     new_name = document.name if name is None else clean_name(name)
+    before = _facts(document)
     async with _unless_name_taken(session, actor, target, new_name):
         document.folder_id, document.name = target, new_name
         if tags is not None:
@@ -66,6 +70,8 @@ async def update_document(
             document.properties = dict(properties)
         _touch(document)
     await _changed(session, document)
+    action = "document.updated" if before["folder_id"] == target else "document.moved"
+    await _record_change(session, actor, action, document, before)
     return document
 
 
@@ -78,6 +84,7 @@ async def trash_document(session: AsyncSession, actor: Actor, document_id: int) 
     document.deleted_by = actor.user_id
     await session.flush()
     await _changed(session, document)
+    await _record(session, actor, _deed("document.trashed", document))
 
 
 async def restore_document(
@@ -100,6 +107,7 @@ async def restore_document(
         document.deleted_at = document.deleted_by = None
         _touch(document)
     await _changed(session, document)
+    await _record(session, actor, _deed("document.restored", document))
     return document
 
 
@@ -147,23 +155,26 @@ async def purge_document(session: AsyncSession, actor: Actor, document_id: int) 
     document = await _trashed(session, actor, document_id, Action.DOCUMENT_PURGE)
     session.expunge(document)
     await queries.delete_documents(session, [document_id])
+    await _record(session, actor, _deed("document.purged", document))
 
 
 async def purge_folder(session: AsyncSession, actor: Actor, folder_id: int) -> None:
     """Delete a folder in the trash, with all that is below it, for good."""
     await folders.get_trashed_folder(session, actor, folder_id, Action.FOLDER_PURGE)
-    await queries.delete_subtree(session, await queries.subtree(session, folder_id))
+    await _purge_subtree(session, folder_id, org_id=actor.org_id, actor_id=actor.user_id)
 
 
-async def purge_expired(session: AsyncSession, *, before: datetime) -> int:
+async def purge_expired(session: AsyncSession, *, org_id: int, before: datetime) -> int:
     """Delete for good what was put in the trash before a time; return how many items, at most a batch.
 
     Call it again, in a new transaction, until it returns 0.
     """
     documents, trashed_folders = await queries.expired(session, before, limit=_PURGE_BATCH)
+    deeds = [_purged(row) for row in await queries.named(session, documents)]
     await queries.delete_documents(session, documents)
+    await audit.record(session, deeds, org_id=org_id, actor_id=None)
     for folder_id in trashed_folders:
-        await queries.delete_subtree(session, await queries.subtree(session, folder_id))
+        await _purge_subtree(session, folder_id, org_id=org_id, actor_id=None)
     return len(documents) + len(trashed_folders)
 
 
@@ -179,6 +190,49 @@ async def _trashed(
     if document is None:
         raise NotFoundError(f"There is no document {document_id} in the trash.")
     return document
+
+
+async def _purge_subtree(
+    session: AsyncSession, folder_id: int, *, org_id: int, actor_id: int | None
+) -> None:
+    """Delete a folder with all below it, and record each document and folder by its name."""
+    below = await queries.subtree(session, folder_id)
+    deeds = [_purged(row) for row in await queries.named_in(session, below)]
+    names = await folders.names(session, below)
+    await queries.delete_subtree(session, below)
+    deeds += [Deed("folder.purged", f"folder:{id_}", {"name": names[id_]}, id_) for id_ in below]
+    await audit.record(session, deeds, org_id=org_id, actor_id=actor_id)
+
+
+def _purged(row: queries.Named) -> Deed:
+    return Deed("document.purged", f"document:{row.id}", {"name": row.name}, row.folder_id)
+
+
+def _facts(document: Document) -> dict[str, Any]:
+    """Return what can be changed of a document, for the audit trail."""
+    return {
+        "name": document.name,
+        "folder_id": document.folder_id,
+        "tags": document.tags,
+        "properties": document.properties,
+    }
+
+
+def _deed(action: str, document: Document) -> Deed:
+    return Deed(action, f"document:{document.id}", {"name": document.name}, document.folder_id)
+
+
+async def _record(session: AsyncSession, actor: Actor, deed: Deed) -> None:
+    await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
+
+
+async def _record_change(
+    session: AsyncSession, actor: Actor, action: str, document: Document, before: dict[str, Any]
+) -> None:
+    changes = audit.changes(before, _facts(document))
+    if changes is not None:
+        deed = Deed(action, f"document:{document.id}", changes, document.folder_id)
+        await _record(session, actor, deed)
 
 
 @asynccontextmanager

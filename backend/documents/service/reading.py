@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
 from backend.access.actions import Action
+from backend.audit import service as audit
+from backend.audit.service import Deed
 from backend.core.actor import Actor
 from backend.core.errors import NotFoundError
 from backend.core.pagination import InvalidCursorError, decode_cursor, encode_cursor
@@ -15,6 +17,7 @@ from backend.documents import queries
 from backend.documents.errors import VersionNotFoundError
 from backend.documents.models import Document, Version
 from backend.documents.schemas import (
+    Disposition,
     DocumentOut,
     FolderContents,
     Order,
@@ -24,6 +27,9 @@ from backend.documents.schemas import (
 )
 from backend.folders import service as folders
 from backend.folders.schemas import FolderOut
+
+ONE_READING = timedelta(minutes=10)
+"""Parts of the same content that the same client reads within this are one reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,8 @@ class ContentRef:
     size: int
     media_type: str
     name: str
+    folder_id: int
+    version: int
 
 
 async def get_document(session: AsyncSession, actor: Actor, document_id: int) -> Document:
@@ -56,6 +64,12 @@ async def get_written(session: AsyncSession, document_id: int) -> Document:
     if document is None:
         raise NotFoundError(f"There is no document {document_id}.")
     return document
+
+
+async def is_hidden(session: AsyncSession, actor: Actor, document_id: int) -> bool:
+    """Tell whether there is a document, in the trash or not, that the actor may not know of."""
+    readable = await access.readable_ids(session, actor, [document_id], include_trashed=True)
+    return document_id not in readable and await queries.is_there(session, document_id)
 
 
 async def load_documents(
@@ -165,6 +179,39 @@ async def get_content(
         size=chosen.blob.size,
         media_type=chosen.media_type,
         name=document.name,
+        folder_id=document.folder_id,
+        version=chosen.number,
+    )
+
+
+async def record_reading(
+    session: AsyncSession,
+    actor: Actor,
+    ref: ContentRef,
+    disposition: Disposition,
+    *,
+    in_parts: bool,
+) -> None:
+    """Record that content is handed out. What a client reads part by part is one event within some minutes."""
+    action = "document.viewed" if disposition is Disposition.INLINE else "document.downloaded"
+    deed = Deed(action, f"document:{ref.document_id}", {"version": ref.version}, ref.folder_id)
+    if in_parts:
+        await audit.record_once(
+            session, deed, within=ONE_READING, org_id=actor.org_id, actor_id=actor.user_id
+        )
+    else:
+        await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
+
+
+async def record_text_reading(
+    session: AsyncSession, actor: Actor, document: Document, version: int
+) -> None:
+    """Record that the text read out of a version is shown."""
+    deed = Deed(
+        "document.text_viewed", f"document:{document.id}", {"version": version}, document.folder_id
+    )
+    await audit.record_once(
+        session, deed, within=ONE_READING, org_id=actor.org_id, actor_id=actor.user_id
     )
 
 

@@ -6,6 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
 from backend.access.actions import Action
+from backend.audit import service as audit
+from backend.audit.service import Deed
 from backend.content.media_types import media_type_of
 from backend.content.service import Received
 from backend.core.actor import Actor
@@ -84,6 +86,9 @@ async def record_document(
             )
             await queries.set_first_version(session, document_id, version.id)
             await _announce(session, "document.created", version, folder_id=folder_id)
+            await _record_content(
+                session, actor, "document.created", version, received, folder_id, name=free
+            )
             return Recorded(document_id, created=True)
         taken_by = await queries.id_by_name(session, folder_id, free)
         if taken_by is None:
@@ -131,6 +136,9 @@ async def record_version(
     )
     await queries.set_next_version(session, document_id, version.id)
     await _announce(session, "document.version_created", version, folder_id=document.folder_id)
+    await _record_content(
+        session, actor, "document.version_created", version, received, document.folder_id
+    )
 
 
 async def restore_version(
@@ -156,6 +164,13 @@ async def restore_version(
     await session.flush()
     await queries.set_next_version(session, document_id, version.id)
     await _announce(session, "document.version_created", version, folder_id=document.folder_id)
+    deed = Deed(
+        "document.version_restored",
+        f"document:{document.id}",
+        {"version": version.number, "from": number, "sha256": earlier.blob.digest.hex()},
+        folder_id=document.folder_id,
+    )
+    await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
 
 
 def check_fresh(document: Document, if_match: str | None) -> None:
@@ -260,3 +275,28 @@ async def _announce(session: AsyncSession, event: str, version: Version, *, fold
             "folder_id": folder_id,
         },
     )
+
+
+async def _record_content(
+    session: AsyncSession,
+    actor: Actor,
+    action: str,
+    version: Version,
+    received: Received,
+    folder_id: int,
+    **facts: str,
+) -> None:
+    """Record that content was stored: which, by its digest, and nothing of what it says."""
+    deed = Deed(
+        action,
+        f"document:{version.document_id}",
+        {
+            **facts,
+            "version": version.number,
+            "sha256": received.digest.hex(),
+            "size": received.size,
+            "media_type": version.media_type,
+        },
+        folder_id=folder_id,
+    )
+    await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)

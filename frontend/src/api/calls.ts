@@ -219,6 +219,22 @@ export const getStorage = () => ok(client.GET("/api/v1/storage"));
 export const listStorageFaults = (query: QueryOf<"listStorageFaults">) =>
   ok(client.GET("/api/v1/storage/faults", { params: { query: { limit: 50, ...query } } }));
 
+// Audit
+export type AuditQuery = QueryOf<"listAuditEvents">;
+export const listAuditEvents = (query: AuditQuery) =>
+  ok(client.GET("/api/v1/audit/events", { params: { query: { limit: 50, ...query } } }));
+export const listAuditActions = () => ok(client.GET("/api/v1/audit/actions"));
+export const getAuditChain = () => ok(client.GET("/api/v1/audit/chain"));
+export const createAuditCheckpoint = () => ok(client.POST("/api/v1/audit/checkpoints"));
+export const exportAudit = (query: QueryOf<"exportAuditEvents">): Promise<Blob> =>
+  ok(client.GET("/api/v1/audit/export", { params: { query }, parseAs: "blob" }));
+export const listHistory = (id: number, cursor?: string) =>
+  ok(
+    client.GET("/api/v1/documents/{document_id}/history", {
+      params: { ...ofDocument(id), query: { limit: 50, ...(cursor !== undefined && { cursor }) } },
+    }),
+  );
+
 // Search
 export type SearchQuery = QueryOf<"searchDocuments">;
 export const search = (query: SearchQuery, signal: AbortSignal) =>

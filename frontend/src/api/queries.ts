@@ -8,6 +8,7 @@ import { ApiProblem } from "./problem";
 import type { FaultState, SortField, SortOrder } from "./types";
 
 export const keys = {
+  audit: ["audit"] as const,
   folders: ["folders"] as const,
   folder: (id: number) => ["folders", id] as const,
   children: (id: number) => ["children", id] as const,
@@ -159,6 +160,33 @@ export const storageFaultsQuery = (state: FaultState) =>
   infiniteQueryOptions({
     queryKey: [...keys.storage, "faults", state],
     queryFn: ({ pageParam }) => calls.listStorageFaults({ state, ...from(pageParam) }),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
+export const auditEventsQuery = (query: calls.AuditQuery) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.audit, "events", query],
+    queryFn: ({ pageParam }) => calls.listAuditEvents({ ...query, ...from(pageParam) }),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
+export const auditActionsQuery = queryOptions({
+  queryKey: [...keys.audit, "actions"],
+  queryFn: calls.listAuditActions,
+});
+
+export const auditChainQuery = queryOptions({
+  queryKey: [...keys.audit, "chain"],
+  queryFn: calls.getAuditChain,
+  refetchInterval: 15_000,
+});
+
+export const historyQuery = (id: number) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.document(id), "history"],
+    queryFn: ({ pageParam }) => calls.listHistory(id, pageParam),
     initialPageParam: firstPage,
     getNextPageParam: nextCursor,
   });

@@ -1328,6 +1328,130 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search the audit trail
+         * @description Return events, newest first.
+         */
+        get: operations["listAuditEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export the audit trail
+         * @description Send the events, oldest first. That they were exported is in the trail too.
+         */
+        get: operations["exportAuditEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the actions in the trail
+         * @description Return what can be filtered by, in order.
+         */
+        get: operations["listAuditActions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/chain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get how far the trail is sealed and signed
+         * @description Return the state of the chain, and the key that verifies its checkpoints.
+         */
+        get: operations["getAuditChain"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List signed checkpoints
+         * @description Return checkpoints, newest first, as `dms audit verify --from-checkpoint` takes them.
+         */
+        get: operations["listAuditCheckpoints"];
+        put?: never;
+        /**
+         * Sign how the trail stands
+         * @description Return the newest checkpoint: a new one, if something was sealed since the last.
+         */
+        post: operations["createAuditCheckpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{document_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what became of a document
+         * @description Return changes, newest first: who made them, when, and what was there before.
+         */
+        get: operations["listDocumentHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ws/ticket": {
         parameters: {
             query?: never;
@@ -1433,6 +1557,16 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * ActorRef
+         * @description Who acted; without a name where the user is gone.
+         */
+        ActorRef: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string | null;
+        };
+        /**
          * AffectedDocument
          * @description A document with a version whose content has the fault.
          */
@@ -1475,6 +1609,42 @@ export interface components {
             name: string;
         };
         /**
+         * ChainStateOut
+         * @description How far the trail is sealed and signed.
+         * @example {
+         *       "begins_after": 0,
+         *       "last_checkpoint": {
+         *         "at": "2026-03-01T09:35:00Z",
+         *         "count": 4711,
+         *         "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *         "public_key": "cHVibGljIGtleQ==",
+         *         "sequence": 4711,
+         *         "signature": "c2lnbmF0dXJl",
+         *         "signed": "dms audit checkpoint v1\n{\"count\":4711}"
+         *       },
+         *       "public_key": "cHVibGljIGtleQ==",
+         *       "retention_days": 0,
+         *       "sealed": 4711,
+         *       "unsealed": 2,
+         *       "unsealed_since": "2026-03-01T09:36:00Z"
+         *     }
+         */
+        ChainStateOut: {
+            /** Sealed */
+            sealed: number;
+            /** Unsealed */
+            unsealed: number;
+            /** Unsealed Since */
+            unsealed_since: string | null;
+            /** Begins After */
+            begins_after: number;
+            last_checkpoint: components["schemas"]["CheckpointOut"] | null;
+            /** Public Key */
+            public_key: string;
+            /** Retention Days */
+            retention_days: number;
+        };
+        /**
          * CheckMode
          * @description How closely a check looks at a blob.
          * @enum {string}
@@ -1510,6 +1680,38 @@ export interface components {
             is_active: boolean;
             /** Progress */
             progress: number;
+        };
+        /**
+         * CheckpointOut
+         * @description A signed statement of how the chain stood: `signed` is what the Ed25519 signature (Base64) is over.
+         * @example {
+         *       "at": "2026-03-01T09:35:00Z",
+         *       "count": 4711,
+         *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "public_key": "cHVibGljIGtleQ==",
+         *       "sequence": 4711,
+         *       "signature": "c2lnbmF0dXJl",
+         *       "signed": "dms audit checkpoint v1\n{\"count\":4711}"
+         *     }
+         */
+        CheckpointOut: {
+            /** Sequence */
+            sequence: number;
+            /** Hash */
+            hash: string;
+            /** Count */
+            count: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Signed */
+            signed: string;
+            /** Signature */
+            signature: string;
+            /** Public Key */
+            public_key: string;
         };
         /**
          * ContentTicket
@@ -1735,6 +1937,64 @@ export interface components {
             actions: components["schemas"]["EffectiveAction"][];
         };
         /**
+         * EventOut
+         * @description One event of the trail. `sequence` and `hash` are null until it is sealed, within a second or so.
+         * @example {
+         *       "action": "document.moved",
+         *       "actor": {
+         *         "id": 7,
+         *         "name": "Ada Lovelace"
+         *       },
+         *       "address": "192.0.2.7",
+         *       "at": "2026-03-01T09:30:00Z",
+         *       "data": {
+         *         "new": {
+         *           "folder_id": 12
+         *         },
+         *         "old": {
+         *           "folder_id": 9
+         *         }
+         *       },
+         *       "folder_id": 12,
+         *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "id": 5120,
+         *       "object": "document:45",
+         *       "request_id": "0f1e2d3c4b5a6978",
+         *       "sequence": 4711,
+         *       "session_id": "Zk3vY0"
+         *     }
+         */
+        EventOut: {
+            /** Id */
+            id: number;
+            /** Sequence */
+            sequence: number | null;
+            /** Hash */
+            hash: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            actor: components["schemas"]["ActorRef"] | null;
+            /** Action */
+            action: string;
+            /** Object */
+            object: string;
+            /** Folder Id */
+            folder_id: number | null;
+            /** Address */
+            address: string | null;
+            /** Request Id */
+            request_id: string | null;
+            /** Session Id */
+            session_id: string | null;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * ExplanationOut
          * @description Whether something is allowed, and why.
          * @example {
@@ -1779,6 +2039,12 @@ export interface components {
              */
             matched: components["schemas"]["RuleOut"][];
         };
+        /**
+         * ExportFormat
+         * @description How the trail is written to a file.
+         * @enum {string}
+         */
+        ExportFormat: "csv" | "jsonl";
         /**
          * FacetValue
          * @description How many of the matches have a value.
@@ -2204,6 +2470,43 @@ export interface components {
             status: string;
         };
         /**
+         * HistoryEntry
+         * @description One change of a document, as those who may read it are told.
+         * @example {
+         *       "action": "document.moved",
+         *       "actor": {
+         *         "id": 7,
+         *         "name": "Ada Lovelace"
+         *       },
+         *       "at": "2026-03-01T09:30:00Z",
+         *       "data": {
+         *         "new": {
+         *           "folder_id": 12
+         *         },
+         *         "old": {
+         *           "folder_id": 9
+         *         }
+         *       },
+         *       "id": 5120
+         *     }
+         */
+        HistoryEntry: {
+            /** Id */
+            id: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            actor: components["schemas"]["ActorRef"] | null;
+            /** Action */
+            action: string;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * IndexStatus
          * @description How far the text of a version is on its way to the search.
          * @enum {string}
@@ -2471,10 +2774,24 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
+        /** Page[CheckpointOut] */
+        Page_CheckpointOut_: {
+            /** Items */
+            items: components["schemas"]["CheckpointOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[DocumentOut] */
         Page_DocumentOut_: {
             /** Items */
             items: components["schemas"]["DocumentOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Page[EventOut] */
+        Page_EventOut_: {
+            /** Items */
+            items: components["schemas"]["EventOut"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -2503,6 +2820,13 @@ export interface components {
         Page_GroupOut_: {
             /** Items */
             items: components["schemas"]["GroupOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Page[HistoryEntry] */
+        Page_HistoryEntry_: {
+            /** Items */
+            items: components["schemas"]["HistoryEntry"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -8853,6 +9177,401 @@ export interface operations {
             };
             /** @description `forbidden`: Not allowed. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: Invalid cursor. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAuditEvents: {
+        parameters: {
+            query?: {
+                /** @description Only what was done to a folder, or to what was below it. */
+                folder?: number | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Who acted, by id. */
+                actor?: number | null;
+                /** @description Only what no user did. */
+                by_service?: boolean;
+                /** @description Any of these actions. */
+                action?: string[] | null;
+                /** @description Such as `document:45`. */
+                object?: string | null;
+                address?: string | null;
+                session?: string | null;
+                request?: string | null;
+                since?: string | null;
+                /** @description Exclusive. */
+                until?: string | null;
+                /** @description In action, object or data. */
+                text?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_EventOut_"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: Invalid cursor. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportAuditEvents: {
+        parameters: {
+            query?: {
+                /** @description Only what was done to a folder, or to what was below it. */
+                folder?: number | null;
+                format?: components["schemas"]["ExportFormat"];
+                /** @description Who acted, by id. */
+                actor?: number | null;
+                /** @description Only what no user did. */
+                by_service?: boolean;
+                /** @description Any of these actions. */
+                action?: string[] | null;
+                /** @description Such as `document:45`. */
+                object?: string | null;
+                address?: string | null;
+                session?: string | null;
+                request?: string | null;
+                since?: string | null;
+                /** @description Exclusive. */
+                until?: string | null;
+                /** @description In action, object or data. */
+                text?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                    "application/jsonl": unknown;
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    listAuditActions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string[];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAuditChain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChainStateOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAuditCheckpoints: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CheckpointOut_"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: Invalid cursor. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createAuditCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointOut"] | null;
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `trail_damaged`: The trail does not verify. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDocumentHistory: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_HistoryEntry_"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -4,6 +4,9 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type AccessToken = Schemas["TokenOut"];
+export type AuditChain = Schemas["ChainStateOut"];
+export type AuditEvent = Schemas["EventOut"];
+export type Checkpoint = Schemas["CheckpointOut"];
 export type Children = Schemas["FolderContents"];
 export type Crumb = Schemas["FolderRef"];
 export type Document = Schemas["DocumentOut"];
@@ -14,6 +17,7 @@ export type Family = Schemas["Family"];
 export type Folder = Schemas["FolderOut"];
 export type FolderKind = Schemas["FolderKind"];
 export type GroupMember = Schemas["GroupMemberOut"];
+export type HistoryEntry = Schemas["HistoryEntry"];
 export type IndexStatus = Schemas["IndexStatus"];
 export type Invitation = Schemas["InvitationOut"];
 export type Language = Schemas["Language"];

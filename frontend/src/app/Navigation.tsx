@@ -2,6 +2,7 @@
 import { ActionIcon, Group, ScrollArea, Text } from "@mantine/core";
 import {
   IconDatabase,
+  IconListCheck,
   IconHome,
   IconLayoutSidebarLeftCollapse,
   IconSearch,
@@ -36,7 +37,7 @@ function Place({ to, icon: Glyph, label }: PlaceProps) {
 
 export function Navigation({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
-  const { organisation, isAdministrator, isAuditor } = useMe();
+  const { organisation, isAdministrator, isAuditor, readsTrail } = useMe();
   return (
     <div className={classes.root}>
       <Group className={classes.brand} gap={10} wrap="nowrap">
@@ -64,6 +65,7 @@ export function Navigation({ onClose }: { onClose: () => void }) {
           <Place to="/groups" icon={IconUsersGroup} label={t("people.groups.title")} />
         )}
         {isAdministrator && <Place to="/storage" icon={IconDatabase} label={t("nav.storage")} />}
+        {readsTrail && <Place to="/audit" icon={IconListCheck} label={t("nav.audit")} />}
       </nav>
       {!isAuditor && (
         <>

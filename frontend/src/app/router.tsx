@@ -16,7 +16,13 @@ import { useTranslation } from "react-i18next";
 import { meQuery, queryClient } from "@/api/queries";
 import { session } from "@/api/session";
 import { ErrorState, Message } from "@/components/States";
-import { documentSearch, librarySearch, loginSearch, searchSearch } from "./search-params";
+import {
+  auditSearch,
+  documentSearch,
+  librarySearch,
+  loginSearch,
+  searchSearch,
+} from "./search-params";
 import { Shell } from "./Shell";
 
 function NotFound() {
@@ -173,6 +179,13 @@ const storageRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/admin/StoragePage"), "StoragePage"),
 });
 
+const auditRoute = createRoute({
+  ...inApp,
+  path: "/audit",
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import("@/features/admin/AuditPage"), "AuditPage"),
+});
+
 const routeTree = rootRoute.addChildren([
   loginRoute,
   forgotPasswordRoute,
@@ -188,6 +201,7 @@ const routeTree = rootRoute.addChildren([
     usersRoute,
     groupsRoute,
     storageRoute,
+    auditRoute,
   ]),
 ]);
 

@@ -29,7 +29,7 @@ from backend.core.actor import Actor, Role
 from backend.core.clock import now
 from backend.core.db import Database, Tenant, set_tenant
 from backend.core.errors import ForbiddenError, NotFoundError
-from backend.core.origin import bind_address
+from backend.core.origin import bind_caller
 from backend.documents import service as documents
 from backend.documents.models import Blob, Document, ScanStatus, Version
 from backend.folders import service as folders
@@ -583,7 +583,7 @@ async def may(asked: Any) -> bool:
 async def test_decision_filter_and_oracle_agree(
     database: Database, world: World, user: int
 ) -> None:
-    bind_address(ADDRESS)
+    bind_caller(ADDRESS)
     async with database.transaction() as session:
         await build(session, world)
         await check_folders(session, world, user)

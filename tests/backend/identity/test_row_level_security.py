@@ -13,6 +13,7 @@ from backend.access.models import AccessRule, Grant, Policy, PolicyAttachment, P
 from backend.access.roles import GrantRole
 from backend.access.rules import Effect, Scope
 from backend.audit import service as audit
+from backend.audit.statements import Signer
 from backend.core.actor import Role
 from backend.core.clock import now
 from backend.core.db import Base, Database, Tenant
@@ -43,7 +44,13 @@ OPEN = {
     "document_search",
 }
 
-APPEND_ONLY = {"audit_events", "policy_versions"}
+APPEND_ONLY = {
+    "audit_checkpoints",
+    "audit_events",
+    "audit_seals",
+    "audit_tail",
+    "policy_versions",
+}
 """Tables whose rows the application may neither change nor remove, not even its own."""
 
 HAS_ORG_ID = """
@@ -53,7 +60,7 @@ WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
 """
 
 
-async def fill(database: Database, org_id: int) -> int:
+async def fill(database: Database, signer: Signer, org_id: int) -> int:
     """Put a row of the organisation into every fenced table; return the user they belong to."""
     unique = secrets.token_hex(8)
     async with database.transaction(Tenant(org_id)) as session:
@@ -160,7 +167,17 @@ async def fill(database: Database, org_id: int) -> int:
             session, [audit.Deed("test.done", "test:1")], org_id=org_id, actor_id=user.id
         )
         await add(StoreFault(org_id=org_id, digest=blob.digest, fault=Fault.MISSING, detail="test"))
-        return user.id
+    while await audit.seal(database):
+        pass
+    async with database.transaction(Tenant(org_id, user.id)) as session:
+        await audit.make_checkpoint(session, signer, org_id=org_id)
+    return user.id
+
+
+async def leave_unsealed(database: Database, org_id: int) -> None:
+    """Record an event that waits for its seal."""
+    async with database.transaction(Tenant(org_id)) as session:
+        await audit.record(session, [audit.Deed("a.b", "c:1")], org_id=org_id, actor_id=None)
 
 
 @pytest.fixture
@@ -203,10 +220,12 @@ async def test_every_table_with_an_organisation_is_fenced(database: Database) ->
 
 
 async def test_rows_of_another_organisation_are_neither_seen_nor_touched(
-    database: Database, organisation: int, other: int
+    database: Database, signer: Signer, organisation: int, other: int
 ) -> None:
-    await fill(database, organisation)
-    await fill(database, other)
+    for org_id in (organisation, other):
+        await fill(database, signer, org_id)
+    for org_id in (organisation, other):
+        await leave_unsealed(database, org_id)
     async with database.transaction(Tenant(organisation)) as session:
         for table in await fenced(session):
             assert await count(session, table, f"org_id = {organisation}") >= 1, table
@@ -228,9 +247,9 @@ async def test_rows_of_another_organisation_are_neither_seen_nor_touched(
 
 
 async def test_no_row_can_be_given_to_another_organisation(
-    database: Database, organisation: int, other: int
+    database: Database, signer: Signer, organisation: int, other: int
 ) -> None:
-    await fill(database, organisation)
+    await fill(database, signer, organisation)
     async with database.transaction(Tenant(organisation)) as session:
         for table in await fenced(session):
             refusal = "permission denied" if table in APPEND_ONLY else "row-level security"
@@ -286,16 +305,18 @@ async def test_no_row_can_be_written_into_another_organisation(
 
 
 async def test_without_an_organisation_there_are_no_rows(
-    database: Database, organisation: int
+    database: Database, signer: Signer, organisation: int
 ) -> None:
-    await fill(database, organisation)
+    await fill(database, signer, organisation)
     async with database.transaction() as session:
         for table in await fenced(session):
             assert await count(session, table, "true") == 0, table
 
 
-async def test_the_tenant_ends_with_its_transaction(database: Database, organisation: int) -> None:
-    user_id = await fill(database, organisation)
+async def test_the_tenant_ends_with_its_transaction(
+    database: Database, signer: Signer, organisation: int
+) -> None:
+    user_id = await fill(database, signer, organisation)
     async with database.transaction(Tenant(organisation, user_id)) as session:
         connection = await session.connection()
         backend = (await connection.exec_driver_sql("SELECT pg_backend_pid()")).scalar_one()
@@ -309,9 +330,9 @@ async def test_the_tenant_ends_with_its_transaction(database: Database, organisa
 
 
 async def test_a_user_may_read_where_the_user_belongs_and_change_nothing_there(
-    database: Database, organisation: int, other: int
+    database: Database, signer: Signer, organisation: int, other: int
 ) -> None:
-    user_id = await fill(database, other)
+    user_id = await fill(database, signer, other)
     mine = f"user_id = {user_id}"
     async with database.transaction(Tenant(organisation, user_id)) as session:
         assert await count(session, "memberships", mine) == 1
