@@ -115,8 +115,8 @@ class RefreshToken(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     session_id: Mapped[str] = mapped_column(Text, index=True)
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    # When the session began, and where it was last carried on from.
-    started_at: Mapped[datetime] = created_at_column()
+    # When the session began (null in tokens older than this column), and where it was carried on from.
+    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     address: Mapped[str | None] = mapped_column(Text)
     user_agent: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = created_at_column()

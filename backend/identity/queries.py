@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from backend.core.actor import Role
 from backend.core.db import Tenant, set_tenant
@@ -200,10 +201,12 @@ async def token(session: AsyncSession, token_hash: bytes) -> RefreshToken | None
     return await session.scalar(select(RefreshToken).where(RefreshToken.token_hash == token_hash))
 
 
-def started_at(session_id: str) -> ColumnElement[datetime]:
-    """Return when a session began, as its other tokens say; now, where there is none."""
-    began = select(func.min(RefreshToken.started_at)).where(RefreshToken.session_id == session_id)
-    return func.coalesce(began.scalar_subquery(), func.now())
+def started_at(session_id: str | InstrumentedAttribute[str]) -> ColumnElement[datetime]:
+    """Return when a session began, as its tokens say; now, where it has none yet."""
+    token = aliased(RefreshToken)
+    began = select(func.min(func.coalesce(token.started_at, token.created_at)))
+    of_session = began.where(token.session_id == session_id).scalar_subquery()
+    return func.coalesce(of_session, func.now())
 
 
 async def revoke_sessions(

@@ -10,23 +10,12 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    # A default that is the same for all rows is kept once, beside the table: no row is written.
+    # Nothing is filled in: that would lock every token of every session, and those without a start expire.
     op.add_column(
-        "refresh_tokens",
-        sa.Column(
-            "started_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
+        "refresh_tokens", sa.Column("started_at", sa.DateTime(timezone=True), nullable=True)
     )
     op.add_column("refresh_tokens", sa.Column("address", sa.Text(), nullable=True))
     op.add_column("refresh_tokens", sa.Column("user_agent", sa.Text(), nullable=True))
-    op.execute(
-        "UPDATE refresh_tokens t SET started_at = s.began FROM "
-        "(SELECT session_id, min(created_at) AS began FROM refresh_tokens GROUP BY session_id) s "
-        "WHERE s.session_id = t.session_id"
-    )
     _create_invitations()
     op.create_table(
         "password_resets",

@@ -2,25 +2,35 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.actor import Role
 from backend.identity.models import Membership, Organisation, RefreshToken
+from backend.identity.queries import started_at
 
 _MOST = 500
 
 
+class Standing(NamedTuple):
+    """A session that stands: its current token, its organisation, and when it began."""
+
+    token: RefreshToken
+    organisation: Organisation
+    began: datetime
+
+
 async def sessions(
     session: AsyncSession, user_id: int, at: datetime, *, org_id: int | None
-) -> Sequence[tuple[RefreshToken, Organisation]]:
-    """Return the current token of each of a user's sessions that stand, the one used last first.
+) -> Sequence[Standing]:
+    """Return a user's sessions that stand, the one used last first.
 
     In one organisation or, for the user alone to see, in all.
     """
     statement = (
-        select(RefreshToken, Organisation)
+        select(RefreshToken, Organisation, started_at(RefreshToken.session_id))
         .join(Organisation, Organisation.id == RefreshToken.org_id)
         .where(
             RefreshToken.user_id == user_id,
@@ -33,7 +43,7 @@ async def sessions(
     )
     if org_id is not None:
         statement = statement.where(RefreshToken.org_id == org_id)
-    return [(row[0], row[1]) for row in await session.execute(statement)]
+    return [Standing(*row) for row in await session.execute(statement)]
 
 
 async def organisations(session: AsyncSession, user_id: int) -> Sequence[tuple[Organisation, Role]]:

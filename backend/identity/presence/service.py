@@ -16,9 +16,9 @@ from backend.core.errors import ForbiddenError
 from backend.identity import service as identity
 from backend.identity import sessions
 from backend.identity.endings import end_sessions
-from backend.identity.models import Organisation, RefreshToken
 from backend.identity.presence import queries
 from backend.identity.presence.errors import OrganisationNotFoundError, SessionNotFoundError
+from backend.identity.presence.queries import Standing
 from backend.identity.presence.schemas import OrganisationChoice, SessionOut
 from backend.identity.schemas import OrganisationRef
 from backend.identity.sessions import SessionKeeper, Tokens
@@ -27,7 +27,7 @@ from backend.identity.sessions import SessionKeeper, Tokens
 async def own_sessions(session: AsyncSession, actor: Actor) -> list[SessionOut]:
     """Return the actor's sessions in all organisations, the one used last first."""
     found = await queries.sessions(session, actor.user_id, now(), org_id=None)
-    return [_described(actor, token, organisation) for token, organisation in found]
+    return [_described(actor, standing) for standing in found]
 
 
 async def sessions_of(session: AsyncSession, actor: Actor, user_id: int) -> list[SessionOut]:
@@ -38,7 +38,7 @@ async def sessions_of(session: AsyncSession, actor: Actor, user_id: int) -> list
     """
     await identity.require_user(session, actor, user_id)
     found = await queries.sessions(session, user_id, now(), org_id=actor.org_id)
-    return [_described(actor, token, organisation) for token, organisation in found]
+    return [_described(actor, standing) for standing in found]
 
 
 async def end_own_session(session: AsyncSession, actor: Actor, session_id: str) -> None:
@@ -48,7 +48,7 @@ async def end_own_session(session: AsyncSession, actor: Actor, session_id: str) 
         SessionNotFoundError: the actor has no such session.
     """
     found = await queries.sessions(session, actor.user_id, now(), org_id=None)
-    for token, _ in found:
+    for token, _, _ in found:
         if token.session_id == session_id:
             await _end(session, actor, token.org_id, actor.user_id, only=session_id)
             return
@@ -59,7 +59,7 @@ async def end_own_other_sessions(session: AsyncSession, actor: Actor) -> int:
     """End all of the actor's sessions but the one that asks, in every organisation; return how many stood."""
     found = await queries.sessions(session, actor.user_id, now(), org_id=None)
     ended = 0
-    for org_id in sorted({token.org_id for token, _ in found}):
+    for org_id in sorted({token.org_id for token, _, _ in found}):
         ended += len(await _end(session, actor, org_id, actor.user_id, but=actor.session_id))
     return ended
 
@@ -139,14 +139,15 @@ async def _end(
     return ended
 
 
-def _described(actor: Actor, token: RefreshToken, organisation: Organisation) -> SessionOut:
+def _described(actor: Actor, standing: Standing) -> SessionOut:
+    token, organisation, began = standing
     return SessionOut(
         id=token.session_id,
         current=token.session_id == actor.session_id,
         organisation=OrganisationRef.model_validate(organisation),
         address=token.address,
         user_agent=token.user_agent,
-        started_at=token.started_at,
+        started_at=began,
         last_used_at=token.created_at,
         expires_at=token.expires_at,
     )

@@ -88,6 +88,15 @@ async def test_everyone_sees_where_they_are_signed_in(
         [carried_on, _] = await sessions(first)
         assert carried_on["current"]
         assert carried_on["started_at"] < began < carried_on["last_used_at"]
+        # Of a session from before its start was kept, the oldest token tells.
+        async with database.transaction(Tenant(account.org_id)) as session:
+            await session.execute(
+                update(RefreshToken)
+                .where(RefreshToken.session_id == carried_on["id"])
+                .values(started_at=None)
+            )
+        [without, _] = await sessions(first)
+        assert carried_on["started_at"] < without["started_at"] < began
 
 
 async def test_one_session_is_ended_or_all_others(client_at: ClientAt, account: Account) -> None:
