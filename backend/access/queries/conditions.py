@@ -22,6 +22,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
 )
 
 from backend.access.conditions import (
@@ -97,9 +98,14 @@ _ATTRIBUTES: Mapping[str, Callable[[FromClause], ColumnElement[Any]]] = {
 
 
 def satisfied(document_id: SQLColumnExpression[int], condition: Condition) -> ColumnElement[bool]:
-    """Tell whether a condition holds of the document of an id."""
+    """Tell whether a condition holds of the document of an id.
+
+    As a scalar: asked of the documents that are met. EXISTS would be asked of all there are, and hashed (135 ms of
+    200,000 documents for the newest fifty).
+    """
     of = documents.alias()
-    return exists().where(of.c.id == document_id, *(_holds(test, of) for test in condition))
+    holds = select(true()).where(of.c.id == document_id, *(_holds(test, of) for test in condition))
+    return holds.scalar_subquery().is_(true())
 
 
 def _holds(test: Test, of: FromClause) -> ColumnElement[bool]:

@@ -134,6 +134,8 @@ class ClauseKeys:
     """None for any."""
     documents: AbstractSet[int]
     condition: Condition
+    places: AbstractSet[int] = frozenset()
+    """The folders in which it may hold."""
 
     def admits(
         self, document_id: SQLColumnExpression[int], folder_id: SQLColumnExpression[int]
@@ -168,7 +170,7 @@ class Keys:
         return {
             *self.folders,
             *named,
-            *(one for clause in self.clauses for one in clause.folders or ()),
+            *(one for clause in self.clauses for one in clause.places),
         }
 
     def within(self, folder_ids: Collection[int]) -> "Keys":
@@ -270,7 +272,8 @@ async def _ids(
 async def _clause(session: AsyncSession, org_id: int, clause: Clause, denied: Extent) -> ClauseKeys:
     own = await sets.own_documents(session, org_id, clause.documents, denied)
     folders = await _ids(session, org_id, clause.extent, denied)
-    return ClauseKeys(folders, own.keys(), clause.condition)
+    places = frozenset(folders).union(own.values())
+    return ClauseKeys(folders, own.keys(), clause.condition, places)
 
 
 async def _refused_clause(session: AsyncSession, org_id: int, clause: Clause) -> ClauseKeys:

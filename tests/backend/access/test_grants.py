@@ -6,11 +6,13 @@ import pytest
 from httpx import AsyncClient
 from sqlalchemy import select
 
+from backend.access import service as access
 from backend.audit.models import AuditEvent
 from backend.core.actor import Role
 from backend.core.db import Database, Tenant
 from backend.identity.models import Group, GroupMember
 from tests.support.api import Api, new_user
+from tests.support.queries import counted_queries
 
 
 async def new_group(
@@ -317,3 +319,40 @@ async def test_principals_are_found_by_who_may_grant(
     await admin.share(cabinet, member, "manager")
     found = (await member.get("/access/principals", params={"q": "example.org"})).json()
     assert {one["principal"] for one in found} == {f"user:{one.user_id}" for one in (admin, member)}
+
+
+async def test_live_events_reach_who_may_read_and_nobody_else(
+    admin: Api, member: Api, client: AsyncClient, database: Database
+) -> None:
+    friend = await new_user(client, database, admin.org_id, Role.MEMBER)
+    group = await new_group(database, admin.org_id, member.user_id, friend.user_id)
+    cabinet = await admin.folder("Cabinet")
+    document = await admin.document(cabinet, "a.txt")
+    await admin.grant(f"folders/{cabinet}", f"group:{group}", role="reader")
+    denied = {"effect": "deny", "actions": ["dms:document:Read"]}
+    await admin.grant(f"documents/{document['id']}", f"user:{friend.user_id}", **denied)
+
+    async def audience(document_id: int | None = None) -> list[int]:
+        async with database.transaction(Tenant(admin.org_id)) as session:
+            return await access.audience(
+                session, org_id=admin.org_id, folder_id=cabinet, document_id=document_id
+            )
+
+    everybody = sorted(one.user_id for one in (admin, member, friend))
+    assert await audience() == everybody
+    assert await audience(document["id"]) == [one for one in everybody if one != friend.user_id]
+    await admin.patch(f"/users/{member.user_id}", {"is_active": False})
+    assert await audience(document["id"]) == [admin.user_id]
+    # Who saw it hears that it went.
+    await admin.delete(f"/documents/{document['id']}")
+    assert await audience(document["id"]) == [admin.user_id]
+
+
+async def test_an_upload_asks_few_questions(admin: Api) -> None:
+    cabinet = await admin.folder("Cabinet")
+    await admin.document(cabinet, "first.txt", b"1")
+    with counted_queries() as statements:
+        await admin.document(cabinet, "second.txt", b"2")
+    about_rules = [one for one in statements if "access_rules" in one]
+    assert len(about_rules) == 3
+    assert len(statements) <= 26

@@ -234,3 +234,18 @@ async def test_a_change_is_tried_before_it_is_made(
     assert (await member.post("/access/simulate", json=granted)).status_code == 403
     answer = await admin.post("/access/simulate", json={"principals": [user]})
     assert problem(answer) == (422, "invalid")
+
+
+async def test_a_document_named_by_a_condition_is_found_in_its_folder(
+    admin: Api, member: Api
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    document = await admin.document(cabinet, "a.txt")
+    small = {"NumericLessThan": {"dms:size": 1_000}}
+    statement = allow(f"dms:document:{document['id']}", Condition=small)
+    await policy(admin, "Small", saying(statement), f"user:{member.user_id}")
+    for filters in ({"folder_id": cabinet}, {"q": "in:Cabinet"}, {"q": f"a in:{cabinet}"}):
+        found = (await member.get("/search", params=filters)).json()
+        assert [hit["document"]["id"] for hit in found["items"]] == [document["id"]], filters
+    found = (await member.get("/search", params={"q": "a -in:Cabinet"})).json()
+    assert found["items"] == []
