@@ -101,6 +101,8 @@ async def test_axe_finds_nothing_on_any_screen(
         ("trash", f"{service.url}/trash", "Trash"),
         ("users", f"{service.url}/users", service.admin_email),
         ("storage", f"{service.url}/storage", "Waiting for collection"),
+        ("audit", f"{service.url}/audit", "Sealed events"),
+        ("history", f"{pdf}?tab=history", "Created"),
         ("not there", f"{service.url}/documents/999999999", "This was not found"),
     ):
         await visit(page, url, shown)
