@@ -94,8 +94,8 @@ def verify(
         org_ids = await _organisations(database, org)
         unknown = {one.statement.org_id for one in exported} - set(org_ids)
         if org is None and unknown:
-            raise CheckpointFileError(
-                f"The file has checkpoints of organisation {min(unknown)}, which is not there."
+            raise TrailDamagedError(
+                f"The file has checkpoints of organisation {min(unknown)}, which is gone with its trail."
             )
         whole = True
         for org_id in org_ids:

@@ -105,6 +105,8 @@ async def test_axe_finds_nothing_on_any_screen(
         ("reset", f"{service.url}/reset-password#x", "Set a new password"),
         ("no invitation", f"{service.url}/accept-invitation#x", "not valid"),
         ("storage", f"{service.url}/storage", "Waiting for collection"),
+        ("audit", f"{service.url}/audit", "Sealed events"),
+        ("history", f"{pdf}?tab=history", "Created"),
         ("not there", f"{service.url}/documents/999999999", "This was not found"),
     ):
         await visit(page, url, shown)

@@ -24,7 +24,7 @@ WINDOW = 300.0
 NAMED = 20
 """Different attempts of one caller in a window that are recorded by name; the rest share an event."""
 _CALLERS = 10_000
-"""Callers that are told apart at a time."""
+"""Callers that are told apart by their addresses at a time."""
 _MANY = "many:different"
 
 
@@ -73,11 +73,10 @@ class Attempts:
         """Take note of an attempt of the request being served. Never waits, never fails."""
         origin = current_origin()
         key = (attempt.org_id, attempt.actor_id, origin.address)
-        caller = self._callers.get(key)
-        if caller is None:
-            if len(self._callers) >= _CALLERS:
-                return
-            caller = self._callers[key] = _Caller(self._clock())
+        if key not in self._callers and len(self._callers) >= _CALLERS:
+            # Addresses are cheap: whoever has so many is told by the account alone.
+            key = (attempt.org_id, attempt.actor_id, None)
+        caller = self._callers.setdefault(key, _Caller(self._clock()))
         if attempt not in caller.tallies and len(caller.tallies) >= NAMED:
             attempt = Attempt(attempt.action, _MANY, attempt.org_id, attempt.actor_id)
         tally = caller.tallies.get(attempt)

@@ -96,3 +96,14 @@ async def test_what_is_not_there_was_not_denied(attempts: Attempts, trail: Trail
     attempts.note(denied(trail, 0))
     assert await write(attempts, trail) == []
     assert await write(attempts, trail) == []
+
+
+async def test_whoever_has_many_addresses_is_counted_by_the_account(
+    attempts: Attempts, trail: Trail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.audit.service.attempts._CALLERS", 3)
+    for number in range(10):
+        bind_address(f"192.0.2.{number}")
+        attempts.note(denied(trail))
+    bind_address(None)
+    assert await write(attempts, trail) == [("document:1", 1)] * 3 + [("document:1", 7)]

@@ -212,6 +212,10 @@ async def test_the_commands(
     assert damaged.returncode == 1
     assert "ALTERED: Row 3" in damaged.stdout
     assert dms(settings, "verify", "--org", "999999999").returncode == 2
+    elsewhere = trail.signer.sign(Statement(Purpose.CHECKPOINT, 10**9, 1, b"", 1, now()))
+    kept.write_text(json.dumps(elsewhere.export()))
+    gone = dms(settings, "verify", "--from-checkpoint", str(kept))
+    assert (gone.returncode, "is gone with its trail" in gone.stderr) == (1, True)
     key = dms(settings, "public-key").stdout.strip()
     assert parse_public_key(key) == trail.signer.public_key
     away = settings.model_copy(
