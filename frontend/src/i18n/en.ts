@@ -412,7 +412,8 @@ export const en = {
     passwordSet: "{{name}} has a new password",
     role: "Role",
     roleExplained: {
-      administrator: "Manages users, groups, policies and sharing; sees the cabinets shared with them.",
+      administrator:
+        "Manages users, groups, policies and sharing; sees the cabinets shared with them.",
       member: "Sees the cabinets shared with them and nothing else.",
     },
     roleOf: "Role of {{name}}",
