@@ -11,7 +11,7 @@ from tests.support.api import Api
 SECRET = "Zebra7431"
 """Stands in every name, tag, property and text of what the outsiders may not see."""
 
-OF_A_THING = {"folder_id", "document_id", "grant_id", "policy_id"}
+OF_A_THING = {"folder_id", "document_id", "grant_id", "policy_id", "invitation_id"}
 REFUSED = {403, 404, 422}
 
 
@@ -37,6 +37,10 @@ async def things(admin: Api) -> dict[str, Any]:
         "/policies",
         json={"name": SECRET, "document": {"Version": "1", "Statement": [statement]}},
     )
+    group = await admin.post("/groups", json={"name": "Those who may share see its name"})
+    invitation = await admin.post(
+        "/invitations", json={"email": f"{SECRET}@example.org", "role": "member"}
+    )
     return {
         "folder_id": cabinet,
         "document_id": document["id"],
@@ -44,6 +48,9 @@ async def things(admin: Api) -> dict[str, Any]:
         "policy_id": policy.json()["id"],
         "principal": f"user:{admin.user_id}",
         "user_id": admin.user_id,
+        "group_id": group.json()["id"],
+        "invitation_id": invitation.json()["id"],
+        "session_id": "of-somebody-else",
         "number": 1,
     }
 

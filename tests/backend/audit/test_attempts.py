@@ -103,7 +103,7 @@ async def test_whoever_has_many_addresses_is_counted_by_the_account(
 ) -> None:
     monkeypatch.setattr("backend.audit.service.attempts._CALLERS", 3)
     for number in range(10):
-        bind_address(f"192.0.2.{number}")
+        bind_caller(f"192.0.2.{number}")
         attempts.note(denied(trail))
-    bind_address(None)
+    bind_caller(None)
     assert await write(attempts, trail) == [("document:1", 1)] * 3 + [("document:1", 7)]

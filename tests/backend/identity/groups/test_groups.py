@@ -47,7 +47,8 @@ async def pages(api: Api, path: str, **query: Any) -> list[dict[str, Any]]:
 
 async def trail(database: Database, org_id: int) -> list[tuple[str, str, dict[str, Any]]]:
     async with database.transaction(Tenant(org_id)) as session:
-        events = await session.scalars(select(AuditEvent).order_by(AuditEvent.id))
+        of_groups = select(AuditEvent).where(AuditEvent.action.like("group%"))
+        events = await session.scalars(of_groups.order_by(AuditEvent.id))
         return [(event.action, event.object, event.data) for event in events]
 
 
