@@ -9,6 +9,9 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from redis.asyncio import Redis
 
+from backend.access.router import router as access
+from backend.audit.service import Attempts
+from backend.audit.statements import Signer
 from backend.content.keys import open_keyring
 from backend.content.service import Content
 from backend.core.db import Database
@@ -17,14 +20,19 @@ from backend.core.logging import configure_logging
 from backend.core.problems import add_problem_handlers
 from backend.core.settings import Settings, get_settings
 from backend.core.startup import RefusalMiddleware
+from backend.denials import note_denials, write_attempts
 from backend.documents.router import router as documents
 from backend.folders.router import router as folders
 from backend.identity.api_keys.router import router as api_keys
 from backend.identity.external.settings import read_settings
+from backend.identity.groups.router import router as groups
+from backend.identity.invitations.router import router as invitations
 from backend.identity.machines.router import router as machines
 from backend.identity.oidc.client import OidcClient
 from backend.identity.oidc.router import router as oidc
 from backend.identity.passkeys.router import router as passkeys
+from backend.identity.presence.router import router as presence
+from backend.identity.recovery.router import router as recovery
 from backend.identity.router import router as identity
 from backend.identity.sealing import Sealer
 from backend.identity.second_factor.router import router as second_factor
@@ -37,6 +45,7 @@ from backend.operations.metrics import MetricsMiddleware
 from backend.operations.router import VERSION, probes
 from backend.operations.router import router as operations
 from backend.search.router import router as search
+from backend.trail.router import router as trail
 from backend.verification.router import router as verification
 from backend.webapp import mount_web_application
 from storage import StoreError, prepare_process
@@ -44,7 +53,6 @@ from storage import StoreError, prepare_process
 log = structlog.get_logger(__name__)
 
 API = "/api/v1"
-_IDENTITY = (identity, signin, second_factor, passkeys, api_keys, machines, oidc)
 # A temporary file that no process holds open belongs to one that died.
 _ABANDONED_SECONDS = 0
 
@@ -55,6 +63,10 @@ async def _sweep(content: Content) -> None:
         await content.run(content.store.sweep_temporary, _ABANDONED_SECONDS)
     except StoreError as error:
         log.warning("store_not_swept", error=str(error))
+
+
+def _audit_signer(settings: Settings) -> Signer:
+    return Signer(open_keyring(settings))
 
 
 @contextlib.asynccontextmanager
@@ -69,6 +81,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     app.state.content = Content.open_store(settings)
     app.state.signer = TokenSigner(settings.master_key())
+    app.state.audit_signer = await asyncio.to_thread(_audit_signer, settings)
     vouching = read_settings(settings.sign_in_file)
     app.state.oidc = {one.id: OidcClient(one) for one in vouching.oidc}
     app.state.directory = vouching.ldap
@@ -77,13 +90,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.resume = resume
     app.state.hub = Hub()
     await _sweep(app.state.content)
-    listening = asyncio.create_task(app.state.hub.listen(app.state.redis))
+    tasks = [
+        asyncio.create_task(app.state.hub.listen(app.state.redis)),
+        asyncio.create_task(write_attempts(app.state.attempts, app.state.database)),
+    ]
     try:
         yield
     finally:
-        listening.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await listening
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await app.state.redis.aclose()
         await app.state.database.close()
         await asyncio.to_thread(app.state.content.close)
@@ -103,12 +120,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.settings = settings
+    app.state.attempts = Attempts()
     api = APIRouter(prefix=API)
-    for router in (*_IDENTITY, folders, documents, search, verification, live, operations):
+    people = (identity, presence, groups, invitations, recovery)
+    credentials = (signin, second_factor, passkeys, api_keys, machines, oidc)
+    files = (access, folders, documents, search)
+    for router in (*people, *credentials, *files, verification, trail, live, operations):
         api.include_router(router)
     app.include_router(api)
     app.include_router(probes)
-    add_problem_handlers(app)
+    add_problem_handlers(app, note_denials(app.state.attempts))
     mount_web_application(app, settings.web_dir)
     app.add_middleware(MetricsMiddleware)
     app.add_middleware(RequestMiddleware)

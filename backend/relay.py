@@ -22,35 +22,56 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
+from backend.audit import service as audit
 from backend.core.clock import now
 from backend.core.db import Database, Tenant, set_tenant
 from backend.core.outbox import CHANNEL, OutboxEvent
 from backend.core.queues import Queue, celery_app
 from backend.core.settings import Settings
 from backend.identity import service as identity
-from backend.notifications.service import Message, publish
+from backend.notifications.service import SESSION_ENDED, Message, publish
 from backend.verification.service import FAULTS_CHANGED
 
 log = structlog.get_logger(__name__)
 
-TASKS: dict[str, tuple[str, Queue]] = {
-    "document.created": ("indexing.process", Queue.FAST),
-    "document.version_created": ("indexing.process", Queue.FAST),
-    "document.reindex_requested": ("indexing.process", Queue.FAST),
-    "document.ocr_requested": ("indexing.ocr", Queue.HEAVY),
+
+class Task(NamedTuple):
+    """A task and its queue. It is given the event's organisation and, of its data, what `arguments` names."""
+
+    name: str
+    queue: Queue
+    arguments: tuple[str, ...]
+
+
+TASKS: dict[str, Task] = {
+    "document.created": Task("indexing.process", Queue.FAST, ("version_id",)),
+    "document.version_created": Task("indexing.process", Queue.FAST, ("version_id",)),
+    "document.reindex_requested": Task("indexing.process", Queue.FAST, ("version_id",)),
+    "document.ocr_requested": Task("indexing.ocr", Queue.HEAVY, ("version_id",)),
+    "invitation.mail_due": Task("mail.invitation", Queue.FAST, ("invitation_id",)),
+    "password_reset.requested": Task("mail.prepare_reset", Queue.FAST, ("email", "language")),
+    "password_reset.mail_due": Task("mail.password_reset", Queue.FAST, ("reset_id",)),
+    "password.reset": Task("mail.password_changed", Queue.FAST, ("user_id", "language")),
 }
-"""What starts which task; the task is given the event's organisation and version."""
+"""What starts which task."""
 
 ADMINISTRATORS = frozenset({FAULTS_CHANGED})
 """What the organisation's administrators hear of. Other events are for those who may see the folder they name."""
 
+PERSONAL = frozenset({SESSION_ENDED})
+"""What concerns the one user it names."""
+
 BATCH = 100
 _POLL_SECONDS = 5.0
+_SEAL_SECONDS = 1.0
 _MAX_BACKOFF = 15.0
 
 
 class Relay:
-    """Moves events on until it is cancelled. An event may arrive twice, never not at all."""
+    """Moves events on until it is cancelled. An event may arrive twice, never not at all.
+
+    Beside that it seals the audit trail: of all that runs, it alone is there always and has nothing to wait for.
+    """
 
     def __init__(self, settings: Settings, database: Database, redis: Redis) -> None:
         self._settings = settings
@@ -64,6 +85,7 @@ class Relay:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             tasks.create_task(self._pump())
+            tasks.create_task(self._seal())
 
     async def relay_batch(self) -> int:
         """Move the oldest events on and return how many there were.
@@ -96,15 +118,26 @@ class Relay:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
 
+    async def _seal(self) -> None:
+        """Give what was recorded its place in the chains, a second after its commit or earlier."""
+        while True:
+            try:
+                sealed = await audit.seal(self._database)
+            except (DBAPIError, PoolTimeoutError, OSError) as error:
+                log.warning("sealing_waits", error=type(error).__name__)
+                sealed = 0
+            if sealed < audit.SEALED_AT_ONCE:
+                await asyncio.sleep(_SEAL_SECONDS)
+
     def _start_tasks(self, events: Sequence[OutboxEvent]) -> None:
         for event in events:
             if (task := TASKS.get(event.name)) is None:
                 continue
-            name, queue = task
+            given = {name: event.data[name] for name in task.arguments}
             self._celery.send_task(
-                name,
-                kwargs={"org_id": event.org_id, "version_id": event.data["version_id"]},
-                queue=queue,
+                task.name,
+                kwargs={"org_id": event.org_id, **given},
+                queue=task.queue,
                 headers={"request_id": event.request_id},
                 retry=False,
             )
@@ -132,25 +165,37 @@ class Relay:
 
 
 class _Audience(NamedTuple):
-    """Who may know of an event: who sees a folder, or the administrators, or nobody."""
+    """Who may know of an event: who sees a folder or reads a document, the administrators, one user, or nobody."""
 
     org_id: int
     folder_id: int | None
+    document_id: int | None
     administrators: bool
+    user_id: int | None
 
 
 def _audience(event: OutboxEvent) -> _Audience:
-    return _Audience(event.org_id, event.data.get("folder_id"), event.name in ADMINISTRATORS)
+    return _Audience(
+        event.org_id,
+        event.data.get("folder_id"),
+        event.data.get("document_id"),
+        event.name in ADMINISTRATORS,
+        event.data["user_id"] if event.name in PERSONAL else None,
+    )
 
 
 async def _readers(session: AsyncSession, audience: _Audience) -> Sequence[int]:
-    org_id, folder_id, administrators = audience
+    org_id, folder_id, document_id, administrators, user_id = audience
+    if user_id is not None:
+        return [user_id]
     await set_tenant(session, Tenant(org_id))
     if administrators:
         return await identity.administrator_ids(session, org_id)
     if folder_id is None:
         return []
-    return await access.audience(session, org_id=org_id, folder_id=folder_id)
+    return await access.audience(
+        session, org_id=org_id, folder_id=folder_id, document_id=document_id
+    )
 
 
 async def _claim(session: AsyncSession) -> Sequence[OutboxEvent]:

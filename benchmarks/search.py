@@ -158,8 +158,16 @@ async def load_postgres(server: EmbeddedPostgres, documents: Sequence[Document])
         """  # noqa: S608  # numbers of our own
     )
     await owner.execute(
-        "INSERT INTO cabinet_members (folder_id, user_id, org_id, role) "
-        "VALUES (7, 2, 1, 'reader'), (11, 2, 1, 'reader')"
+        """
+        WITH given AS (
+            INSERT INTO grants (org_id, folder_id, user_id, effect, role, created_by)
+            SELECT 1, f.id, 1, 'allow', 'reader', 1 FROM folders AS f WHERE f.parent_id IS NULL
+            UNION ALL VALUES (1, 7, 2, 'allow', 'reader', 1), (1, 11, 2, 'allow', 'reader', 1)
+            RETURNING id, folder_id, user_id
+        )
+        INSERT INTO access_rules (org_id, user_id, effect, actions, scope, folder_id, grant_id)
+        SELECT 1, user_id, 'allow', '{dms:folder:List,dms:document:Read}', 'tree', folder_id, id FROM given
+        """
     )
     async with owner.transaction():
         await owner.execute("SET LOCAL dms.org_id = '1'")
@@ -312,8 +320,8 @@ async def bare_page(
     """Return a page with its total and facets, what the actor may read being known."""
     criteria = Criteria(
         ORG,
-        await access.visible_keys(session, actor),
-        await queries.compile_words(session, ORG, parse(query.words)),
+        await access.visible_keys(session, await access.view(session, actor)),
+        words=await queries.compile_words(session, ORG, parse(query.words)),
     )
 
     async def work() -> int:

@@ -16,6 +16,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
+from backend.audit.statements import Signer
 from backend.core.actor import Role as UserRole
 from backend.core.db import Database
 from backend.core.settings import Settings
@@ -97,6 +98,12 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
     opened = Database.connect(settings)
     yield opened
     await opened.close()
+
+
+@pytest.fixture(scope="session")
+def signer(settings: Settings) -> Signer:
+    """What checkpoints of the audit trail are signed with."""
+    return Signer(Keyring.open(settings.keyring_path, settings.master_key()))
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 app = celery_app(get_settings())
 app.conf.update(
-    imports=["worker.tasks.indexing", "worker.tasks.maintenance"],
+    imports=["worker.tasks.indexing", "worker.tasks.mail", "worker.tasks.maintenance"],
     timezone="UTC",
     beat_schedule={
         "requeue-lost": {
@@ -36,6 +36,11 @@ app.conf.update(
         },
         "cleanup-expired-trash": {"task": "maintenance.cleanup_expired_trash", "schedule": 3600.0},
         "prune-outbox": {"task": "maintenance.prune_outbox", "schedule": 3600.0},
+        "checkpoint-trail": {
+            "task": "maintenance.checkpoint_trail",
+            "schedule": 300.0,
+            "options": {"expires": 300},
+        },
         "scrub-store": {
             "task": "maintenance.scrub_store",
             "schedule": 60.0,

@@ -5,11 +5,13 @@ Services are coroutines, written once; a task runs them here, under the same tra
 
 import asyncio
 from collections.abc import Coroutine
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 from backend.content.service import Content
 from backend.core.db import Database
 from backend.core.settings import Settings
+from backend.identity.tokens import TokenSigner
 
 T = TypeVar("T")
 
@@ -41,6 +43,11 @@ class Runtime:
         if cls._current is None:
             raise RuntimeError("no runtime was opened in this process")
         return cls._current
+
+    @cached_property
+    def signer(self) -> TokenSigner:
+        """What makes the secrets of links. Made when first needed: few workers ever do."""
+        return TokenSigner(self.settings.master_key())
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end on the process's loop."""

@@ -1,52 +1,65 @@
-"""The names of what can be done, and what each asks of the actor.
+"""The names of what can be done, and what the API calls it in the lists of `permissions`."""
 
-Names follow the policies of the full access model (`dms:<resource>:<Verb>`); until it lands, each maps onto one of
-four rights.
-"""
-
+from collections.abc import Mapping
 from enum import StrEnum
+
+from backend.access.patterns import like
 
 
 class Action(StrEnum):
-    """Something an actor may be allowed to do to a folder or to the documents in it."""
+    """Something an actor may be allowed to do.
 
+    The resource of `dms:document:Create` and `dms:folder:Create` is the folder in which something is to be created;
+    that of `dms:cabinet:Create` is the organisation itself, which only `*` names.
+    """
+
+    CABINET_CREATE = "dms:cabinet:Create"
+    CABINET_DELETE = "dms:cabinet:Delete"
     FOLDER_LIST = "dms:folder:List"
     FOLDER_CREATE = "dms:folder:Create"
     FOLDER_UPDATE = "dms:folder:Update"
+    FOLDER_MOVE = "dms:folder:Move"
     FOLDER_DELETE = "dms:folder:Delete"
     FOLDER_RESTORE = "dms:folder:Restore"
     FOLDER_PURGE = "dms:folder:Purge"
     DOCUMENT_READ = "dms:document:Read"
     DOCUMENT_CREATE = "dms:document:Create"
     DOCUMENT_UPDATE = "dms:document:Update"
+    DOCUMENT_MOVE = "dms:document:Move"
     DOCUMENT_DELETE = "dms:document:Delete"
     DOCUMENT_RESTORE = "dms:document:Restore"
     DOCUMENT_PURGE = "dms:document:Purge"
+    DOCUMENT_LOCK = "dms:document:Lock"
     ACCESS_MANAGE = "dms:access:Manage"
 
 
-class Right(StrEnum):
-    """What the API lists as `permissions`, in this order."""
+ON_DOCUMENTS = frozenset(
+    action
+    for action in Action
+    if action.startswith("dms:document:") and action is not Action.DOCUMENT_CREATE
+)
+"""The actions whose resource is a document; `dms:access:Manage` has either, the others a folder."""
 
-    READ = "read"
-    WRITE = "write"
-    DELETE = "delete"
-    MANAGE = "manage"
-
-
-REQUIRED: dict[Action, Right] = {
-    Action.FOLDER_LIST: Right.READ,
-    Action.FOLDER_CREATE: Right.WRITE,
-    Action.FOLDER_UPDATE: Right.WRITE,
-    Action.FOLDER_DELETE: Right.DELETE,
-    Action.FOLDER_RESTORE: Right.DELETE,
-    Action.FOLDER_PURGE: Right.MANAGE,
-    Action.DOCUMENT_READ: Right.READ,
-    Action.DOCUMENT_CREATE: Right.WRITE,
-    Action.DOCUMENT_UPDATE: Right.WRITE,
-    Action.DOCUMENT_DELETE: Right.DELETE,
-    Action.DOCUMENT_RESTORE: Right.DELETE,
-    Action.DOCUMENT_PURGE: Right.MANAGE,
-    Action.ACCESS_MANAGE: Right.MANAGE,
+FOLDER_PERMISSIONS: Mapping[str, Action] = {
+    "read": Action.FOLDER_LIST,
+    "create": Action.DOCUMENT_CREATE,
+    "write": Action.FOLDER_UPDATE,
+    "move": Action.FOLDER_MOVE,
+    "delete": Action.FOLDER_DELETE,
+    "manage": Action.ACCESS_MANAGE,
 }
-"""The right that each action takes."""
+"""What the API lists as the `permissions` of a folder, in this order."""
+
+DOCUMENT_PERMISSIONS: Mapping[str, Action] = {
+    "read": Action.DOCUMENT_READ,
+    "write": Action.DOCUMENT_UPDATE,
+    "move": Action.DOCUMENT_MOVE,
+    "delete": Action.DOCUMENT_DELETE,
+    "manage": Action.ACCESS_MANAGE,
+}
+"""What the API lists as the `permissions` of a document, in this order."""
+
+
+def expand(pattern: str) -> frozenset[Action]:
+    """Return the actions a pattern of a policy names: `*` is any characters, `?` one; case does not matter."""
+    return frozenset(action for action in Action if like(action.lower(), pattern.lower()))

@@ -16,6 +16,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from backend.cli.acts import record_act
 from backend.content.keys import open_keyring
 from backend.content.service import Content
 from backend.content.stores import open_copy
@@ -142,12 +143,22 @@ async def _check(settings: Settings, options: _Options) -> ExitCode:
             unknown = await _unknown_namespaces(database, content)
         async with database.transaction() as session:
             check = await verification.get(session, check.id)
+        await record_act(database, "store.checked", f"check:{check.id}", _facts(check))
     finally:
         await database.close()
     typer.echo(_summary_json(check, unknown) if options.as_json else _summary(check, unknown))
     if check.damaged:
         return ExitCode.DAMAGE
     return ExitCode.WHOLE if finished else ExitCode.UNCHECKED
+
+
+def _facts(check: StoreCheck) -> dict[str, int | str | bool]:
+    """Return what the audit trail tells of a check: nothing of what one organisation has is told to another."""
+    return {
+        "mode": check.mode,
+        "finished": check.finished_at is not None,
+        "repairs": check.repaired > 0,
+    }
 
 
 def _open_store(settings: Settings) -> Content:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from backend.cli.acts import record_act
 from backend.collection import service as collection
 from backend.collection.service import Collection, Survey, Total
 from backend.content.service import Content
@@ -62,6 +63,13 @@ async def _run(grace: timedelta, *, dry_run: bool, adopt_all: bool, as_json: boo
             else:
                 report = await collection.collect(
                     database, content, org_id, grace=grace, adopt_all=adopt_all
+                )
+                await record_act(
+                    database,
+                    "store.collected",
+                    "store:content",
+                    {**asdict(report), "adopt_all": adopt_all},
+                    org_ids=[org_id],
                 )
             reports.append(report)
             _say({"organisation": org_id, **asdict(report)}, as_json=as_json)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import DBAPIError
 
+from backend.cli.acts import record_act, record_act_of_files
 from backend.content.keys import GUIDE, open_keyring
 from backend.content.service import Content
 from backend.core.db import Database
@@ -72,6 +73,7 @@ def rotate(
             typer.echo("Keep the former one: backups made before need it.")
     except StoreError as error:
         raise EncryptionKeyError(f"The master key was not changed: {error}.") from None
+    record_act_of_files(settings, "key.rotated", "key:master", {})
     typer.echo(f"Start every process of the service again ({GUIDE}).")
 
 
@@ -183,6 +185,8 @@ async def _rekey(given: list[int] | None, pace: Pace, *, as_json: bool) -> bool:
                 outcome = _Outcome.DESTROYED
             else:
                 outcome = _Outcome.PINNED
+            facts = {"blobs": done.blobs, "changed": done.changed, "old_key": outcome.name.lower()}
+            await record_act(database, "key.renewed", "key:storage", facts, org_ids=[names[name]])
             typer.echo(_as_json(done, outcome) if as_json else _as_text(done, outcome))
             whole = whole and outcome is _Outcome.DESTROYED
     finally:

@@ -23,6 +23,8 @@ COMMANDS = {
     "gc": "backend.cli.collection:gc",
     "keys": "backend.cli.keys:keys",
     "storage": "backend.cli.storage:storage",
+    "organisation": "backend.cli.organisations:organisations",
+    "audit": "backend.cli.audit:audit",
 }
 """Where each subcommand is: its module, and the function or the group of further subcommands."""
 

@@ -4,13 +4,14 @@ import asyncio
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 from sqlalchemy.exc import DBAPIError
 
+from backend.cli.acts import record_act, record_act_of_files
 from backend.compaction.service import Compacted, compact, survey
 from backend.content.keys import open_keyring
 from backend.content.service import Content
@@ -119,6 +120,9 @@ async def _compact(before: datetime, level: int, *, dry_run: bool, as_json: bool
             else:
                 async for done in compact(database, content, org_id, before=before, level=level):
                     report.add(done)
+                await record_act(
+                    database, "store.compacted", "store:content", asdict(report), org_ids=[org_id]
+                )
             typer.echo(
                 _as_json(org_id, report) if as_json else _as_text(org_id, report, dry_run=dry_run)
             )
@@ -181,6 +185,7 @@ def migrate_command(
             typer.echo("DMS_STORAGE_FALLBACK_URL is not set", err=True)
             raise typer.Exit(_EXIT_USAGE)
         failed = _migrate(source, target, parallel=parallel, as_json=as_json)
+        record_act_of_files(settings, "store.migrated", "store:content", {"not_copied": failed})
     except StoreError as error:
         typer.echo(
             f"The migration did not get to its end: {error}. Run it again to go on.", err=True

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+ADMINISTER = "dms:organisation:Administer"
+"""The action that a limited credential must extend to before it administers anything."""
+READ_TRAIL = "dms:organisation:Audit"
+"""The action that a limited credential must extend to before it reads the audit trail."""
 KEY_SESSION = "key:"
 """How `Actor.session_id` begins where an API key stands behind the request: `key:7`."""
 
@@ -13,6 +17,8 @@ class Role(StrEnum):
 
     ADMINISTRATOR = "administrator"
     MEMBER = "member"
+    AUDITOR = "auditor"
+    """Reads the trail and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,18 @@ class Actor:
 
     @property
     def is_administrator(self) -> bool:
-        """Whether the actor administers the organisation."""
-        return self.role is Role.ADMINISTRATOR
+        """Whether the actor administers the organisation, and the credentials extend to that."""
+        return self.role is Role.ADMINISTRATOR and self.in_scope(ADMINISTER)
+
+    @property
+    def is_auditor(self) -> bool:
+        """Whether the actor reads the organisation's trail and nothing else."""
+        return self.role is Role.AUDITOR
+
+    @property
+    def reads_trail(self) -> bool:
+        """Whether the actor may read the organisation's audit trail."""
+        return self.role in {Role.AUDITOR, Role.ADMINISTRATOR} and self.in_scope(READ_TRAIL)
 
     @property
     def is_signed_in(self) -> bool:

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core.logging import bind_request_id
+from backend.core.origin import bind_caller
 
 log = structlog.get_logger("http")
 
@@ -43,8 +44,12 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         structlog.contextvars.clear_contextvars()
-        sent = Headers(scope=scope).get("x-request-id", "")
+        given = Headers(scope=scope)
+        sent = given.get("x-request-id", "")
         request_id = bind_request_id(sent if _REQUEST_ID.fullmatch(sent) else None)
+        # What uvicorn takes from a proxy it was told to trust; a Unix socket has none.
+        client = scope.get("client")
+        bind_caller(client[0] if client else None, given.get("user-agent"))
         started = time.perf_counter()
         status = 0
 

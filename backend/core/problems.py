@@ -1,6 +1,7 @@
 """Errors become `application/problem+json` (RFC 9457) here and nowhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -13,12 +14,29 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from backend.core.actor import Actor
 from backend.core.errors import DomainError
+from backend.core.web import bound_actor
 
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _DATABASE_RETRY_AFTER = 5
+_DENIALS = frozenset({403, 404})
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A request by a known actor that was not allowed or found nothing: its operation, and what its path named."""
+
+    actor: Actor
+    operation: str
+    path: Mapping[str, Any]
+    error: DomainError
+
+
+OnDenied = Callable[[Denial], None]
+"""Told of denials, in no time: the answer waits for it."""
 
 
 class Problem(BaseModel):
@@ -156,9 +174,18 @@ async def _unexpected_error(_: Request, error: Exception) -> Response:
     )
 
 
-def add_problem_handlers(app: FastAPI) -> None:
+def add_problem_handlers(app: FastAPI, on_denied: OnDenied) -> None:
     """Teach the application to answer every error as a problem document."""
-    app.add_exception_handler(DomainError, _domain_error)
+
+    async def domain_error(request: Request, error: Exception) -> Response:
+        if isinstance(error, DomainError) and error.status in _DENIALS:
+            actor = bound_actor(request)
+            if actor is not None:
+                operation = getattr(request.scope.get("route"), "operation_id", None)
+                on_denied(Denial(actor, operation or request.method, request.path_params, error))
+        return await _domain_error(request, error)
+
+    app.add_exception_handler(DomainError, domain_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     for away in (DBAPIError, PoolTimeoutError, TimeoutError, ConnectionError):

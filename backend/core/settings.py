@@ -1,16 +1,30 @@
 """Every setting the service honours, read once from the environment. No other module reads the environment."""
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import unquote
 
-from pydantic import AliasChoices, Field, PostgresDsn, SecretStr, UrlConstraints, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    PostgresDsn,
+    SecretStr,
+    UrlConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import Url
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.core.encryption_key import KeySource
 
+SmtpDsn = Annotated[
+    Url, UrlConstraints(allowed_schemes=["smtp", "smtps", "smtp+plain"], host_required=True)
+]
+_SMTP_PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
 ValkeyDsn = Annotated[Url, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])]
 
 
@@ -23,6 +37,19 @@ class ScanMode(StrEnum):
     """Refuse it (503)."""
     OFF = "off"
     """Never scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """A server that takes mail from us, and whom the mail is from."""
+
+    host: str
+    port: int
+    encrypted_from_start: bool
+    starttls: bool
+    user: str | None
+    password: str = field(repr=False)
+    sender: str
 
 
 class LogFormat(StrEnum):
@@ -77,6 +104,7 @@ class Settings(BaseSettings):
     compression_level: int = Field(default=3, ge=1, le=19)
     trash_days: int = Field(default=30, ge=0)
     gc_grace_hours: int = Field(default=24, ge=0)
+    audit_retention_days: int = Field(default=0, ge=0)
     scrub_days: int = Field(default=30, ge=0)
     # The largest blob must be read within the time a task has.
     scrub_rate: int = Field(default=50_000_000, ge=10_000_000)
@@ -85,6 +113,10 @@ class Settings(BaseSettings):
     refresh_token_seconds: int = Field(default=30 * 86_400, gt=0)
 
     sign_in_file: Path | None = None
+
+    smtp_url: SmtpDsn | None = None
+    smtp_password: SecretStr | None = None
+    mail_from: str | None = None
 
     admin_email: str = "admin@example.org"
     admin_password: SecretStr | None = None
@@ -100,6 +132,53 @@ class Settings(BaseSettings):
         self.data_dir = self.data_dir.absolute()
         self.web_dir = self.web_dir.absolute()
         return self
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> "Settings":
+        """What is missing is said at the start, not by letters that never leave."""
+        if self.smtp_url is None:
+            return self
+        if self.mail_from is None:
+            raise ValueError("DMS_SMTP_URL needs DMS_MAIL_FROM: the address that mail comes from")
+        if self.smtp_url.password is not None:
+            raise ValueError(
+                "the password for mail belongs in DMS_SMTP_PASSWORD, not in DMS_SMTP_URL"
+            )
+        if self.smtp_url.username is not None and self.smtp_url.scheme == "smtp+plain":
+            raise ValueError(
+                "smtp+plain:// would send the password in the clear: use smtp:// or smtps://"
+            )
+        return self
+
+    @field_validator("smtp_password")
+    @classmethod
+    def _mail_password_is_plain(cls, password: SecretStr | None) -> SecretStr | None:
+        """Python's smtplib signs in with ASCII alone."""
+        if password is not None and not password.get_secret_value().isascii():
+            raise ValueError("DMS_SMTP_PASSWORD may hold ASCII characters only")
+        return password
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The server that takes our mail, if there is one."""
+        if self.smtp_url is None or self.mail_from is None:
+            return None
+        scheme, user = self.smtp_url.scheme, self.smtp_url.username
+        return MailServer(
+            host=(self.smtp_url.host or "").strip("[]"),
+            port=self.smtp_url.port or _SMTP_PORTS[scheme],
+            encrypted_from_start=scheme == "smtps",
+            starttls=scheme == "smtp",
+            user=None if user is None else unquote(user),
+            password="" if self.smtp_password is None else self.smtp_password.get_secret_value(),
+            sender=self.mail_from,
+        )
+
+    @property
+    def web_url(self) -> str:
+        """The address people open, for links in letters: never taken from a request, whose sender chooses its Host."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     @property
     def store_dir(self) -> Path:

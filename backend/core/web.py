@@ -14,9 +14,10 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import State
 
-from backend.core.actor import Actor
+from backend.core.actor import ADMINISTER, Actor, Role
 from backend.core.db import Database
 from backend.core.errors import ForbiddenError, SessionRequiredError
+from backend.core.origin import bind_session
 from backend.core.settings import Settings
 
 
@@ -36,9 +37,6 @@ Authenticate = Callable[[AsyncSession, Credentials], Awaitable[Actor]]
 
 Resume = Callable[[AsyncSession, Actor], Awaitable[Actor]]
 """The same for an actor who was verified earlier in the request; raises if that is no longer welcome."""
-
-ADMINISTER = "dms:organisation:Administer"
-"""The action that a limited credential must extend to before it administers anything."""
 
 _bearer = HTTPBearer(
     auto_error=False, description="An access token of `POST /auth/login` or `POST /auth/token`."
@@ -70,25 +68,44 @@ async def _session(database: "DatabaseDep") -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def _actor(
+async def _anyone(
     request: Request,
     session: "SessionDep",
     credentials: Annotated[Credentials, Depends(_credentials)],
 ) -> Actor:
     authenticate: Authenticate = request.app.state.authenticate
-    return await authenticate(session, credentials)
+    return bind_actor(request.state, await authenticate(session, credentials))
 
 
-async def _administrator(actor: "ActorDep") -> Actor:
-    if not actor.is_administrator:
-        raise ForbiddenError("Only an administrator of the organisation may do this.")
-    if not actor.in_scope(ADMINISTER):
-        raise ForbiddenError("The API key is not meant for administration.", action=ADMINISTER)
+def bind_actor(state: State, actor: Actor) -> Actor:
+    """Remember who makes the request whose `state` this is, for what is recorded of it; return the actor."""
+    state.actor = actor
+    bind_session(actor.session_id)
     return actor
 
 
-async def _person(actor: "ActorDep") -> Actor:
-    return require_person(actor)
+def bound_actor(request: Request) -> Actor | None:
+    """Return who makes a request, once that is verified."""
+    actor: Actor | None = getattr(request.state, "actor", None)
+    return actor
+
+
+def _not_an_auditor(actor: Actor) -> Actor:
+    if actor.is_auditor:
+        raise ForbiddenError("An auditor reads the trail, and nothing else.")
+    return actor
+
+
+async def _actor(actor: "AnyoneDep") -> Actor:
+    return _not_an_auditor(actor)
+
+
+async def _administrator(actor: "ActorDep") -> Actor:
+    if actor.role is not Role.ADMINISTRATOR:
+        raise ForbiddenError("Only an administrator of the organisation may do this.")
+    if not actor.is_administrator:
+        raise ForbiddenError("The API key is not meant for administration.", action=ADMINISTER)
+    return actor
 
 
 def require_person(actor: Actor) -> Actor:
@@ -102,6 +119,25 @@ def require_person(actor: Actor) -> Actor:
     return actor
 
 
+async def _person(actor: "AnyoneDep") -> Actor:
+    return require_person(actor)
+
+
+def require_auditor(actor: Actor) -> Actor:
+    """Return an actor who may read the audit trail.
+
+    Raises:
+        ForbiddenError: this one may not.
+    """
+    if not actor.reads_trail:
+        raise ForbiddenError("Only auditors and administrators may read the audit trail.")
+    return actor
+
+
+async def _auditor(actor: "AnyoneDep") -> Actor:
+    return require_auditor(actor)
+
+
 class Units:
     """Short transactions within one long request, each authenticated anew.
 
@@ -109,11 +145,20 @@ class Units:
     still welcome is asked in each.
     """
 
-    def __init__(self, state: State, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        state: State,
+        of_request: State,
+        credentials: Credentials,
+        *,
+        admit: Callable[[Actor], Actor],
+    ) -> None:
         self._database: Database = state.database
         self._authenticate: Authenticate = state.authenticate
         self._resume: Resume = state.resume
+        self._of_request = of_request
         self._credentials = credentials
+        self._admit = admit
         self._actor: Actor | None = None
 
     @asynccontextmanager
@@ -124,19 +169,30 @@ class Units:
                 self._actor = await self._authenticate(session, self._credentials)
             else:
                 self._actor = await self._resume(session, self._actor)
-            yield session, self._actor
+            yield session, self._admit(bind_actor(self._of_request, self._actor))
 
 
 def _units(request: Request, credentials: Annotated[Credentials, Depends(_credentials)]) -> Units:
-    return Units(request.app.state, credentials)
+    return Units(request.app.state, request.state, credentials, admit=_not_an_auditor)
+
+
+def _anyones_units(
+    request: Request, credentials: Annotated[Credentials, Depends(_credentials)]
+) -> Units:
+    return Units(request.app.state, request.state, credentials, admit=lambda actor: actor)
 
 
 SettingsDep = Annotated[Settings, Depends(get_app_settings)]
 DatabaseDep = Annotated[Database, Depends(get_database)]
 # The function scope ends before the response is sent: what was answered was committed.
 SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
+AnyoneDep = Annotated[Actor, Depends(_anyone)]
+"""Whoever is signed in, auditors too: for what concerns oneself."""
 ActorDep = Annotated[Actor, Depends(_actor)]
+"""Whoever is signed in and works with documents: not an auditor."""
+AuditorDep = Annotated[Actor, Depends(_auditor)]
 AdministratorDep = Annotated[Actor, Depends(_administrator)]
 PersonDep = Annotated[Actor, Depends(_person)]
-"""A person who signed in: what concerns the account itself is out of reach of its keys."""
+"""A person who signed in, auditors too: what concerns the account itself is out of reach of its keys."""
 UnitsDep = Annotated[Units, Depends(_units)]
+AnyonesUnitsDep = Annotated[Units, Depends(_anyones_units)]

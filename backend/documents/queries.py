@@ -1,8 +1,8 @@
 """SQL of documents. Used by `service` alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -33,9 +33,9 @@ from backend.folders.models import Folder
 from backend.identity.models import User
 
 
-def readable_documents(visible: ColumnElement[bool]) -> Select[Document]:
-    """Return the statement of live documents that are `visible`, with what their wire shape needs."""
-    return _whole().where(visible, Document.deleted_at.is_(None))
+def live_documents(*visible: ColumnElement[bool]) -> Select[Document]:
+    """Return the statement of the documents that are not in the trash themselves, with what their wire shape needs."""
+    return _whole().where(Document.deleted_at.is_(None), *visible)
 
 
 def _whole() -> Select[Document]:
@@ -52,21 +52,20 @@ def _whole() -> Select[Document]:
     )
 
 
-async def get(
-    session: AsyncSession, visible: ColumnElement[bool], document_id: int
-) -> Document | None:
-    """Return a readable document, whole."""
-    statement = readable_documents(visible).where(Document.id == document_id)
+async def is_there(session: AsyncSession, document_id: int) -> bool:
+    """Tell whether there is a document, in the trash or not."""
+    return bool(await session.scalar(select(exists().where(Document.id == document_id))))
+
+
+async def get(session: AsyncSession, document_id: int) -> Document | None:
+    """Return a live document, whole. Who may read it is for the caller to have asked."""
+    statement = live_documents(Document.id == document_id)
     return await session.scalar(statement.execution_options(populate_existing=True))
 
 
-async def get_many(
-    session: AsyncSession, visible: ColumnElement[bool], document_ids: Sequence[int]
-) -> Sequence[Document]:
-    """Return those of the documents that are readable, whole, in no order."""
-    return (
-        await session.scalars(readable_documents(visible).where(Document.id.in_(document_ids)))
-    ).all()
+async def get_many(session: AsyncSession, document_ids: Collection[int]) -> Sequence[Document]:
+    """Return those of the documents that are live, whole, in no order. Who may read them was asked before."""
+    return (await session.scalars(live_documents(Document.id.in_(document_ids)))).all()
 
 
 async def lock(session: AsyncSession, document_id: int) -> None:
@@ -138,7 +137,7 @@ async def in_folder(
 ) -> Sequence[Document]:
     """Return documents of a folder from `after` (sort value, id) on."""
     key: ColumnElement[Any] = _SORT_KEYS[sort][0]
-    statement = readable_documents(visible).where(Document.folder_id == folder_id)
+    statement = live_documents(visible, Document.folder_id == folder_id)
     if after is not None:
         here = tuple_(key, Document.id)
         bound = tuple_(_bound(sort, after[0]), literal(after[1]))
@@ -163,7 +162,7 @@ async def newest(
     limit: int,
 ) -> Sequence[Document]:
     """Return readable documents, newest first."""
-    statement = readable_documents(visible)
+    statement = live_documents(visible)
     if after is not None:
         statement = statement.where(
             tuple_(Document.created_at, Document.id) < tuple_(literal(after[0]), literal(after[1]))
@@ -295,23 +294,17 @@ async def set_next_version(session: AsyncSession, document_id: int, version_id: 
     )
 
 
-async def trashed_document(
-    session: AsyncSession, known: ColumnElement[bool], document_id: int
-) -> Document | None:
-    """Return a document that is in the trash, whole and locked."""
-    await lock(session, document_id)
+async def trashed_document(session: AsyncSession, document_id: int) -> Document | None:
+    """Return a document that is in the trash. Who may know of it is for the caller to have asked."""
     return await session.scalar(
-        _whole().where(
-            Document.id == document_id,
-            known,
-            Document.deleted_at.is_not(None),
-        )
+        _whole().where(Document.id == document_id, Document.deleted_at.is_not(None))
     )
 
 
 async def trash_page(
     session: AsyncSession,
-    known: Select[int],
+    documents_known: ColumnElement[bool],
+    folders_known: ColumnElement[bool],
     *,
     after: tuple[datetime, str, int] | None,
     limit: int,
@@ -324,10 +317,10 @@ async def trash_page(
         Document.folder_id,
         Document.deleted_at,
         Document.deleted_by,
-    ).where(Document.deleted_at.is_not(None), Document.folder_id.in_(known))
+    ).where(Document.deleted_at.is_not(None), documents_known)
     folders = select(
         literal("folder"), Folder.id, Folder.name, Folder.id, Folder.deleted_at, Folder.deleted_by
-    ).where(Folder.deleted_at.is_not(None), Folder.id.in_(known))
+    ).where(Folder.deleted_at.is_not(None), folders_known)
     items = union_all(documents, folders).subquery()
     statement = select(items, User.name.label("user_name")).join(
         User, User.id == items.c.deleted_by
@@ -371,6 +364,29 @@ async def subtree(session: AsyncSession, folder_id: int) -> list[int]:
         {"id": folder_id},
     )
     return [row.id for row in rows]
+
+
+class Named(NamedTuple):
+    """A document by its name and place."""
+
+    id: int
+    name: str
+    folder_id: int
+
+
+_NAMED = (Document.id, Document.name, Document.folder_id)
+
+
+async def named(session: AsyncSession, document_ids: Sequence[int]) -> list[Named]:
+    """Return these documents."""
+    rows = await session.execute(select(*_NAMED).where(Document.id.in_(document_ids)))
+    return [Named(*row) for row in rows]
+
+
+async def named_in(session: AsyncSession, folder_ids: Sequence[int]) -> list[Named]:
+    """Return the documents that stand in these folders."""
+    rows = await session.execute(select(*_NAMED).where(Document.folder_id.in_(folder_ids)))
+    return [Named(*row) for row in rows]
 
 
 async def delete_documents(session: AsyncSession, document_ids: Sequence[int]) -> None:
@@ -440,12 +456,12 @@ async def documents_with_blobs(
 
 
 async def names(
-    session: AsyncSession, known: ColumnElement[bool], document_ids: Sequence[int]
+    session: AsyncSession, document_ids: Collection[int]
 ) -> Sequence[Row[int, str, int, bool]]:
-    """Return (id, name, folder id, whether it is in the trash) of those of the documents that are `known`."""
+    """Return (id, name, folder id, whether it is in the trash) of documents."""
     trashed = Document.deleted_at.is_not(None)
     statement = select(Document.id, Document.name, Document.folder_id, trashed)
-    return (await session.execute(statement.where(known, Document.id.in_(document_ids)))).all()
+    return (await session.execute(statement.where(Document.id.in_(document_ids)))).all()
 
 
 async def set_sizes(session: AsyncSession, blob_id: int, *, size: int, stored_size: int) -> None:

@@ -1,6 +1,6 @@
 """What can go wrong in the tree."""
 
-from backend.core.errors import ConflictError, InvalidError
+from backend.core.errors import ConflictError
 
 
 class FolderNameTakenError(ConflictError):
@@ -29,10 +29,3 @@ class ParentTrashedError(ConflictError):
 
     code = "parent_trashed"
     title = "Its folder is in the trash"
-
-
-class NotACabinetError(InvalidError):
-    """Only cabinets are shared."""
-
-    code = "not_a_cabinet"
-    title = "Not a cabinet"

@@ -1,6 +1,6 @@
 """SQL of the tree. Used by `service` alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import (
     BigInteger,
@@ -18,13 +18,17 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from backend.access.service import Path, Tree
 from backend.core.clock import now
 from backend.folders.models import Folder
 from backend.folders.schemas import FolderRef
 
 # Documents stand above folders in the layers; their table is counted here by name alone.
 _documents = table(
-    "documents", column("folder_id", BigInteger), column("deleted_at", DateTime(timezone=True))
+    "documents",
+    column("id", BigInteger),
+    column("folder_id", BigInteger),
+    column("deleted_at", DateTime(timezone=True)),
 )
 
 
@@ -35,14 +39,12 @@ async def lock_tree(session: AsyncSession, org_id: int) -> None:
     )
 
 
-async def get(
-    session: AsyncSession, visible: ColumnElement[bool], folder_id: int, *, lock: bool = False
-) -> Folder | None:
-    """Return a folder among the visible ones."""
-    statement = select(Folder).where(Folder.id == folder_id, visible)
+async def get(session: AsyncSession, folder_id: int, *, lock: bool = False) -> Folder | None:
+    """Return a folder, in the trash or not. Who may see it is for the caller to have asked."""
+    statement = select(Folder).where(Folder.id == folder_id)
     if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    return await session.scalar(statement)
+        statement = statement.with_for_update()
+    return await session.scalar(statement.execution_options(populate_existing=True))
 
 
 async def children(
@@ -53,9 +55,11 @@ async def children(
     after: tuple[str, int] | None,
     limit: int,
 ) -> Sequence[Folder]:
-    """Return folders below a parent (None: cabinets) by name, from `after` (name order, id) on."""
+    """Return live folders below a parent (None: cabinets) by name, from `after` (name order, id) on."""
     here = Folder.name_order, Folder.id
-    statement = select(Folder).where(Folder.parent_id.is_not_distinct_from(parent_id), visible)
+    statement = select(Folder).where(
+        Folder.parent_id.is_not_distinct_from(parent_id), Folder.deleted_at.is_(None), visible
+    )
     if after is not None:
         statement = statement.where(tuple_(*here) > tuple_(literal(after[0]), literal(after[1])))
     return (await session.scalars(statement.order_by(*here).limit(limit))).all()
@@ -75,24 +79,28 @@ async def trails(session: AsyncSession, folder_ids: Sequence[int]) -> list[tuple
     return [(row.folder_id, FolderRef(id=row.id, name=row.name, kind=row.kind)) for row in rows]
 
 
-async def counts(session: AsyncSession, folder_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Return (child folders, documents) of folders by id, what is in the trash not counted."""
+async def counts(
+    session: AsyncSession, tree: Tree, paths: Mapping[int, Path]
+) -> dict[int, tuple[int, int]]:
+    """Return (child folders, documents) of folders by id: what of them is seen, and is not in the trash."""
     child = aliased(Folder)
+    shown = tree.folders_within(dict(paths.items()), child.id, child.parent_id)
     folders = (
         select(func.count())
-        .where(child.parent_id == Folder.id, child.deleted_at.is_(None))
+        .where(child.parent_id == Folder.id, child.deleted_at.is_(None), shown)
         .correlate(Folder)
         .scalar_subquery()
     )
+    readable = tree.view.documents_in(paths, _documents.c.id, _documents.c.folder_id)
     documents = (
         select(func.count())
         .select_from(_documents)
-        .where(_documents.c.folder_id == Folder.id, _documents.c.deleted_at.is_(None))
+        .where(_documents.c.folder_id == Folder.id, _documents.c.deleted_at.is_(None), readable)
         .correlate(Folder)
         .scalar_subquery()
     )
     rows = await session.execute(
-        select(Folder.id, folders, documents).where(Folder.id.in_(folder_ids))
+        select(Folder.id, folders, documents).where(Folder.id.in_(paths.keys()))
     )
     return {row[0]: (row[1], row[2]) for row in rows}
 
@@ -116,9 +124,12 @@ async def trash(session: AsyncSession, folder_id: int, user_id: int) -> None:
     )
 
 
-async def get_trashed(
-    session: AsyncSession, known: ColumnElement[bool], folder_id: int
-) -> Folder | None:
-    """Return a folder that was itself put in the trash, locked."""
-    statement = select(Folder).where(Folder.id == folder_id, Folder.deleted_at.is_not(None), known)
-    return await session.scalar(statement.with_for_update())
+async def get_many(session: AsyncSession, folder_ids: Collection[int]) -> Sequence[Folder]:
+    """Return those of the folders that there are, in the trash or not, in no order."""
+    return (await session.scalars(select(Folder).where(Folder.id.in_(folder_ids)))).all()
+
+
+async def ids_below(session: AsyncSession, folder_id: int) -> list[int]:
+    """Return the ids of a folder and of all below it."""
+    top = select(Folder.path).where(Folder.id == folder_id).scalar_subquery()
+    return list(await session.scalars(select(Folder.id).where(Folder.path.op("<@")(top))))

@@ -4,8 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response, status
 
-from backend.access import service as access
-from backend.access.schemas import MemberIn, MemberOut
 from backend.core.errors import ForbiddenError, NotFoundError, StaleError, UnauthenticatedError
 from backend.core.idempotency import (
     IdempotencyKey,
@@ -17,13 +15,12 @@ from backend.core.idempotency import (
 from backend.core.names import InvalidNameError
 from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
-from backend.core.web import ActorDep, AdministratorDep, SessionDep
+from backend.core.web import ActorDep, SessionDep
 from backend.folders import service
 from backend.folders.errors import (
     FolderCycleError,
     FolderKindError,
     FolderNameTakenError,
-    NotACabinetError,
     ParentTrashedError,
 )
 from backend.folders.schemas import FolderCreate, FolderOut, FolderUpdate
@@ -157,48 +154,3 @@ async def restore_folder(session: SessionDep, actor: ActorDep, folder_id: int) -
     """Bring back a folder and what was below it."""
     folder = await service.restore_folder(session, actor, folder_id)
     return (await service.describe(session, actor, [folder]))[0]
-
-
-@router.get(
-    "/{folder_id}/members",
-    operation_id="listCabinetMembers",
-    summary="List with whom a cabinet is shared",
-    responses=problem_responses(*_SEEN, NotACabinetError),
-)
-async def list_members(
-    session: SessionDep, actor: AdministratorDep, folder_id: int
-) -> list[MemberOut]:
-    """Return members by name; administrators see every cabinet and are not listed."""
-    await service.require_cabinet(session, actor, folder_id)
-    return await access.list_members(session, folder_id)
-
-
-@router.put(
-    "/{folder_id}/members/{user_id}",
-    operation_id="putCabinetMember",
-    summary="Share a cabinet with a user",
-    responses=problem_responses(*_SEEN, NotACabinetError),
-)
-async def put_member(
-    session: SessionDep, actor: AdministratorDep, folder_id: int, user_id: int, body: MemberIn
-) -> MemberOut:
-    """Share the cabinet, or change the role in which it is shared."""
-    await service.require_cabinet(session, actor, folder_id)
-    return await access.put_member(
-        session, actor, folder_id=folder_id, user_id=user_id, role=body.role
-    )
-
-
-@router.delete(
-    "/{folder_id}/members/{user_id}",
-    operation_id="removeCabinetMember",
-    summary="Stop sharing a cabinet with a user",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=problem_responses(*_SEEN, NotACabinetError),
-)
-async def remove_member(
-    session: SessionDep, actor: AdministratorDep, folder_id: int, user_id: int
-) -> None:
-    """Take the cabinet from the user's view; idempotent."""
-    await service.require_cabinet(session, actor, folder_id)
-    await access.remove_member(session, folder_id=folder_id, user_id=user_id)

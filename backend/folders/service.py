@@ -1,17 +1,20 @@
 """What happens to cabinets, drawers and folders."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
 from backend.access.actions import Action
+from backend.audit import service as audit
+from backend.audit.service import Deed
 from backend.core.actor import Actor
 from backend.core.clock import now
-from backend.core.errors import ForbiddenError, NotFoundError, StaleError
+from backend.core.errors import NotFoundError, StaleError
 from backend.core.names import clean_name
 from backend.core.outbox import emit
 from backend.core.pagination import decode_cursor, encode_cursor
@@ -20,7 +23,6 @@ from backend.folders.errors import (
     FolderCycleError,
     FolderKindError,
     FolderNameTakenError,
-    NotACabinetError,
     ParentTrashedError,
 )
 from backend.folders.models import Folder, FolderKind
@@ -41,32 +43,47 @@ class Move:
     parent_id: int | None
 
 
-async def get_folder(session: AsyncSession, actor: Actor, folder_id: int) -> Folder:
-    """Return a live folder the actor may see.
+async def get_folder(
+    session: AsyncSession, actor: Actor, folder_id: int, *, seen: access.View | None = None
+) -> Folder:
+    """Return a live folder the actor may see, if only by its name because something below it is readable.
+
+    `seen` is what the actor sees, where that is already known.
 
     Raises:
         NotFoundError: there is none, it is in the trash, or the actor may not see it.
     """
-    return await _visible(session, actor, folder_id)
+    path = (await access.paths_of(session, actor, [folder_id])).get(folder_id)
+    seen = seen or await access.view(session, actor)
+    if path is None or not await seen.shows(session, path):
+        raise NotFoundError(f"There is no folder {folder_id}, or you may not see it.")
+    return await _get(session, folder_id)
 
 
 async def list_children(
-    session: AsyncSession, actor: Actor, parent_id: int | None, *, cursor: str | None, limit: int
+    session: AsyncSession,
+    actor: Actor,
+    parent: Folder | None,
+    *,
+    cursor: str | None,
+    limit: int,
+    seen: access.View | None = None,
 ) -> tuple[list[FolderOut], str | None]:
-    """Return a page of the folders below a parent, or of the cabinets, by name."""
-    if parent_id is not None:
-        await _visible(session, actor, parent_id)
+    """Return a page of the folders below one the actor sees, or of the cabinets, by name."""
+    seen = seen or await access.view(session, actor)
+    parent_id, path = (None, []) if parent is None else (parent.id, ids(parent.path))
+    tree = await access.tree(session, seen, [path])
     after = None if cursor is None else decode_cursor(cursor, str, int)
     rows = await queries.children(
         session,
-        access.is_visible(actor, Folder.id),
+        tree.folders_within({parent_id: path}, Folder.id, Folder.parent_id),
         parent_id,
         after=None if after is None else (after[0], after[1]),
         limit=limit + 1,
     )
     page = rows[:limit]
     more = len(rows) > limit
-    return await describe(session, actor, page), encode_cursor(
+    return await describe(session, actor, page, seen=seen), encode_cursor(
         page[-1].name_order, page[-1].id
     ) if more else None
 
@@ -82,7 +99,7 @@ async def create_folder(
     """Create a folder; without a kind, a cabinet at the root and a folder elsewhere.
 
     Raises:
-        ForbiddenError: the actor may not create here; cabinets are the administrators' to create.
+        ForbiddenError: the actor may not create here.
         FolderNameTakenError: the parent has one of that name, with `folder_id`.
         FolderKindError: this kind does not stand there.
     """
@@ -102,7 +119,16 @@ async def create_folder(
         session.add(folder)
     folder.path = _path(parent, folder)
     await session.flush()
+    if parent is None:
+        await access.grant_creator(session, actor, folder.id)
     await _changed(session, actor, folder)
+    await _record(
+        session,
+        actor,
+        folder,
+        "folder.created",
+        {"name": folder.name, "kind": kind, "parent_id": parent_id},
+    )
     return folder
 
 
@@ -124,13 +150,17 @@ async def update_folder(
     """
     if move is not None:
         await queries.lock_tree(session, actor.org_id)
-    folder = await _visible(session, actor, folder_id, lock=True)
-    await access.require(session, actor, Action.FOLDER_UPDATE, folder_id=folder_id)
+    folder = await _get(session, folder_id, lock=True)
+    if name is not None or move is None:
+        await access.require(session, actor, Action.FOLDER_UPDATE, folder_id=folder_id)
+    if move is not None:
+        await access.require(session, actor, Action.FOLDER_MOVE, folder_id=folder_id)
     if if_match not in {None, "*", etag(folder)}:
         raise StaleError(
             "The folder was changed since you read it; read it again.", etag=etag(folder)
         )
     new_name = folder.name if name is None else clean_name(name)
+    before = _facts(folder)
     parent = await _destination(session, actor, folder, move)
     async with _unless_name_taken(session, new_name):
         folder.name = new_name
@@ -141,17 +171,22 @@ async def update_folder(
         await queries.rebase(session, old_path=folder.path, new_path=_path(parent, folder))
     await session.refresh(folder)
     await _changed(session, actor, folder)
+    changes = audit.changes(before, _facts(folder))
+    if changes is not None:
+        action = "folder.moved" if "parent_id" in changes["new"] else "folder.updated"
+        await _record(session, actor, folder, action, changes)
     return folder
 
 
 async def trash_folder(session: AsyncSession, actor: Actor, folder_id: int) -> None:
     """Put a folder, and with it all that is below, in the trash."""
-    folder = await _visible(session, actor, folder_id, lock=True)
-    await access.require(session, actor, Action.FOLDER_DELETE, folder_id=folder_id)
-    if folder.kind is FolderKind.CABINET and not actor.is_administrator:
-        raise ForbiddenError("Only an administrator may delete a cabinet.")
+    folder = await _get(session, folder_id, lock=True)
+    is_cabinet = folder.kind is FolderKind.CABINET
+    action = Action.CABINET_DELETE if is_cabinet else Action.FOLDER_DELETE
+    await access.require(session, actor, action, folder_id=folder_id)
     await queries.trash(session, folder_id, actor.user_id)
     await _changed(session, actor, folder)
+    await _record(session, actor, folder, "folder.trashed", {"name": folder.name})
 
 
 async def restore_folder(session: AsyncSession, actor: Actor, folder_id: int) -> Folder:
@@ -161,49 +196,67 @@ async def restore_folder(session: AsyncSession, actor: Actor, folder_id: int) ->
         ParentTrashedError: its parent is in the trash: restore that first.
         FolderNameTakenError: its name was given to another one meanwhile.
     """
-    folder = await get_trashed_folder(session, actor, folder_id)
-    await access.require(
-        session, actor, Action.FOLDER_DELETE, folder_id=folder_id, include_trashed=True
-    )
+    folder = await get_trashed_folder(session, actor, folder_id, Action.FOLDER_RESTORE)
     if folder.parent_id is not None and not await is_live(session, actor, folder.parent_id):
         raise ParentTrashedError("The folder it was in is in the trash; restore that first.")
     async with _unless_name_taken(session, folder.name):
         folder.deleted_at = folder.deleted_by = None
         _touch(folder)
     await _changed(session, actor, folder)
+    await _record(session, actor, folder, "folder.restored", {"name": folder.name})
     return folder
 
 
-async def get_trashed_folder(session: AsyncSession, actor: Actor, folder_id: int) -> Folder:
-    """Return a folder that was itself put in the trash.
+async def get_trashed_folder(
+    session: AsyncSession, actor: Actor, folder_id: int, action: Action
+) -> Folder:
+    """Return a folder that was itself put in the trash, locked, if the actor may do this to it.
 
     Raises:
         NotFoundError: there is none, or the actor may not know of it.
+        ForbiddenError: the actor knows of it but may not do this.
     """
-    known = access.is_visible(actor, Folder.id, include_trashed=True)
-    folder = await queries.get_trashed(session, known, folder_id)
-    if folder is None:
+    await access.require(session, actor, action, folder_id=folder_id, include_trashed=True)
+    folder = await _get(session, folder_id, lock=True)
+    if folder.deleted_at is None:
         raise NotFoundError(f"There is no folder {folder_id} in the trash.")
     return folder
 
 
+async def is_hidden(session: AsyncSession, actor: Actor, folder_id: int) -> bool:
+    """Tell whether there is a folder, in the trash or not, that the actor may not know of."""
+    folder = await queries.get(session, folder_id)
+    if folder is None:
+        return False
+    seen = await access.view(session, actor)
+    return not await seen.shows(session, ids(folder.path))
+
+
+async def names(session: AsyncSession, folder_ids: Sequence[int]) -> dict[int, str]:
+    """Return the names of folders of the transaction's organisation, for what records them."""
+    return {folder.id: folder.name for folder in await queries.get_many(session, folder_ids)}
+
+
+async def visible_names(
+    session: AsyncSession, actor: Actor, folder_ids: Sequence[int]
+) -> dict[int, str]:
+    """Return the names of those of the folders that the actor may see, in the trash or not."""
+    seen = await access.view(session, actor)
+    return {
+        folder.id: folder.name
+        for folder in await queries.get_many(session, folder_ids)
+        if await seen.shows(session, ids(folder.path))
+    }
+
+
+async def ids_below(session: AsyncSession, folder_id: int) -> list[int]:
+    """Return the ids of a folder and of all below it, in the trash or not, for what reports on them."""
+    return await queries.ids_below(session, folder_id)
+
+
 async def is_live(session: AsyncSession, actor: Actor, folder_id: int) -> bool:
-    """Tell whether the actor can see the folder outside the trash."""
-    return await queries.get(session, access.is_visible(actor, Folder.id), folder_id) is not None
-
-
-async def require_cabinet(session: AsyncSession, actor: Actor, folder_id: int) -> Folder:
-    """Return a cabinet the actor may see.
-
-    Raises:
-        NotACabinetError: it is a drawer or a folder: what is below is shared with its cabinet.
-    """
-    folder = await _visible(session, actor, folder_id)
-    if folder.kind is not FolderKind.CABINET:
-        raise NotACabinetError(
-            "Cabinets are shared, with all that is below; share the cabinet it is in."
-        )
-    return folder
+    """Tell whether a folder is there, and neither it nor one it stands in is in the trash."""
+    return folder_id in await access.paths_of(session, actor, [folder_id])
 
 
 def etag(folder: Folder) -> str:
@@ -227,15 +280,20 @@ def ids(path: str) -> list[int]:
 
 
 async def describe(
-    session: AsyncSession, actor: Actor, folders: Sequence[Folder]
+    session: AsyncSession,
+    actor: Actor,
+    folders: Sequence[Folder],
+    *,
+    seen: access.View | None = None,
 ) -> list[FolderOut]:
     """Return the wire shapes of folders, in their order, with a fixed number of queries."""
     if not folders:
         return []
-    keys = [folder.id for folder in folders]
-    trails = await ancestors_of(session, keys)
-    counted = await queries.counts(session, keys)
-    allowed = await access.permissions(session, actor, keys)
+    seen = seen or await access.view(session, actor)
+    trails = await ancestors_of(session, [folder.id for folder in folders])
+    paths = {folder.id: ids(folder.path) for folder in folders}
+    tree = await access.tree(session, seen, list(paths.values()))
+    counted = await queries.counts(session, tree, paths)
     return [
         FolderOut(
             id=folder.id,
@@ -248,16 +306,15 @@ async def describe(
             etag=etag(folder),
             child_folder_count=counted[folder.id][0],
             document_count=counted[folder.id][1],
-            permissions=allowed.get(folder.id, []),
+            permissions=seen.permissions(paths[folder.id]),
         )
         for folder in folders
     ]
 
 
-async def _visible(
-    session: AsyncSession, actor: Actor, folder_id: int, *, lock: bool = False
-) -> Folder:
-    folder = await queries.get(session, access.is_visible(actor, Folder.id), folder_id, lock=lock)
+async def _get(session: AsyncSession, folder_id: int, *, lock: bool = False) -> Folder:
+    """Return a folder; who may see it is asked apart, and where a lock is waited for, after it."""
+    folder = await queries.get(session, folder_id, lock=lock)
     if folder is None:
         raise NotFoundError(f"There is no folder {folder_id}, or you may not see it.")
     return folder
@@ -265,12 +322,10 @@ async def _visible(
 
 async def _new_parent(session: AsyncSession, actor: Actor, parent_id: int | None) -> Folder | None:
     if parent_id is None:
-        if not actor.is_administrator:
-            raise ForbiddenError("Only an administrator may create a cabinet.")
+        await access.require_cabinet_creation(session, actor)
         return None
-    parent = await _visible(session, actor, parent_id)
     await access.require(session, actor, Action.FOLDER_CREATE, folder_id=parent_id)
-    return parent
+    return await _get(session, parent_id)
 
 
 async def _destination(
@@ -280,7 +335,7 @@ async def _destination(
     if move is None:
         return None
     if move.parent_id == folder.parent_id:
-        return None if move.parent_id is None else await _visible(session, actor, move.parent_id)
+        return None if move.parent_id is None else await _get(session, move.parent_id)
     parent = await _new_parent(session, actor, move.parent_id)
     _check_kind(folder.kind, parent)
     if parent is not None and folder.id in ids(parent.path):
@@ -328,3 +383,15 @@ async def _changed(session: AsyncSession, actor: Actor, folder: Folder) -> None:
         org_id=actor.org_id,
         data={"folder_id": folder.id, "parent_id": folder.parent_id},
     )
+
+
+def _facts(folder: Folder) -> dict[str, Any]:
+    """Return what can be changed of a folder, for the audit trail."""
+    return {"name": folder.name, "parent_id": folder.parent_id}
+
+
+async def _record(
+    session: AsyncSession, actor: Actor, folder: Folder, action: str, data: Mapping[str, Any]
+) -> None:
+    deed = Deed(action, f"folder:{folder.id}", data, folder.id)
+    await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)

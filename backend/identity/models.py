@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.actor import Role
 from backend.core.db import Base, EnumText, created_at_column, org_id_column
+from backend.notifications.mail import Language
 
 
 class RequiredOf(StrEnum):
@@ -141,6 +142,12 @@ class RefreshToken(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     session_id: Mapped[str] = mapped_column(Text, index=True)
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    # When the session began (null in tokens older than this column), and where it was carried on from.
+    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    address: Mapped[str | None] = mapped_column(Text)
+    user_agent: Mapped[str | None] = mapped_column(Text)
+    # What served as the second factor when the session began, if anything did.
+    second_factor: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = created_at_column()
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     replaced_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -154,6 +161,71 @@ class SpentTicket(Base):
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+
+
+class Invitation(Base):
+    """Somebody who was asked, by e-mail, to join an organisation.
+
+    The link's secret is made of `nonce` and a key when the mail is sent; kept is only what it is compared with.
+    """
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        Index(
+            "uq_invitations_open",
+            "org_id",
+            text("lower(email)"),
+            unique=True,
+            postgresql_where=text("accepted_at IS NULL AND revoked_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    org_id: Mapped[int] = org_id_column()
+    email: Mapped[str] = mapped_column(Text)
+    role: Mapped[Role] = mapped_column(EnumText(Role))
+    language: Mapped[Language] = mapped_column(EnumText(Language))
+    nonce: Mapped[bytes] = mapped_column(LargeBinary)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    invited_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = created_at_column()
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    accepted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    accepted_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class InvitationGroup(Base):
+    """A group that the invited will be a member of."""
+
+    __tablename__ = "invitation_groups"
+
+    invitation_id: Mapped[int] = mapped_column(
+        ForeignKey("invitations.id", ondelete="CASCADE"), primary_key=True
+    )
+    group_id: Mapped[int] = mapped_column(
+        ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    org_id: Mapped[int] = org_id_column()
+
+
+class PasswordReset(Base):
+    """A link by which a user who forgot the password sets a new one. Global, as users are.
+
+    The link's secret is made as that of an invitation.
+    """
+
+    __tablename__ = "password_resets"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    language: Mapped[Language] = mapped_column(EnumText(Language))
+    nonce: Mapped[bytes] = mapped_column(LargeBinary)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[datetime] = created_at_column()
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class LoginThrottle(Base):

@@ -1,12 +1,24 @@
-"""SQL of identity. Used by its services alone."""
+"""SQL of users and sessions. Used by the services of identity alone."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Select, bindparam, case, delete, exists, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from backend.core.actor import Role
 from backend.core.db import Tenant, set_tenant
@@ -82,13 +94,22 @@ async def lock_first_start(session: AsyncSession) -> None:
 
 
 async def organisations_of(session: AsyncSession, user_id: int) -> Sequence[int]:
-    """Return the organisations a user is active in, oldest first; leaves the transaction bound to none of them."""
+    """Return the organisations a user is active in, the one used last first, then the oldest.
+
+    Leaves the transaction bound to none of them.
+    """
     await set_tenant(session, Tenant(_NO_ORGANISATION, user_id))
+    used = (
+        select(func.max(RefreshToken.created_at))
+        .where(RefreshToken.user_id == user_id, RefreshToken.org_id == Membership.org_id)
+        .correlate(Membership)
+        .scalar_subquery()
+    )
     return (
         await session.scalars(
             select(Membership.org_id)
             .where(Membership.user_id == user_id, Membership.is_active)
-            .order_by(Membership.created_at, Membership.org_id)
+            .order_by(used.desc().nulls_last(), Membership.created_at, Membership.org_id)
         )
     ).all()
 
@@ -181,25 +202,42 @@ async def token(session: AsyncSession, token_hash: bytes) -> RefreshToken | None
     return await session.scalar(select(RefreshToken).where(RefreshToken.token_hash == token_hash))
 
 
-async def revoke_session(session: AsyncSession, session_id: str, at: datetime) -> None:
-    """End a session: none of its tokens is good any more."""
-    await session.execute(
-        update(RefreshToken)
+def started_at(session_id: str | InstrumentedAttribute[str]) -> ColumnElement[datetime]:
+    """Return when a session began, as its tokens say; now, where it has none yet."""
+    token = aliased(RefreshToken)
+    began = select(func.min(func.coalesce(token.started_at, token.created_at)))
+    of_session = began.where(token.session_id == session_id).scalar_subquery()
+    return func.coalesce(of_session, func.now())
+
+
+async def second_factor_of(session: AsyncSession, session_id: str) -> str | None:
+    """Return what served as the second factor when a session that stands began; None where nothing did."""
+    return await session.scalar(
+        select(RefreshToken.second_factor)
         .where(RefreshToken.session_id == session_id, RefreshToken.revoked_at.is_(None))
-        .values(revoked_at=at)
+        .order_by(RefreshToken.id.desc())
+        .limit(1)
     )
 
 
 async def revoke_sessions(
-    session: AsyncSession, user_id: int, at: datetime, *, but: str | None = None
-) -> None:
-    """End a user's sessions in the transaction's organisation, but for one."""
+    session: AsyncSession,
+    user_id: int,
+    at: datetime,
+    *,
+    only: str | None = None,
+    but: str | None = None,
+) -> Sequence[str]:
+    """End a user's sessions in the transaction's organisation and return their ids: all, one, or all but one."""
     statement = update(RefreshToken).where(
         RefreshToken.user_id == user_id, RefreshToken.revoked_at.is_(None)
     )
+    if only is not None:
+        statement = statement.where(RefreshToken.session_id == only)
     if but is not None:
         statement = statement.where(RefreshToken.session_id != but)
-    await session.execute(statement.values(revoked_at=at))
+    revoked = statement.values(revoked_at=at).returning(RefreshToken.session_id)
+    return sorted(set((await session.scalars(revoked)).all()))
 
 
 async def sweep_tokens(session: AsyncSession, user_id: int, at: datetime) -> None:
@@ -315,3 +353,9 @@ async def membership(session: AsyncSession, org_id: int, user_id: int) -> Member
             Membership.org_id == org_id, Membership.user_id == user_id, Membership.is_active
         )
     )
+
+
+async def user_names(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, str]:
+    """Return the names of users."""
+    rows = await session.execute(select(User.id, User.name).where(User.id.in_(user_ids)))
+    return {row.id: row.name for row in rows}

@@ -5,18 +5,24 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Cookie, Depends, Request, Response, status
 
-from backend.core.errors import ForbiddenError, UnauthenticatedError, UnavailableError
+from backend.core.errors import (
+    ForbiddenError,
+    SessionRequiredError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
 from backend.core.web import (
-    ActorDep,
     AdministratorDep,
+    AnyoneDep,
+    AnyonesUnitsDep,
     DatabaseDep,
     SessionDep,
     SettingsDep,
-    UnitsDep,
+    require_person,
 )
-from backend.identity import service, sessions
+from backend.identity import devices, service, sessions
 from backend.identity.errors import (
     EmailTakenError,
     EnrolmentRequiredError,
@@ -46,6 +52,7 @@ from backend.identity.sessions import SessionKeeper, Tokens
 from backend.identity.signin import service as signin
 
 REFRESH_COOKIE = "dms_refresh"
+DEVICE_COOKIE = "dms_device"
 _COOKIE_PATH = "/api/v1/auth"
 
 
@@ -64,7 +71,9 @@ def check_origin(request: Request, settings: SettingsDep) -> None:
 def get_keeper(request: Request, database: DatabaseDep, settings: SettingsDep) -> SessionKeeper:
     """Return what sessions are kept with."""
     state = request.app.state
-    return SessionKeeper(database, state.signer, settings, state.sealer, state.directory)
+    return SessionKeeper(
+        database, state.signer, settings, state.attempts, state.sealer, state.directory
+    )
 
 
 def _address(request: Request) -> str:
@@ -76,6 +85,15 @@ KeeperDep = Annotated[SessionKeeper, Depends(get_keeper)]
 AddressDep = Annotated[str, Depends(_address)]
 RefreshCookie = Annotated[
     str | None, Cookie(alias=REFRESH_COOKIE, description="The refresh token.", max_length=200)
+]
+
+DeviceCookie = Annotated[
+    str | None,
+    Cookie(
+        alias=DEVICE_COOKIE,
+        description="Tells a browser that signed in before; it opens nothing.",
+        max_length=1_000,
+    ),
 ]
 
 _auth = APIRouter(prefix="/auth", tags=["auth"], dependencies=[Depends(check_origin)])
@@ -100,16 +118,22 @@ _users = APIRouter(prefix="/users", tags=["users"])
     ),
 )
 async def login(
-    request: Request, response: Response, keeper: KeeperDep, address: AddressDep, body: LoginIn
+    request: Request,
+    response: Response,
+    keeper: KeeperDep,
+    address: AddressDep,
+    body: LoginIn,
+    device: DeviceCookie = None,
 ) -> TokenOut:
     """Begin a session: an access token in the answer, and a refresh token in an HttpOnly cookie.
 
     Who has a second factor, and does not give its code at once, gets the ticket of `POST /auth/second-factor`.
     """
+    place = devices.place(keeper.signer, device, email=body.email, address=address)
     tokens = await signin.by_password(
-        keeper, email=body.email, password=body.password, otp=body.otp, address=address
+        keeper, email=body.email, password=body.password, otp=body.otp, address=place
     )
-    return hand_out(request, response, keeper, tokens)
+    return hand_out(request, response, keeper, tokens, knows_device=place != address)
 
 
 @_auth.post(
@@ -152,7 +176,7 @@ async def logout(
     summary="Who am I",
     responses=problem_responses(UnauthenticatedError),
 )
-async def get_me(session: SessionDep, actor: ActorDep) -> MeOut:
+async def get_me(session: SessionDep, actor: AnyoneDep) -> MeOut:
     """Return the signed-in user, the organisation and the role in it."""
     return await service.me(session, actor)
 
@@ -162,14 +186,16 @@ async def get_me(session: SessionDep, actor: ActorDep) -> MeOut:
     operation_id="changePassword",
     summary="Change one's password",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problem_responses(UnauthenticatedError, WrongPasswordError, TooManyAttemptsError),
+    responses=problem_responses(
+        UnauthenticatedError, SessionRequiredError, WrongPasswordError, TooManyAttemptsError
+    ),
 )
 async def change_password(
-    units: UnitsDep, keeper: KeeperDep, address: AddressDep, body: PasswordChange
+    units: AnyonesUnitsDep, keeper: KeeperDep, address: AddressDep, body: PasswordChange
 ) -> None:
     """Set a new password and end all other sessions."""
     async with units.begin() as (session, actor):
-        user = await service.account(session, actor)
+        user = await service.account(session, require_person(actor))
     verification = await sessions.verify_throttled(
         keeper,
         email=user.email,
@@ -214,6 +240,7 @@ async def create_user(session: SessionDep, actor: AdministratorDep, body: UserCr
         name=body.name,
         password=body.password,
         role=body.role,
+        created_by=actor.user_id,
     )
 
 
@@ -242,9 +269,17 @@ for part in (_auth, _me, _users):
 
 
 def hand_out(
-    request: Request, response: Response, keeper: SessionKeeper, tokens: Tokens
+    request: Request,
+    response: Response,
+    keeper: SessionKeeper,
+    tokens: Tokens,
+    *,
+    knows_device: bool = False,
 ) -> TokenOut:
-    """Answer with a session's tokens, the refresh token in its cookie."""
+    """Give a client its tokens, the refresh token in a cookie no script can read.
+
+    Where a session began, the browser is remembered, unless it is known already (`knows_device`).
+    """
     response.headers["Cache-Control"] = "no-store"
     if tokens.refresh_token is not None:
         response.set_cookie(
@@ -256,7 +291,23 @@ def hand_out(
             httponly=True,
             samesite="strict",
         )
+    if tokens.began_for is not None and not knows_device:
+        _remember_device(
+            request, response, devices.remembered(keeper.signer, email=tokens.began_for)
+        )
     return TokenOut(access_token=tokens.access_token, expires_in=tokens.expires_in)
+
+
+def _remember_device(request: Request, response: Response, cookie: str) -> None:
+    response.set_cookie(
+        DEVICE_COOKIE,
+        cookie,
+        max_age=devices.COOKIE_SECONDS,
+        path=f"{_COOKIE_PATH}/login",
+        secure=_is_https(request),
+        httponly=True,
+        samesite="strict",
+    )
 
 
 def _is_https(request: Request) -> bool:

@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.audit import service as audit
+from backend.audit.service import Deed
 from backend.core.actor import KEY_SESSION, Actor, Role
-from backend.core.clock import now
 from backend.core.db import Tenant, set_tenant
 from backend.core.errors import UnauthenticatedError
 from backend.core.pagination import decode_cursor, encode_cursor
 from backend.core.web import Credentials
 from backend.identity import queries
 from backend.identity.api_keys import service as api_keys
+from backend.identity.endings import end_sessions
 from backend.identity.errors import (
     EmailTakenError,
     LastAdministratorError,
@@ -32,6 +35,15 @@ class FirstAdministrator:
 
     org_id: int
     user_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrganisation:
+    """What `create_organisation` made, and whether its administrator's account is new too."""
+
+    org_id: int
+    user_id: int
+    is_new_account: bool
 
 
 async def authenticate(
@@ -101,10 +113,28 @@ async def create_first_administrator(
     if existing is not None:
         await set_tenant(session, Tenant(existing.id))
         return FirstAdministrator(existing.id, None)
+    made = await create_organisation(
+        session, organisation=organisation, email=email, name=name, password=password
+    )
+    return FirstAdministrator(made.org_id, made.user_id)
+
+
+async def create_organisation(
+    session: AsyncSession, *, organisation: str, email: str, name: str, password: str
+) -> NewOrganisation:
+    """Create an organisation, to which the transaction is bound from then on, with its first administrator.
+
+    Whoever has an account with this address administers it with that: name and password are not used then.
+    """
     created = Organisation(name=organisation)
     session.add(created)
     await session.flush()
     await set_tenant(session, Tenant(created.id))
+    known = await queries.user_by_email(session, email)
+    if known is not None:
+        session.add(Membership(org_id=created.id, user_id=known.id, role=Role.ADMINISTRATOR))
+        await session.flush()
+        return NewOrganisation(created.id, known.id, is_new_account=False)
     user = await create_user(
         session,
         org_id=created.id,
@@ -113,7 +143,7 @@ async def create_first_administrator(
         password=password,
         role=Role.ADMINISTRATOR,
     )
-    return FirstAdministrator(created.id, user.id)
+    return NewOrganisation(created.id, user.id, is_new_account=True)
 
 
 async def create_user(
@@ -124,8 +154,11 @@ async def create_user(
     name: str,
     password: str,
     role: Role = Role.MEMBER,
+    created_by: int | None = None,
 ) -> UserOut:
     """Create a user of an organisation, to which the transaction must be bound.
+
+    `created_by` is the administrator who does; None where the service does by itself.
 
     Raises:
         EmailTakenError: somebody has this e-mail address, whatever its case.
@@ -141,7 +174,11 @@ async def create_user(
     session.add(membership)
     await session.flush()
     await session.refresh(membership)
-    return _described(user, membership)
+    deed = Deed(
+        "user.created", f"user:{user.id}", {"email": user.email, "name": name, "role": role}
+    )
+    await audit.record(session, [deed], org_id=org_id, actor_id=created_by)
+    return described(user, membership)
 
 
 async def organisation_ids(session: AsyncSession) -> Sequence[int]:
@@ -152,6 +189,11 @@ async def organisation_ids(session: AsyncSession) -> Sequence[int]:
 async def administrator_ids(session: AsyncSession, org_id: int) -> Sequence[int]:
     """Return the ids of those who administer an organisation."""
     return await queries.administrator_ids(session, org_id)
+
+
+async def user_names(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, str]:
+    """Return the names of users, for what tells of their deeds."""
+    return await queries.user_names(session, user_ids)
 
 
 async def group_ids(session: AsyncSession, org_id: int, user_id: int) -> Sequence[int]:
@@ -183,8 +225,10 @@ async def set_own_password(session: AsyncSession, actor: Actor, password_hash: s
     await session.flush()
     for org_id in await queries.organisations_of(session, actor.user_id):
         await set_tenant(session, Tenant(org_id, actor.user_id))
-        await queries.revoke_sessions(session, actor.user_id, now(), but=actor.session_id)
+        await end_sessions(session, org_id, actor.user_id, but=actor.session_id)
     await set_tenant(session, Tenant(actor.org_id, actor.user_id))
+    deed = Deed("user.password_changed", f"user:{actor.user_id}")
+    await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
 
 
 async def list_users(
@@ -198,7 +242,7 @@ async def list_users(
         after=None if after is None else (after[0], after[1]),
         limit=limit + 1,
     )
-    page = [_described(user, membership) for user, membership, _ in rows[:limit]]
+    page = [described(user, membership) for user, membership, _ in rows[:limit]]
     if len(rows) <= limit:
         return page, None
     last, _, key = rows[limit - 1]
@@ -208,7 +252,7 @@ async def list_users(
 async def update_user(
     session: AsyncSession, actor: Actor, user_id: int, changes: UserUpdate
 ) -> UserOut:
-    """Change a user of the organisation. Deactivation and a new password end the user's sessions at once.
+    """Change a user of the organisation. Deactivation, a new password and becoming an auditor end the user's sessions.
 
     Raises:
         UserNotFoundError: the organisation has no such user.
@@ -218,11 +262,12 @@ async def update_user(
     # Locked before the user's own row, in everyone's order.
     administrators = await queries.lock_administrators(session, actor.org_id)
     user, membership = await _user(session, actor, user_id, lock=True)
-    steps_down = changes.role is Role.MEMBER or changes.is_active is False
+    steps_down = changes.role not in {None, Role.ADMINISTRATOR} or changes.is_active is False
     if steps_down and list(administrators) == [user_id]:
         raise LastAdministratorError(
             "An organisation needs an active administrator; appoint another one first."
         )
+    before = _facts(user, membership)
     if changes.name is not None or changes.password is not None:
         await _change_account(session, actor, user, changes)
     if changes.role is not None:
@@ -230,9 +275,38 @@ async def update_user(
     if changes.is_active is not None:
         membership.is_active = changes.is_active
     await session.flush()
-    if changes.is_active is False or changes.password is not None:
-        await queries.revoke_sessions(session, user_id, now())
-    return _described(user, membership)
+    # An auditor's open pages must not go on hearing of documents.
+    becomes_auditor = changes.role is Role.AUDITOR
+    if changes.is_active is False or changes.password is not None or becomes_auditor:
+        await end_sessions(session, actor.org_id, user_id)
+    await _record_changes(session, actor, before, _facts(user, membership), changes)
+    return described(user, membership)
+
+
+def _facts(user: User, membership: Membership) -> dict[str, Any]:
+    """Return what can be changed of a user, and told, for the audit trail."""
+    return {
+        "id": user.id,
+        "name": user.name,
+        "role": membership.role,
+        "is_active": membership.is_active,
+    }
+
+
+async def _record_changes(
+    session: AsyncSession,
+    actor: Actor,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    changes: UserUpdate,
+) -> None:
+    user_id = before["id"]
+    deeds = []
+    if (changed := audit.changes(before, after)) is not None:
+        deeds.append(Deed("user.updated", f"user:{user_id}", changed))
+    if changes.password is not None:
+        deeds.append(Deed("user.password_set", f"user:{user_id}"))
+    await audit.record(session, deeds, org_id=actor.org_id, actor_id=actor.user_id)
 
 
 async def _change_account(
@@ -248,6 +322,15 @@ async def _change_account(
         user.password_hash = await hash_password(changes.password)
 
 
+async def require_user(session: AsyncSession, actor: Actor, user_id: int) -> None:
+    """Return if the actor's organisation has this user, active or not.
+
+    Raises:
+        UserNotFoundError: it has not.
+    """
+    await _user(session, actor, user_id)
+
+
 async def _user(
     session: AsyncSession, actor: Actor, user_id: int, *, lock: bool = False
 ) -> tuple[User, Membership]:
@@ -257,7 +340,8 @@ async def _user(
     return found
 
 
-def _described(user: User, membership: Membership) -> UserOut:
+def described(user: User, membership: Membership) -> UserOut:
+    """Return what administrators are shown of a user."""
     return UserOut(
         id=user.id,
         email=user.email,

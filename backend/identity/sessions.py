@@ -19,11 +19,15 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.audit import service as audit
+from backend.audit.service import Attempts, Deed
 from backend.core.clock import now
 from backend.core.db import Database, Tenant
+from backend.core.origin import bind_session, current_origin
 from backend.core.settings import Settings
 from backend.identity import queries
 from backend.identity.attempts import attempt
+from backend.identity.endings import end_sessions
 from backend.identity.errors import SessionEndedError
 from backend.identity.external.settings import Directory
 from backend.identity.models import RefreshToken
@@ -33,6 +37,8 @@ from backend.identity.throttle import Keys
 from backend.identity.tokens import AccessClaims, TokenSigner
 
 log = structlog.get_logger(__name__)
+
+_SESSION_ID_BYTES = 18
 
 GRACE = timedelta(seconds=10)
 """For how long a replaced refresh token is taken for the loser of a race."""
@@ -47,6 +53,8 @@ class Tokens:
     access_token: str
     expires_in: int
     refresh_token: str | None
+    began_for: str | None = None
+    """The e-mail address of whom a session was begun for; None where one goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +64,37 @@ class SessionKeeper:
     database: Database
     signer: TokenSigner
     settings: Settings
+    attempts: Attempts
+    """What is refused to a known account."""
     sealer: Sealer
     directory: Directory | None = None
     """Asked for the passwords of those who have none here."""
 
 
 async def begin(
-    session: AsyncSession, keeper: SessionKeeper, *, org_id: int, user_id: int
+    session: AsyncSession,
+    keeper: SessionKeeper,
+    *,
+    user_id: int,
+    org_id: int,
+    method: str,
+    second_factor: str | None,
 ) -> Tokens:
-    """Begin a session for a user who has proven to be one, in a transaction bound to the organisation."""
+    """Begin a session of an active user of the organisation that the transaction is bound to.
+
+    Who the user is has been proven before, by `method` and, where there was one, `second_factor`.
+    """
     await queries.sweep_tokens(session, user_id, now())
-    claims = AccessClaims(user_id=user_id, org_id=org_id, session_id=secrets.token_urlsafe(18))
-    refresh_token = await _add_token(session, keeper, claims)
+    claims = AccessClaims(
+        user_id=user_id, org_id=org_id, session_id=secrets.token_urlsafe(_SESSION_ID_BYTES)
+    )
+    refresh_token = await _add_token(session, keeper, claims, second_factor=second_factor)
+    bind_session(claims.session_id)
+    facts = {"method": method, "second_factor": second_factor}
+    await _record(session, "user.signed_in", claims, **facts)
+    user = await queries.user_by_id(session, user_id)
     log.info("signed_in", user_id=user_id, org_id=org_id)
-    return _tokens(keeper, claims, refresh_token)
+    return _tokens(keeper, claims, refresh_token, began_for=user.email)
 
 
 async def refresh(keeper: SessionKeeper, token: str | None) -> Tokens:
@@ -93,8 +118,10 @@ async def logout(keeper: SessionKeeper, token: str | None) -> None:
         return
     async with keeper.database.transaction(Tenant(org_id)) as session:
         known = await queries.token(session, _hash(token))
-        if known is not None:
-            await queries.revoke_session(session, known.session_id, now())
+        if known is not None and known.revoked_at is None:
+            await end_sessions(session, known.org_id, known.user_id, only=known.session_id)
+            bind_session(known.session_id)
+            await _record(session, "user.signed_out", _claims(known))
 
 
 async def verify_throttled(
@@ -123,7 +150,9 @@ async def _rotate(session: AsyncSession, keeper: SessionKeeper, token: str) -> T
     claimed = await queries.claim_token(session, _hash(token), at)
     if claimed is not None:
         claims = _claims(claimed)
-        return _tokens(keeper, claims, await _add_token(session, keeper, claims))
+        factor = claimed.second_factor
+        following = await _add_token(session, keeper, claims, second_factor=factor)
+        return _tokens(keeper, claims, following)
     known = await queries.token(session, _hash(token))
     if known is None:
         return None
@@ -131,8 +160,18 @@ async def _rotate(session: AsyncSession, keeper: SessionKeeper, token: str) -> T
         return _tokens(keeper, _claims(known), None)
     if known.revoked_at is None:
         log.warning("session_ended", user_id=known.user_id, reused=known.replaced_at is not None)
-        await queries.revoke_session(session, known.session_id, at)
+        await end_sessions(session, known.org_id, known.user_id, only=known.session_id)
+        bind_session(known.session_id)
+        reason = "reused" if known.replaced_at is not None else "expired"
+        await _record(session, "session.ended", _claims(known), refresh_token=reason)
     return None
+
+
+async def _record(
+    session: AsyncSession, action: str, claims: AccessClaims, **facts: str | None
+) -> None:
+    deed = Deed(action, f"user:{claims.user_id}", facts)
+    await audit.record(session, [deed], org_id=claims.org_id, actor_id=claims.user_id)
 
 
 def _lost_a_race(token: RefreshToken, at: datetime) -> bool:
@@ -143,15 +182,26 @@ def _lost_a_race(token: RefreshToken, at: datetime) -> bool:
     )
 
 
-async def _add_token(session: AsyncSession, keeper: SessionKeeper, claims: AccessClaims) -> str:
+async def _add_token(
+    session: AsyncSession,
+    keeper: SessionKeeper,
+    claims: AccessClaims,
+    *,
+    second_factor: str | None,
+) -> str:
     """Make the session's next refresh token. It names the organisation: row-level security must know where to look."""
     token = f"{claims.org_id}.{secrets.token_urlsafe(32)}"
+    caller = current_origin()
     session.add(
         RefreshToken(
             org_id=claims.org_id,
             user_id=claims.user_id,
             session_id=claims.session_id,
             token_hash=_hash(token),
+            started_at=queries.started_at(claims.session_id),
+            address=caller.address,
+            user_agent=caller.user_agent,
+            second_factor=second_factor,
             expires_at=now() + timedelta(seconds=keeper.settings.refresh_token_seconds),
         )
     )
@@ -159,9 +209,16 @@ async def _add_token(session: AsyncSession, keeper: SessionKeeper, claims: Acces
     return token
 
 
-def _tokens(keeper: SessionKeeper, claims: AccessClaims, refresh_token: str | None) -> Tokens:
+def _tokens(
+    keeper: SessionKeeper,
+    claims: AccessClaims,
+    refresh_token: str | None,
+    *,
+    began_for: str | None = None,
+) -> Tokens:
     seconds = keeper.settings.access_token_seconds
-    return Tokens(keeper.signer.access_token(claims, ttl=seconds), seconds, refresh_token)
+    access_token = keeper.signer.access_token(claims, ttl=seconds)
+    return Tokens(access_token, seconds, refresh_token, began_for)
 
 
 def _claims(token: RefreshToken) -> AccessClaims:

@@ -2,7 +2,8 @@
 
 Failures are counted in Postgres, so that every process counts alike, under two keys: the account together with the
 address it was tried from, and the address alone. After a few free failures each further one makes that key wait
-twice as long. An account is never slowed down as such: its owner, at another address, signs in undisturbed.
+twice as long. An account is never slowed down as such: its owner, at another address, signs in undisturbed; so does
+its owner at the same address, from a browser that signed in before (`devices`).
 """
 
 import ipaddress
@@ -57,12 +58,12 @@ class Keys:
     address: bytes
 
     @classmethod
-    def of(cls, signer: TokenSigner, *, email: str, address: str) -> "Keys":
-        """Return the keys of an attempt on an account from a network address."""
+    def of(cls, signer: TokenSigner, *, email: str, address: str, use: str = "") -> "Keys":
+        """Return the keys of an attempt on an account from a network address; each use is counted by itself."""
         network = _network(address)
         return cls(
-            account=signer.fingerprint("account", email.strip().casefold(), network),
-            address=signer.fingerprint("address", network),
+            account=signer.fingerprint(f"{use}account", email.strip().casefold(), network),
+            address=signer.fingerprint(f"{use}address", network),
         )
 
     def allowances(self) -> dict[bytes, Allowance]:

@@ -26,6 +26,7 @@ NOT_INHERITED = frozenset(
     {
         "DMS_ADMIN_PASSWORD",
         "DMS_DATABASE_OWNER_URL",
+        "DMS_SMTP_PASSWORD",
         "ENCRYPTION_KEY",
         "ENCRYPTION_KEY_COMMAND",
         "ENCRYPTION_KEY_FILE",
@@ -78,7 +79,6 @@ def children(
     child = partial(ChildSpec, directory=data.run)
     worker = partial(
         child,
-        environment=with_key,
         after=("prepare",),
         ready_line=_said_at_info(settings, r"@\S+ ready\."),
     )
@@ -116,11 +116,13 @@ def children(
         worker(
             name="worker-fast",
             title="Fast worker",
+            environment=with_key | _mail_password(settings),
             command=_worker("fast", concurrency=cores * FAST_TASKS_PER_CORE),
         ),
         worker(
             name="worker-heavy",
             title="Heavy worker",
+            environment=with_key,
             command=_worker("heavy", concurrency=cores),
         ),
         child(
@@ -171,6 +173,11 @@ def _environment(settings: Settings, data: DataDirectory, where: Addresses) -> d
         # The working directory is no place to import from.
         "PYTHONSAFEPATH": "1",
     }
+
+
+def _mail_password(settings: Settings) -> dict[str, str]:
+    password = settings.smtp_password
+    return {} if password is None else {"DMS_SMTP_PASSWORD": password.get_secret_value()}
 
 
 def _backend(settings: Settings, *, workers: int) -> tuple[str, ...]:

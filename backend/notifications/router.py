@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, WebSocket
 from pydantic import BaseModel, ConfigDict
 
+from backend.core.actor import Actor, Role
 from backend.core.clock import now
+from backend.core.db import Database
 from backend.core.errors import ForbiddenError, UnauthenticatedError
 from backend.core.problems import problem_responses
-from backend.core.web import ActorDep
+from backend.core.web import ActorDep, Resume
 from backend.notifications.service import TICKET_PURPOSE, TICKET_SECONDS, Hub, Subscription, Tickets
 
 router = APIRouter(tags=["live"])
@@ -18,6 +20,7 @@ router = APIRouter(tags=["live"])
 _HEARS = "dms:folder:List"
 _UNAUTHENTICATED = 4401
 _TRY_AGAIN = 1013
+_SESSION_ENDED = "The session has ended."
 
 
 class SocketTicket(BaseModel):
@@ -42,7 +45,9 @@ async def create_socket_ticket(request: Request, actor: ActorDep) -> SocketTicke
     if not actor.in_scope(_HEARS):
         raise ForbiddenError("The API key is not meant for following what happens.", action=_HEARS)
     tickets: Tickets = request.app.state.signer
-    data = {"user": actor.user_id, "org": actor.org_id}
+    if actor.session_id is None:
+        raise ForbiddenError("Live updates are for those who are signed in with a session.")
+    data = {"user": actor.user_id, "org": actor.org_id, "session": actor.session_id}
     ticket = tickets.ticket(TICKET_PURPOSE, data, ttl=TICKET_SECONDS)
     return SocketTicket(ticket=ticket, expires_in=TICKET_SECONDS)
 
@@ -58,7 +63,11 @@ async def socket(websocket: WebSocket, ticket: Annotated[str, Query()]) -> None:
     except UnauthenticatedError:
         await websocket.close(_UNAUTHENTICATED, "The ticket is invalid or has expired.")
         return
-    with hub.subscribed(bearer["org"], bearer["user"]) as subscription:
+    with hub.subscribed(bearer["org"], bearer["user"], bearer["session"]) as subscription:
+        # Asked once the end of the session would be heard of: none falls between.
+        if not await _stands(websocket, bearer):
+            await websocket.close(_UNAUTHENTICATED, _SESSION_ENDED)
+            return
         await websocket.send_text(
             json.dumps({"event": "hello", "data": {}, "at": now().isoformat()})
         )
@@ -70,7 +79,24 @@ async def socket(websocket: WebSocket, ticket: Annotated[str, Query()]) -> None:
             sender.cancel()
 
 
+async def _stands(websocket: WebSocket, bearer: dict[str, Any]) -> bool:
+    """Tell whether the session a ticket was made for still stands."""
+    database: Database = websocket.app.state.database
+    resume: Resume = websocket.app.state.resume
+    # Role and name are read anew.
+    known = Actor(bearer["user"], bearer["org"], Role.MEMBER, "", bearer["session"])
+    try:
+        async with database.transaction() as session:
+            actor = await resume(session, known)
+    except UnauthenticatedError:
+        return False
+    return not actor.is_auditor
+
+
 async def _send(websocket: WebSocket, subscription: Subscription) -> None:
     while (text := await subscription.get()) is not None:
         await websocket.send_text(text)
+    if subscription.session_ended:
+        await websocket.close(_UNAUTHENTICATED, _SESSION_ENDED)
+        return
     await websocket.close(_TRY_AGAIN, "Some messages were missed; connect again and read again.")

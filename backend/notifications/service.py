@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 CHANNEL = "dms:messages"
 TICKET_PURPOSE = "ws"
+SESSION_ENDED = "session.ended"
+"""Closes the sockets of sessions; `data` has `session_ids`. It is told to nobody: whoever is meant is gone."""
 TICKET_SECONDS = 30
 _BACKLOG = 500
 _RETRY_SECONDS = 2.0
@@ -54,7 +56,9 @@ class Message:
 class Subscription:
     """One socket's backlog. A reader too slow to keep up is cut off, and reads again when it comes back."""
 
-    def __init__(self) -> None:
+    def __init__(self, session_id: str | None = None) -> None:
+        self.session_id = session_id
+        self.session_ended = False
         self._queue: asyncio.Queue[str | None] = asyncio.Queue(_BACKLOG)
         self._cut = False
 
@@ -74,6 +78,11 @@ class Subscription:
             self._queue.get_nowait()
         self._queue.put_nowait(None)
 
+    def end(self) -> None:
+        """End the subscription because its session has ended."""
+        self.session_ended = True
+        self.cut()
+
     async def get(self) -> str | None:
         """Return the next message; None when the subscription has ended."""
         return await self._queue.get()
@@ -86,9 +95,11 @@ class Hub:
         self._subscriptions: defaultdict[tuple[int, int], set[Subscription]] = defaultdict(set)
 
     @contextlib.contextmanager
-    def subscribed(self, org_id: int, user_id: int) -> Iterator[Subscription]:
-        """Receive a user's messages while the block runs."""
-        subscription = Subscription()
+    def subscribed(
+        self, org_id: int, user_id: int, session_id: str | None = None
+    ) -> Iterator[Subscription]:
+        """Receive a user's messages while the block runs and, where one is named, the session lasts."""
+        subscription = Subscription(session_id)
         key = (org_id, user_id)
         self._subscriptions[key].add(subscription)
         try:
@@ -99,10 +110,13 @@ class Hub:
                 del self._subscriptions[key]
 
     def deliver(self, message: Message) -> None:
-        """Hand a message to the sockets of its readers."""
+        """Hand a message to the sockets of its readers, or close those whose session it says has ended."""
         for user_id in message.user_ids:
             for subscription in self._subscriptions.get((message.org_id, user_id), ()):
-                subscription.put(message.text)
+                if message.event != SESSION_ENDED:
+                    subscription.put(message.text)
+                elif subscription.session_id in message.data["session_ids"]:
+                    subscription.end()
 
     def cut_all(self) -> None:
         """End every subscription: messages were missed, and their readers must know."""

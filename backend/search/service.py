@@ -8,6 +8,7 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
+from backend.access.service import Keys
 from backend.core.actor import Actor
 from backend.core.pagination import InvalidCursorError, decode_cursor, encode_cursor
 from backend.documents import service as documents
@@ -89,7 +90,7 @@ async def suggest(
 ) -> list[Suggestion]:
     """Return the documents whose names resemble what is being typed, best first; none below two characters."""
     words = _storable(text).strip()
-    keys = await access.visible_keys(session, actor)
+    keys = await access.visible_keys(session, await access.view(session, actor))
     if len(words) < _SHORTEST_SUGGESTED or not keys:
         return []
     rows = await queries.names_like(session, actor.org_id, keys, words, limit=limit)
@@ -154,6 +155,7 @@ async def read_text(
             index_detail=chosen.index_detail,
         )
     found, is_partial = row
+    await documents.record_text_reading(session, actor, document, chosen.number)
     return TextOut(
         text=found.text,
         page_count=found.page_count,
@@ -173,7 +175,7 @@ async def _criteria(
 ) -> Criteria | None:
     """Return what to search for; None where nothing can match."""
     filters = parsed.filters
-    keys = await _keys(session, actor, query, filters.folder)
+    keys, places = await _keys(session, actor, query, filters.folder)
     owner = None if query.owner_id is None else {query.owner_id}
     owners = _narrowed(await _owners(session, actor, filters.owner.of), owner)
     families = _narrowed(
@@ -187,6 +189,7 @@ async def _criteria(
     return Criteria(
         org_id=actor.org_id,
         keys=keys,
+        folders=places,
         words=compiled,
         families=families,
         not_families=set(filters.family.but),
@@ -205,18 +208,24 @@ async def _criteria(
 
 async def _keys(
     session: AsyncSession, actor: Actor, query: SearchQuery, named: Choice
-) -> list[int]:
-    """Return the keys the actor may read, narrowed to the folders asked for."""
-    keys = await access.visible_keys(session, actor)
+) -> tuple[Keys, list[int] | None]:
+    """Return the keys the actor may read, narrowed to the folders asked for, and these where there are any."""
+    seen = await access.view(session, actor)
+    keys = await access.visible_keys(session, seen)
+    if query.folder_id is None and not named.of and not named.but:
+        return keys, None
+    places = list(keys.places)
+    # A folder that is seen by its name alone can be named too.
+    nameable = [*places, *await seen.names(session)] if named.of or named.but else []
     if query.folder_id is not None:
-        keys = await queries.keys_below(session, keys, [query.folder_id])
+        places = await queries.folders_below(session, places, [query.folder_id])
     if named.of:
-        tops = await queries.folders_named(session, keys, named.of)
-        keys = await queries.keys_below(session, keys, tops)
+        tops = await queries.folders_named(session, nameable, named.of)
+        places = await queries.folders_below(session, places, tops)
     if named.but:
-        tops = await queries.folders_named(session, keys, named.but)
-        keys = list(set(keys) - set(await queries.keys_below(session, keys, tops)))
-    return keys
+        tops = await queries.folders_named(session, nameable, named.but)
+        places = list(set(places) - set(await queries.folders_below(session, places, tops)))
+    return keys.within(places), places
 
 
 async def _owners(session: AsyncSession, actor: Actor, names: Sequence[str]) -> set[int] | None:

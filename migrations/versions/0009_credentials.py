@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 from migrations.security import grant, protect
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 
 def upgrade() -> None:
@@ -19,6 +19,7 @@ def upgrade() -> None:
         "organisations",
         sa.Column("second_factor", sa.Text(), server_default="nobody", nullable=False),
     )
+    op.add_column("refresh_tokens", sa.Column("second_factor", sa.Text(), nullable=True))
     op.add_column("users", sa.Column("kind", sa.Text(), server_default="person", nullable=False))
     op.alter_column("users", "password_hash", nullable=True)
     op.create_check_constraint("kind", "users", "kind IN ('person', 'machine')")
@@ -79,6 +80,7 @@ def downgrade() -> None:
     op.alter_column("users", "password_hash", nullable=False)
     op.drop_constraint("kind", "users", type_="check")
     op.drop_column("users", "kind")
+    op.drop_column("refresh_tokens", "second_factor")
     op.drop_column("organisations", "second_factor")
 
 

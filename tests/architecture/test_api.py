@@ -22,10 +22,21 @@ WITHOUT_SIGNING_IN = {
     ("GET", "/api/v1/auth/providers"),
     ("GET", "/api/v1/auth/oidc/{provider_id}"),
     ("GET", "/api/v1/auth/oidc/{provider_id}/callback"),
+    ("POST", "/api/v1/auth/invitation/open"),
+    ("POST", "/api/v1/auth/invitation/accept"),
+    ("POST", "/api/v1/auth/password-reset"),
+    ("POST", "/api/v1/auth/password-reset/redeem"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
 }
+VALUES = (
+    *("folder_id", "document_id", "user_id", "number"),
+    *("group_id", "principal", "session_id", "invitation_id"),
+    *("grant_id", "policy_id"),
+    *("key_id", "passkey_id", "provider_id"),
+)
+"""The parameters of paths."""
 
 Operation = tuple[str, str, dict[str, Any]]
 
@@ -74,15 +85,7 @@ async def test_nobody_gets_anything_without_signing_in(
         if (method, path) in WITHOUT_SIGNING_IN:
             continue
         concrete = path
-        for name in (
-            "folder_id",
-            "document_id",
-            "user_id",
-            "number",
-            "key_id",
-            "passkey_id",
-            "provider_id",
-        ):
+        for name in VALUES:
             concrete = concrete.replace(f"{{{name}}}", "1")
         assert "{" not in concrete, f"give {path} a value for its parameter"
         answer = await client.request(

@@ -100,8 +100,14 @@ async def test_axe_finds_nothing_on_any_screen(
         ("nothing found", f"{service.url}/search?q=xyzzyqwert", "Nothing found"),
         ("trash", f"{service.url}/trash", "Trash"),
         ("users", f"{service.url}/users", service.admin_email),
+        ("groups", f"{service.url}/groups", "New group"),
+        ("forgot", f"{service.url}/forgot-password", "Send a link"),
+        ("reset", f"{service.url}/reset-password#x", "Set a new password"),
+        ("no invitation", f"{service.url}/accept-invitation#x", "not valid"),
         ("storage", f"{service.url}/storage", "Waiting for collection"),
         ("security", f"{service.url}/security", "No API keys yet"),
+        ("audit", f"{service.url}/audit", "Sealed events"),
+        ("history", f"{pdf}?tab=history", "Created"),
         ("not there", f"{service.url}/documents/999999999", "This was not found"),
     ):
         await visit(page, url, shown)
@@ -154,6 +160,7 @@ async def test_no_screen_scrolls_sideways(
         (f"{service.url}/search?q=lease", "result"),
         (f"{service.url}/trash", "Trash"),
         (f"{service.url}/users", service.admin_email),
+        (f"{service.url}/groups", "New group"),
         (f"{service.url}/storage", "Waiting for collection"),
         (f"{service.url}/security", "No API keys yet"),
     ):

@@ -21,6 +21,19 @@ UNION ALL SELECT proname FROM pg_proc AS p WHERE pronamespace = 'public'::regnam
     AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = p.oid AND deptype = 'e')
 """
 
+# An administrator, two members, a cabinet each for them.
+MEMBERS = """
+INSERT INTO organisations (name) VALUES ('Example');
+INSERT INTO users (email, name, password_hash)
+SELECT n || '@example.org', n, '-' FROM generate_series(1, 3) AS n;
+INSERT INTO memberships (org_id, user_id, role)
+SELECT 1, n, CASE n WHEN 1 THEN 'administrator' ELSE 'member' END FROM generate_series(1, 3) AS n;
+INSERT INTO folders (org_id, kind, name, path, created_by)
+SELECT 1, 'cabinet', n, n::text::ltree, 1 FROM generate_series(1, 2) AS n;
+INSERT INTO folders (org_id, parent_id, kind, name, path, created_by) VALUES (1, 1, 'folder', 'Below', '1.3', 1);
+INSERT INTO cabinet_members (folder_id, user_id, org_id, role)
+VALUES (1, 2, 1, 'reader'), (2, 3, 1, 'editor'), (1, 1, 1, 'reader')
+"""
 Alembic = Callable[..., str]
 
 
@@ -71,3 +84,28 @@ def test_every_step_can_be_taken_back(server: EmbeddedPostgres, alembic: Alembic
 
 def _left(server: EmbeddedPostgres) -> set[str]:
     return set(server.query(LEFT, database="dms").split())
+
+
+def test_members_of_cabinets_become_grants_and_come_back(
+    server: EmbeddedPostgres, alembic: Alembic
+) -> None:
+    alembic("upgrade", "0007")
+    server.query(MEMBERS, database="dms")
+    alembic("upgrade", "0011")
+    granted = "SELECT user_id, folder_id, role FROM grants ORDER BY user_id, folder_id"
+    expected = {"1|1|manager", "1|2|manager", "2|1|reader", "3|2|editor"}
+    assert set(server.query(granted, database="dms").split()) == expected
+    rules = (
+        "SELECT user_id, folder_id, scope, 'dms:document:Read' = ANY (actions), "
+        "'dms:document:Update' = ANY (actions), 'dms:access:Manage' = ANY (actions) FROM access_rules"
+    )
+    assert set(server.query(rules, database="dms").split()) == {
+        "1|1|tree|t|t|t",
+        "1|2|tree|t|t|t",
+        "2|1|tree|t|f|f",
+        "3|2|tree|t|t|f",
+    }
+    alembic("downgrade", "0007")
+    members = "SELECT user_id, folder_id, role FROM cabinet_members"
+    kept = set(server.query(members, database="dms").split())
+    assert kept == {"2|1|reader", "3|2|editor"}

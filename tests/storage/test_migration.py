@@ -47,9 +47,12 @@ def new(place: Place, old_root: Path, old: BlobStore, keyring: Keyring) -> Itera
 
 
 def test_what_the_first_lacks_is_read_from_the_second(new: BlobStore, place: Place) -> None:
+    second = new.fallback
+    assert second is not None
+    assert second.fallback is None
     for content in CONTENTS:
         assert new.exists(NAMESPACE, sha256(content))
-        assert get(new, sha256(content)) == content
+        assert get(new, sha256(content)) == get(second, sha256(content)) == content
         assert new.verify(NAMESPACE, sha256(content)).size == len(content)
     assert place.names() == []
     assert list(new.entries(NAMESPACE)) == []

@@ -103,6 +103,18 @@ def test_what_exceeds_one_part_is_sent_in_parts(objects: Objects, keyring: Keyri
     assert get(store, sha256(content)) == content
 
 
+def test_what_fills_its_last_part_ends_with_it(objects: Objects, keyring: Keyring) -> None:
+    part = 5 << 20
+    store = store_in(objects, keyring, small=1 << 20, part=part)
+    around = put(store, noise(part)).stored_size - 192 - part
+    content = noise(part - around)
+    assert put(store, content).stored_size == 192 + part
+    key = objects.data_key(sha256(content))
+    assert key is not None
+    assert str(obstore.head(objects.bucket, key)["e_tag"]).strip('"').endswith("-1")
+    assert get(store, sha256(content)) == content
+
+
 def test_foreign_objects_are_passed_over(objects: Objects, keyring: Keyring) -> None:
     store = BlobStore(objects.backend, keyring)
     info = put(store, CONTENT)

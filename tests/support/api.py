@@ -62,12 +62,16 @@ class Api:
         created: dict[str, Any] = answer.json()
         return created
 
-    async def share(self, folder_id: int, user: "Api", role: str = "editor") -> None:
-        """Share a cabinet with a user."""
-        answer = await self.request(
-            "PUT", f"/folders/{folder_id}/members/{user.user_id}", json={"role": role}
-        )
-        assert answer.status_code == 200, answer.text
+    async def share(self, folder_id: int, user: "Api", role: str = "editor") -> int:
+        """Grant a user a role on a folder; return the grant's id."""
+        return await self.grant(f"folders/{folder_id}", f"user:{user.user_id}", role=role)
+
+    async def grant(self, thing: str, principal: str, **values: Any) -> int:
+        """Grant on `folders/…` or `documents/…`; return the grant's id."""
+        answer = await self.post(f"/{thing}/grants", json={"principal": principal, **values})
+        assert answer.status_code == 201, answer.text
+        granted: int = answer.json()["id"]
+        return granted
 
 
 async def new_user(client: AsyncClient, database: Database, org_id: int, role: Role) -> Api:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from backend.audit import service as audit
 from backend.core.clock import now
 from backend.core.settings import Settings
 from backend.documents.models import Document
@@ -45,3 +46,22 @@ def test_the_cleanup_of_the_trash_has_content_freed(runtime: Runtime) -> None:
     assert len(archive.stored()) == 2
     assert archive.stored() == runtime.run(archive.referenced())
     assert len(runtime.run(archive.certificates())) == 1
+
+
+def test_trails_are_signed_where_something_was_sealed_since(runtime: Runtime) -> None:
+    async def prepare() -> Archive:
+        archive = await new_archive(runtime.database, runtime.content)
+        while await audit.seal(runtime.database):
+            pass
+        return archive
+
+    async def signed(archive: Archive) -> list[int]:
+        async with archive.database.transaction(archive.tenant) as session:
+            found = await audit.list_checkpoints(session, org_id=archive.org_id, limit=10)
+        return [one.statement.seq for one in found]
+
+    archive = runtime.run(prepare())
+    for _ in range(2):
+        maintenance.checkpoint_trail.apply().get()
+        # The cabinet that was made.
+        assert runtime.run(signed(archive)) == [1]

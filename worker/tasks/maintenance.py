@@ -1,5 +1,6 @@
 """What the scheduler starts: each goes through the organisations, one transaction per batch."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import timedelta
@@ -7,11 +8,16 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.audit import service as audit
+from backend.audit.errors import TrailDamagedError
+from backend.audit.statements import Signer
 from backend.collection import service as collection
+from backend.content.keys import open_keyring
 from backend.core.clock import now
 from backend.core.db import Tenant
 from backend.core.idempotency import forget_answers
 from backend.core.outbox import prune
+from backend.core.settings import Settings
 from backend.documents import service as documents
 from backend.identity import service as identity
 from backend.verification import service as verification
@@ -28,7 +34,7 @@ _COLLECTION_SECONDS = 2 * 3600
 _COLLECTION_EXPIRES = 3600
 """By then the next one has been asked for."""
 
-Step = Callable[[AsyncSession], Awaitable[int]]
+Step = Callable[[AsyncSession, int], Awaitable[int]]
 """Does a batch in the transaction's organisation and returns how much it did; 0 when there is no more."""
 
 
@@ -36,7 +42,7 @@ Step = Callable[[AsyncSession], Awaitable[int]]
 def requeue_lost() -> None:
     """Hand versions to the queue again whose task was lost."""
     _everywhere(
-        "requeued", lambda session: documents.requeue_lost(session, limit=_BATCH), once=True
+        "requeued", lambda session, _: documents.requeue_lost(session, limit=_BATCH), once=True
     )
 
 
@@ -44,7 +50,10 @@ def requeue_lost() -> None:
 def cleanup_expired_trash() -> None:
     """Delete for good what has been in the trash for as long as the trash keeps things; then have its content freed."""
     before = now() - timedelta(days=Runtime.current().settings.trash_days)
-    _everywhere("trash_purged", lambda session: documents.purge_expired(session, before=before))
+    _everywhere(
+        "trash_purged",
+        lambda session, org_id: documents.purge_expired(session, org_id=org_id, before=before),
+    )
     collect.apply_async(expires=_COLLECTION_EXPIRES)
 
 
@@ -71,7 +80,7 @@ def prune_outbox() -> None:
     """Forget events that were sent, and answers that were kept, long ago."""
     runtime = Runtime.current()
     before = now() - _KEEP_ANSWERS
-    _everywhere("answers_forgotten", lambda session: forget_answers(session, before=before))
+    _everywhere("answers_forgotten", lambda session, _: forget_answers(session, before=before))
 
     async def run() -> None:
         async with runtime.database.transaction() as session:
@@ -100,6 +109,29 @@ def scrub_store() -> None:
     runtime.run(run())
 
 
+@app.task(name="maintenance.checkpoint_trail", time_limit=1_800)
+def checkpoint_trail() -> None:
+    """Sign how each organisation's audit trail stands, where something was sealed since."""
+    runtime = Runtime.current()
+
+    async def run() -> None:
+        signer = await asyncio.to_thread(_signer, runtime.settings)
+        async with runtime.database.transaction() as session:
+            org_ids = await identity.organisation_ids(session)
+        for org_id in org_ids:
+            try:
+                async with runtime.database.transaction(Tenant(org_id)) as session:
+                    await audit.make_checkpoint(session, signer, org_id=org_id)
+            except TrailDamagedError as error:
+                log.error("audit_trail_damaged", org_id=org_id, detail=error.detail)  # noqa: TRY400
+
+    runtime.run(run())
+
+
+def _signer(settings: Settings) -> Signer:
+    return Signer(open_keyring(settings))
+
+
 def _everywhere(event: str, step: Step, *, once: bool = False) -> None:
     runtime = Runtime.current()
 
@@ -109,7 +141,7 @@ def _everywhere(event: str, step: Step, *, once: bool = False) -> None:
         for org_id in org_ids:
             while True:
                 async with runtime.database.transaction(Tenant(org_id)) as session:
-                    count = await step(session)
+                    count = await step(session, org_id)
                 if count:
                     log.info(event, org_id=org_id, count=count)
                 if once or not count:

@@ -13,7 +13,7 @@ from backend.content.service import Content, Outgoing
 from backend.core.clock import now
 from backend.core.errors import NotFoundError
 from backend.core.problems import problem_responses
-from backend.core.web import ActorDep, DatabaseDep, SessionDep, UnitsDep
+from backend.core.web import ActorDep, DatabaseDep, SessionDep, UnitsDep, bind_actor
 from backend.documents.delivery import ByteRange, content_headers, matches_none, parse_range
 from backend.documents.errors import RangeNotSatisfiableError, VersionNotFoundError
 from backend.documents.router.uploads import ContentDep
@@ -105,9 +105,16 @@ async def get_content(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Send the content, or the range of it that is asked for."""
+    in_parts = range_header is not None
+
+    def is_read(ref: ContentRef) -> bool:
+        return request.method == "GET" and matches_none(if_none_match, _etag(ref))
+
     if ticket is None:
         async with units.begin() as (session, actor):
             ref = await reading.get_content(session, actor, document_id, version=version)
+            if is_read(ref):
+                await reading.record_reading(session, actor, ref, disposition, in_parts=in_parts)
     else:
         granted = _signer(request).open_ticket(_PURPOSE, ticket)
         if granted["document"] != document_id:
@@ -115,9 +122,11 @@ async def get_content(
         disposition = Disposition(granted["disposition"])
         claims = AccessClaims(granted["user"], granted["org"], granted["session"])
         async with database.transaction() as session:
-            actor = await identity.act_as(session, claims)
+            actor = bind_actor(request.state, await identity.act_as(session, claims))
             ref = await reading.get_content(session, actor, document_id, version=granted["version"])
-    etag = f'"{ref.digest.hex()}"'
+            if is_read(ref):
+                await reading.record_reading(session, actor, ref, disposition, in_parts=in_parts)
+    etag = _etag(ref)
     headers = content_headers(
         name=ref.name, media_type=ref.media_type, etag=etag, disposition=disposition
     )
@@ -165,6 +174,10 @@ async def _send(
     async with opened:
         async for chunk in outgoing.chunks(part.offset, part.length, check_digest=False):
             yield chunk
+
+
+def _etag(ref: ContentRef) -> str:
+    return f'"{ref.digest.hex()}"'
 
 
 def _signer(request: Request) -> TokenSigner:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, status
 from backend.core.errors import ForbiddenError, NotFoundError
 from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
-from backend.core.web import ActorDep, AdministratorDep, SessionDep, SettingsDep
+from backend.core.web import ActorDep, SessionDep, SettingsDep
 from backend.documents.schemas import TrashItem
 from backend.documents.service import changing
 
@@ -41,7 +41,7 @@ async def list_trash(
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problem_responses(NotFoundError, ForbiddenError),
 )
-async def purge_document(session: SessionDep, actor: AdministratorDep, document_id: int) -> None:
+async def purge_document(session: SessionDep, actor: ActorDep, document_id: int) -> None:
     """Delete a document in the trash with all its versions."""
     await changing.purge_document(session, actor, document_id)
 
@@ -53,6 +53,6 @@ async def purge_document(session: SessionDep, actor: AdministratorDep, document_
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problem_responses(NotFoundError, ForbiddenError),
 )
-async def purge_folder(session: SessionDep, actor: AdministratorDep, folder_id: int) -> None:
+async def purge_folder(session: SessionDep, actor: ActorDep, folder_id: int) -> None:
     """Delete a folder in the trash with all that is below it."""
     await changing.purge_folder(session, actor, folder_id)

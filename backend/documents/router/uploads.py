@@ -130,7 +130,7 @@ async def upload_document(
             on_conflict=on_conflict,
             comment=comment,
         )
-        document = await reading.get_document(session, actor, recorded.document_id)
+        document = await reading.get_written(session, recorded.document_id)
         shown = (await reading.describe(session, actor, [document]))[0]
         code = status.HTTP_201_CREATED if recorded.created else status.HTTP_200_OK
         await keep_answer(session, actor, idempotency_key, digest, status=code, body=shown)
@@ -169,7 +169,7 @@ async def upload_version(
         await uploading.record_version(
             session, actor, received, document_id=document_id, comment=comment, if_match=if_match
         )
-        document = await reading.get_document(session, actor, document_id)
+        document = await reading.get_written(session, document_id)
         shown = (await reading.describe(session, actor, [document]))[0]
     response.headers["ETag"] = shown.etag
     return shown

@@ -30,10 +30,12 @@ from backend.documents.service.reading import (
     get_content,
     get_document,
     get_version,
+    is_hidden,
     list_folder,
     list_recent,
     list_versions,
     load_documents,
+    record_text_reading,
 )
 from backend.documents.service.stored import is_anything_stored
 
@@ -53,12 +55,14 @@ __all__ = [
     "get_version",
     "hold_blobs",
     "is_anything_stored",
+    "is_hidden",
     "list_folder",
     "list_recent",
     "list_versions",
     "load_documents",
     "name_documents",
     "purge_expired",
+    "record_text_reading",
     "recorded_digests",
     "renew_lease",
     "request_indexing",

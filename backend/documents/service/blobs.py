@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.access import service as access
 from backend.core.actor import Actor
 from backend.documents import queries
-from backend.documents.models import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,8 @@ async def name_documents(
     session: AsyncSession, actor: Actor, document_ids: Sequence[int]
 ) -> list[NamedDocument]:
     """Return those of the documents that the actor may see, those in the trash too, in no order."""
-    known = access.is_visible(actor, Document.folder_id, include_trashed=True)
-    return [NamedDocument(*row) for row in await queries.names(session, known, document_ids)]
+    known = await access.readable_ids(session, actor, document_ids, include_trashed=True)
+    return [NamedDocument(*row) for row in await queries.names(session, known)]
 
 
 async def correct_sizes(

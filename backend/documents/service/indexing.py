@@ -107,7 +107,7 @@ async def request_indexing(session: AsyncSession, actor: Actor, document_id: int
         NotFoundError, ForbiddenError: the actor may not see the document, or not change it.
     """
     document = await get_document(session, actor, document_id)
-    await access.require(session, actor, Action.DOCUMENT_UPDATE, folder_id=document.folder_id)
+    await access.require_document(session, actor, Action.DOCUMENT_UPDATE, document_id=document_id)
     await _set_state(session, document.current_version, document, IndexStatus.PENDING, detail=None)
     await _enqueue(session, document.current_version, "document.reindex_requested")
     return document

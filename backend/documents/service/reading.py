@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
+from backend.access.actions import Action
+from backend.audit import service as audit
+from backend.audit.service import Deed
 from backend.core.actor import Actor
 from backend.core.errors import NotFoundError
 from backend.core.pagination import InvalidCursorError, decode_cursor, encode_cursor
@@ -14,6 +17,7 @@ from backend.documents import queries
 from backend.documents.errors import VersionNotFoundError
 from backend.documents.models import Document, Version
 from backend.documents.schemas import (
+    Disposition,
     DocumentOut,
     FolderContents,
     Order,
@@ -23,6 +27,9 @@ from backend.documents.schemas import (
 )
 from backend.folders import service as folders
 from backend.folders.schemas import FolderOut
+
+ONE_READING = timedelta(minutes=10)
+"""Parts of the same content that the same client reads within this are one reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,8 @@ class ContentRef:
     size: int
     media_type: str
     name: str
+    folder_id: int
+    version: int
 
 
 async def get_document(session: AsyncSession, actor: Actor, document_id: int) -> Document:
@@ -42,19 +51,33 @@ async def get_document(session: AsyncSession, actor: Actor, document_id: int) ->
     Raises:
         NotFoundError: there is none, it is in the trash, or the actor may not see it.
     """
-    document = await queries.get(session, access.is_visible(actor, Document.folder_id), document_id)
+    await access.require_document(session, actor, Action.DOCUMENT_READ, document_id=document_id)
+    document = await queries.get(session, document_id)
     if document is None:
         raise NotFoundError(f"There is no document {document_id}, or you may not see it.")
     return document
+
+
+async def get_written(session: AsyncSession, document_id: int) -> Document:
+    """Return a document that the transaction has just written: who wrote it need not be allowed to read it."""
+    document = await queries.get(session, document_id)
+    if document is None:
+        raise NotFoundError(f"There is no document {document_id}.")
+    return document
+
+
+async def is_hidden(session: AsyncSession, actor: Actor, document_id: int) -> bool:
+    """Tell whether there is a document, in the trash or not, that the actor may not know of."""
+    readable = await access.readable_ids(session, actor, [document_id], include_trashed=True)
+    return document_id not in readable and await queries.is_there(session, document_id)
 
 
 async def load_documents(
     session: AsyncSession, actor: Actor, document_ids: Sequence[int]
 ) -> list[DocumentOut]:
     """Return the wire shapes of those of the documents that the actor may read, in no order."""
-    rows = await queries.get_many(
-        session, access.is_visible(actor, Document.folder_id), document_ids
-    )
+    readable = await access.readable_ids(session, actor, document_ids)
+    rows = await queries.get_many(session, readable)
     return await describe(session, actor, rows)
 
 
@@ -69,23 +92,25 @@ async def list_folder(
     limit: int,
 ) -> FolderContents:
     """Return a page of a folder: its folders by name, then its documents as sorted."""
-    await folders.get_folder(session, actor, folder_id)
+    seen = await access.view(session, actor)
+    folder = await folders.get_folder(session, actor, folder_id, seen=seen)
     part, inner = ("f", None) if cursor is None else decode_cursor(cursor, str, str)
     if part not in {"f", "d"}:
         raise InvalidCursorError("This cursor was not given out by this list; start without one.")
     shown: list[FolderOut] = []
     if part == "f":
         shown, inner = await folders.list_children(
-            session, actor, folder_id, cursor=inner, limit=limit
+            session, actor, folder, cursor=inner, limit=limit, seen=seen
         )
         if inner is not None:
             return FolderContents(
                 folders=shown, documents=[], next_cursor=encode_cursor("f", inner)
             )
     after = decode_cursor(inner, queries.sort_type(sort), int) if inner else None
+    paths = {folder_id: folders.ids(folder.path)}
     rows = await queries.in_folder(
         session,
-        access.is_visible(actor, Document.folder_id),
+        seen.documents_in(paths, Document.id, Document.folder_id),
         folder_id,
         sort=sort,
         order=order,
@@ -108,10 +133,10 @@ async def list_recent(
 ) -> tuple[list[DocumentOut], str | None]:
     """Return a page of the documents the actor may read, newest first."""
     after = None if cursor is None else decode_cursor(cursor, str, int)
+    seen = await access.view(session, actor)
     rows = await queries.newest(
         session,
-        # As a value, so that the index of the newest is walked and not all that is visible sorted.
-        Document.folder_id.in_(access.visible_folders(actor)).is_(True),
+        seen.documents(Document.id, Document.folder_id),
         after=None if after is None else (datetime.fromisoformat(after[0]), after[1]),
         limit=limit + 1,
     )
@@ -154,6 +179,39 @@ async def get_content(
         size=chosen.blob.size,
         media_type=chosen.media_type,
         name=document.name,
+        folder_id=document.folder_id,
+        version=chosen.number,
+    )
+
+
+async def record_reading(
+    session: AsyncSession,
+    actor: Actor,
+    ref: ContentRef,
+    disposition: Disposition,
+    *,
+    in_parts: bool,
+) -> None:
+    """Record that content is handed out. What a client reads part by part is one event within some minutes."""
+    action = "document.viewed" if disposition is Disposition.INLINE else "document.downloaded"
+    deed = Deed(action, f"document:{ref.document_id}", {"version": ref.version}, ref.folder_id)
+    if in_parts:
+        await audit.record_once(
+            session, deed, within=ONE_READING, org_id=actor.org_id, actor_id=actor.user_id
+        )
+    else:
+        await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
+
+
+async def record_text_reading(
+    session: AsyncSession, actor: Actor, document: Document, version: int
+) -> None:
+    """Record that the text read out of a version is shown."""
+    deed = Deed(
+        "document.text_viewed", f"document:{document.id}", {"version": version}, document.folder_id
+    )
+    await audit.record_once(
+        session, deed, within=ONE_READING, org_id=actor.org_id, actor_id=actor.user_id
     )
 
 
@@ -188,7 +246,7 @@ async def describe(
         return []
     folder_ids = list({document.folder_id for document in documents})
     trails = await folders.ancestors_of(session, folder_ids)
-    allowed = await access.permissions(session, actor, folder_ids)
+    allowed = await access.document_permissions(session, actor, [one.id for one in documents])
     shown = []
     for document in documents:
         version = describe_version(document.current_version)
@@ -208,7 +266,7 @@ async def describe(
                 status="active" if document.deleted_at is None else "trashed",
                 etag=etag(document),
                 current_version=version,
-                permissions=allowed.get(document.folder_id, []),
+                permissions=allowed.get(document.id, []),
                 ancestors=trails.get(document.folder_id, []),
             )
         )

@@ -6,6 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
 from backend.access.actions import Action
+from backend.audit import service as audit
+from backend.audit.service import Deed
 from backend.content.media_types import media_type_of
 from backend.content.service import Received
 from backend.core.actor import Actor
@@ -43,7 +45,7 @@ async def check_upload(
     if on_conflict is OnConflict.ERROR:
         taken_by = await queries.id_by_name(session, folder_id, name)
         if taken_by is not None:
-            raise await name_taken(session, folder_id, name, taken_by)
+            raise await name_taken(session, actor, folder_id, name, taken_by)
 
 
 async def check_new_version(
@@ -51,7 +53,7 @@ async def check_new_version(
 ) -> None:
     """Refuse a new version before its first byte: as `record_version` would after the last."""
     document = await get_document(session, actor, document_id)
-    await access.require(session, actor, Action.DOCUMENT_UPDATE, folder_id=document.folder_id)
+    await access.require_document(session, actor, Action.DOCUMENT_UPDATE, document_id=document_id)
     check_fresh(document, if_match)
 
 
@@ -84,13 +86,19 @@ async def record_document(
             )
             await queries.set_first_version(session, document_id, version.id)
             await _announce(session, "document.created", version, folder_id=folder_id)
+            await _record_content(
+                session, actor, "document.created", version, received, folder_id, name=free
+            )
             return Recorded(document_id, created=True)
         taken_by = await queries.id_by_name(session, folder_id, free)
         if taken_by is None:
             continue  # given back between the insert and the look
-        if on_conflict is OnConflict.ERROR:
-            raise await name_taken(session, folder_id, name, taken_by)
-        if on_conflict is OnConflict.VERSION:
+        is_version = on_conflict is OnConflict.VERSION
+        if on_conflict is OnConflict.ERROR or (
+            is_version and not await access.readable_ids(session, actor, [taken_by])
+        ):
+            raise await name_taken(session, actor, folder_id, name, taken_by)
+        if is_version:
             await record_version(session, actor, received, document_id=taken_by, comment=comment)
             return Recorded(taken_by, created=False)
         free = await free_name(session, folder_id, name)
@@ -128,6 +136,9 @@ async def record_version(
     )
     await queries.set_next_version(session, document_id, version.id)
     await _announce(session, "document.version_created", version, folder_id=document.folder_id)
+    await _record_content(
+        session, actor, "document.version_created", version, received, document.folder_id
+    )
 
 
 async def restore_version(
@@ -153,6 +164,13 @@ async def restore_version(
     await session.flush()
     await queries.set_next_version(session, document_id, version.id)
     await _announce(session, "document.version_created", version, folder_id=document.folder_id)
+    deed = Deed(
+        "document.version_restored",
+        f"document:{document.id}",
+        {"version": version.number, "from": number, "sha256": earlier.blob.digest.hex()},
+        folder_id=document.folder_id,
+    )
+    await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
 
 
 def check_fresh(document: Document, if_match: str | None) -> None:
@@ -180,15 +198,23 @@ async def free_name(session: AsyncSession, folder_id: int, name: str) -> str:
 
 
 async def name_taken(
-    session: AsyncSession, folder_id: int, name: str, document_id: int
+    session: AsyncSession, actor: Actor, folder_id: int, name: str, document_id: int
 ) -> DocumentNameTakenError:
-    """Return the error that tells who has the name, and the ways out."""
+    """Return the error that tells who has the name, and the ways out; of what the actor may not read, nothing."""
+    rename = {"rename": await free_name(session, folder_id, name)}
+    if not await access.readable_ids(session, actor, [document_id]):
+        return DocumentNameTakenError(
+            f"The name {name!r} cannot be had in this folder. Nothing was changed; upload it under another name "
+            "(?on_conflict=rename).",
+            on_conflict=[OnConflict.RENAME],
+            suggestions=rename,
+        )
     return DocumentNameTakenError(
         f"There is already a document named {name!r} in this folder. Nothing was changed; upload it as a new "
         "version of that one (?on_conflict=version), or under another name (?on_conflict=rename).",
         document_id=document_id,
         on_conflict=[OnConflict.VERSION, OnConflict.RENAME],
-        suggestions={"rename": await free_name(session, folder_id, name)},
+        suggestions=rename,
     )
 
 
@@ -249,3 +275,28 @@ async def _announce(session: AsyncSession, event: str, version: Version, *, fold
             "folder_id": folder_id,
         },
     )
+
+
+async def _record_content(
+    session: AsyncSession,
+    actor: Actor,
+    action: str,
+    version: Version,
+    received: Received,
+    folder_id: int,
+    **facts: str,
+) -> None:
+    """Record that content was stored: which, by its digest, and nothing of what it says."""
+    deed = Deed(
+        action,
+        f"document:{version.document_id}",
+        {
+            **facts,
+            "version": version.number,
+            "sha256": received.digest.hex(),
+            "size": received.size,
+            "media_type": version.media_type,
+        },
+        folder_id=folder_id,
+    )
+    await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)

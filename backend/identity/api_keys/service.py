@@ -10,6 +10,7 @@ from backend.core.actor import KEY_SESSION, Actor
 from backend.core.clock import now
 from backend.core.db import Tenant, set_tenant
 from backend.core.errors import InvalidError
+from backend.core.outbox import emit
 from backend.core.pagination import decode_cursor, encode_cursor
 from backend.identity.api_keys import queries
 from backend.identity.api_keys.errors import (
@@ -28,6 +29,7 @@ from backend.identity.api_keys.schemas import (
 )
 from backend.identity.schemas import UserRef
 from backend.identity.tokens import AccessClaims
+from backend.notifications.service import SESSION_ENDED
 
 MOST = 100
 """Keys of one user."""
@@ -134,6 +136,9 @@ async def revoke(
     key = await queries.remove(session, actor.org_id, key_id, user_id=user_id)
     if key is None:
         raise ApiKeyNotFoundError(f"There is no API key {key_id}.")
+    # Whoever holds a socket open with it hears nothing from now on.
+    ended = {"user_id": key.user_id, "session_ids": [f"{KEY_SESSION}{key.id}"]}
+    await emit(session, SESSION_ENDED, org_id=actor.org_id, data=ended)
     await _record(session, actor, "api_key.revoked", key)
 
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response, status
 
 from backend.core.errors import SessionRequiredError, UnauthenticatedError
 from backend.core.problems import problem_responses
-from backend.core.web import PersonDep, SessionDep, Units, UnitsDep, require_person
+from backend.core.web import AnyonesUnitsDep, PersonDep, SessionDep, Units, require_person
 from backend.identity import service as identity
 from backend.identity.errors import TooManyAttemptsError
 from backend.identity.router import AddressDep, KeeperDep
@@ -80,7 +80,7 @@ async def confirm_authenticator(
     responses=problem_responses(NoAuthenticatorError, WrongCodeError, TooManyAttemptsError),
 )
 async def remove_authenticator(
-    units: UnitsDep, keeper: KeeperDep, address: AddressDep, body: CodeIn
+    units: AnyonesUnitsDep, keeper: KeeperDep, address: AddressDep, body: CodeIn
 ) -> None:
     """Remove the app; a last code, or a recovery code, proves that its owner asks."""
     await _prove(units, keeper, body.code, address)
@@ -95,7 +95,7 @@ async def remove_authenticator(
     responses=problem_responses(WrongCodeError, TooManyAttemptsError),
 )
 async def replace_recovery_codes(
-    units: UnitsDep,
+    units: AnyonesUnitsDep,
     keeper: KeeperDep,
     address: AddressDep,
     response: Response,

@@ -4,9 +4,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.audit.service import Deed, record
 from backend.core.actor import Actor
-from backend.core.clock import now
 from backend.core.db import Tenant
 from backend.identity import queries
+from backend.identity.endings import end_sessions
 from backend.identity.errors import SharedUserError, UserNotFoundError
 from backend.identity.passkeys import service as passkeys
 from backend.identity.second_factor import service as second_factor
@@ -46,7 +46,7 @@ async def reset_second_factor(session: AsyncSession, actor: Actor, user_id: int)
         )
     had_app = await second_factor.forget(session, user_id)
     had_passkeys = await passkeys.forget(session, user_id)
-    await queries.revoke_sessions(session, user_id, now())
+    await end_sessions(session, actor.org_id, user_id)
     data = {"authenticator": had_app, "passkeys": had_passkeys}
     deed = Deed("second_factor.reset", f"user:{user_id}", data)
     await record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)

@@ -1,27 +1,28 @@
 """The steps of a sign-in.
 
 Unlike other services these take the database and not a session: what a refused attempt leaves behind (a counted
-failure, an event in the trail) must be committed although the request fails.
+failure) must be committed although the request fails. `admit` is for whoever has proven who one is elsewhere.
 """
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.audit.service import Deed, record
+from backend.audit.service import Attempt, Deed, record
 from backend.core.actor import Actor, Role
 from backend.core.db import Tenant, set_tenant
 from backend.identity import queries, sessions, tickets
 from backend.identity.attempts import attempt
+from backend.identity.endings import end_sessions
 from backend.identity.errors import (
     EnrolmentRequiredError,
     InvalidCredentialsError,
     InvalidTicketError,
     SecondFactorRequiredError,
+    TooManyAttemptsError,
 )
 from backend.identity.external.service import Vouched
 from backend.identity.external.settings import Directory
@@ -42,8 +43,8 @@ log = structlog.get_logger(__name__)
 _SECOND_STEP = "second step"
 _ENROLMENT = "enrolment"
 PASSWORD, PASSKEY, DIRECTORY = "password", "passkey", "directory"  # names of methods
-_REFUSAL_TAKES = 0.1
-"""Seconds that go into refusing a sign-in, whatever there is to record: time must not tell which accounts there are."""
+INVITATION, SWITCH = "invitation", "switch"
+_NOBODY = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,10 @@ class Proven:
     method: str
     factor: str | None = None
     """What served as the second factor."""
+    org_id: int | None = None
+    """The organisation to sign in to; None for the one used last."""
+    leaves: tuple[int, str] | None = None
+    """The session that ends when this one begins: its organisation and id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Standing:
 async def by_password(
     keeper: SessionKeeper, *, email: str, password: str, otp: str | None, address: str
 ) -> Tokens:
-    """Begin a session for the user with this e-mail address, in the organisation joined first.
+    """Begin a session for the user with this e-mail address, in the organisation used last.
 
     `address` is the network address the attempt came from; `otp` saves a user with a second factor the second step.
 
@@ -87,32 +92,48 @@ async def by_password(
     """
     async with keeper.database.transaction() as session:
         user = await queries.user_by_email(session, email)
+        # Asked for nobody too: that an account is known shall not be told by how long the answer takes.
+        tried = None if user is None else user.id
+        organisations = await queries.organisations_of(session, tried or _NOBODY)
     password_hash = None if user is None else user.password_hash
-    if keeper.directory is not None and password_hash is None:
-        return await _by_directory(keeper, keeper.directory, user, email, password, otp, address)
+    by_directory = keeper.directory is not None and password_hash is None
+    method = DIRECTORY if by_directory else PASSWORD
+    try:
+        if keeper.directory is not None and by_directory:
+            user_id = await _ask_directory(keeper, keeper.directory, email, password, address)
+        else:
+            user_id = await _check_password(keeper, user, email, password, address)
+    except TooManyAttemptsError:
+        _note_refusal(keeper, tried, organisations, method=method, reason="too many attempts")
+        raise
+    if user_id is None:
+        _note_refusal(keeper, tried, organisations, method=method, reason="wrong password")
+        raise _invalid()
+    return await go_on(keeper, Proven(user_id, method), otp=otp, address=address)
+
+
+async def _check_password(
+    keeper: SessionKeeper, user: User | None, email: str, password: str, address: str
+) -> int | None:
+    """Return whose password it is; None where it is wrong, or nobody's."""
+    password_hash = None if user is None else user.password_hash
     verification = await sessions.verify_throttled(
         keeper, email=email, password=password, password_hash=password_hash, address=address
     )
     if user is None or not verification.ok:
-        await _refuse(keeper, user, method=PASSWORD, reason="password")
-        raise _invalid()
+        return None
     if verification.new_hash is not None and password_hash is not None:
         async with keeper.database.transaction() as session:
             await queries.replace_hash(
                 session, user.id, old=password_hash, new=verification.new_hash
             )
-    return await go_on(keeper, Proven(user.id, PASSWORD), otp=otp, address=address)
+    return user.id
 
 
-async def _by_directory(
-    keeper: SessionKeeper,
-    directory: Directory,
-    user: User | None,
-    email: str,
-    password: str,
-    otp: str | None,
-    address: str,
-) -> Tokens:
+async def _ask_directory(
+    keeper: SessionKeeper, directory: Directory, email: str, password: str, address: str
+) -> int | None:
+    """Return the user whom a directory knows by this password; None where it does not."""
     keys = Keys.of(keeper.signer, email=email, address=address)
 
     async def check() -> Vouched | None:
@@ -120,11 +141,9 @@ async def _by_directory(
 
     vouched = await attempt(keeper.database, keys.allowances(), check, forgiven=[keys.account])
     if vouched is None:
-        await _refuse(keeper, user, method=DIRECTORY, reason="password")
-        raise _invalid()
+        return None
     async with keeper.database.transaction() as session:
-        user_id = await ldap.user_of(session, directory, vouched)
-    return await go_on(keeper, Proven(user_id, DIRECTORY), otp=otp, address=address)
+        return await ldap.user_of(session, directory, vouched)
 
 
 async def go_on(
@@ -139,13 +158,27 @@ async def go_on(
         WrongSignInCodeError: `otp` is not good.
         TooManyAttemptsError: too many codes were wrong before.
     """
+    if proven.factor is None and otp is not None:
+        async with keeper.database.transaction() as session:
+            standing = await _standing(session, proven)
+        if standing is not None and standing.methods:
+            proven = await _with_code(keeper, proven, otp, standing=standing, address=address)
     async with keeper.database.transaction() as session:
-        standing = await _standing(session, proven.user_id)
+        return await admit(session, keeper, proven)
+
+
+async def admit(session: AsyncSession, keeper: SessionKeeper, proven: Proven) -> Tokens:
+    """Begin a session for somebody who has proven enough, or ask for the second factor.
+
+    Raises:
+        InvalidCredentialsError: the user is not active, in the organisation asked for or anywhere.
+        SecondFactorRequiredError: a second factor is asked for.
+        EnrolmentRequiredError: it is to be set up first.
+    """
+    standing = await _standing(session, proven)
     if standing is None:
-        await _refuse(keeper, None, method=proven.method, reason="inactive")
+        log.info("sign_in_refused", user_id=proven.user_id, method=proven.method, reason="inactive")
         raise _invalid()
-    if proven.factor is None and standing.methods and otp is not None:
-        proven = await _with_code(keeper, proven, otp, standing=standing, address=address)
     if proven.factor is None and standing.methods:
         raise SecondFactorRequiredError(
             "The first step is done. Now a code, or a passkey.",
@@ -159,8 +192,7 @@ async def go_on(
             ticket=_ticket(keeper, _ENROLMENT, proven),
             expires_in=tickets.TTL,
         )
-    async with keeper.database.transaction() as session:
-        return await _begin(session, keeper, proven, standing.org_id)
+    return await _begin(session, keeper, proven, standing.org_id)
 
 
 async def by_code(keeper: SessionKeeper, *, ticket: str, code: str, address: str) -> Tokens:
@@ -216,8 +248,7 @@ async def by_passkey(
     try:
         return await _by_passkey(keeper, party, passkey_ticket, credential, data)
     except PasskeyRefusedError as error:
-        if error.user_id is not None:
-            await _record_refusal(keeper, error.user_id, method=PASSKEY, reason="passkey")
+        await _note_refused_passkey(keeper, error.user_id)
         raise
 
 
@@ -239,7 +270,7 @@ async def _by_passkey(
         if data is not None:
             await tickets.spend(session, data)
         proven = _proven_by_passkey(proof, data)
-        standing = await _standing(session, proven.user_id)
+        standing = await _standing(session, proven)
         if standing is None:
             raise _invalid()
         return await _begin(session, keeper, proven, standing.org_id)
@@ -314,19 +345,29 @@ async def is_asked(session: AsyncSession, org_id: int, role: Role) -> bool:
 async def _with_code(
     keeper: SessionKeeper, proven: Proven, code: str, *, standing: Standing, address: str
 ) -> Proven:
-    factor = await check_code(keeper, user_id=proven.user_id, code=code, address=address)
+    method = proven.method
+
+    def note(reason: str) -> None:
+        user_id, org_id = proven.user_id, standing.org_id
+        _note(keeper, user_id=user_id, org_id=org_id, method=method, reason=reason)
+
+    try:
+        factor = await check_code(keeper, user_id=proven.user_id, code=code, address=address)
+    except TooManyAttemptsError:
+        note("too many attempts")
+        raise
     if factor is None:
-        async with keeper.database.transaction(Tenant(standing.org_id)) as session:
-            await _record_failure(
-                session, standing.org_id, proven.user_id, method=proven.method, reason="code"
-            )
+        note("wrong code")
         raise WrongSignInCodeError("The code is wrong, too old, or was used before.")
     return replace(proven, factor=factor)
 
 
-async def _standing(session: AsyncSession, user_id: int) -> Standing | None:
-    """Return where a user stands, None where active nowhere, and bind the transaction to the organisation."""
+async def _standing(session: AsyncSession, proven: Proven) -> Standing | None:
+    """Return where a user stands, None where not active, and bind the transaction to the organisation."""
+    user_id = proven.user_id
     organisations = await queries.organisations_of(session, user_id)
+    if proven.org_id is not None:
+        organisations = [one for one in organisations if one == proven.org_id]
     if not organisations:
         return None
     org_id = organisations[0]
@@ -348,7 +389,7 @@ async def _standing(session: AsyncSession, user_id: int) -> Standing | None:
 
 async def _must_stand(keeper: SessionKeeper, proven: Proven) -> Standing:
     async with keeper.database.transaction() as session:
-        standing = await _standing(session, proven.user_id)
+        standing = await _standing(session, proven)
     if standing is None:
         raise InvalidTicketError("The user is not active any more.")
     return standing
@@ -364,49 +405,78 @@ def _asks(organisation: Organisation, role: Role) -> bool:
 async def _begin(
     session: AsyncSession, keeper: SessionKeeper, proven: Proven, org_id: int
 ) -> Tokens:
+    if proven.leaves is not None:
+        await _leave(session, proven.user_id, *proven.leaves)
     await set_tenant(session, Tenant(org_id, proven.user_id))
-    data = {"method": proven.method, "second_factor": proven.factor}
-    deed = Deed("signin.succeeded", f"user:{proven.user_id}", data)
-    await record(session, [deed], org_id=org_id, actor_id=proven.user_id)
-    return await sessions.begin(session, keeper, org_id=org_id, user_id=proven.user_id)
-
-
-async def _refuse(keeper: SessionKeeper, user: User | None, *, method: str, reason: str) -> None:
-    """Record a refused sign-in where the account is known, in a time that does not tell whether it is."""
-    user_id = None if user is None else user.id
-    log.info("sign_in_refused", user_id=user_id, reason=reason)
-    await asyncio.gather(
-        _record_refusal(keeper, user_id, method=method, reason=reason),
-        asyncio.sleep(_REFUSAL_TAKES),
+    return await sessions.begin(
+        session,
+        keeper,
+        user_id=proven.user_id,
+        org_id=org_id,
+        method=proven.method,
+        second_factor=proven.factor,
     )
 
 
-async def _record_refusal(
-    keeper: SessionKeeper, user_id: int | None, *, method: str, reason: str
+async def _leave(session: AsyncSession, user_id: int, org_id: int, session_id: str) -> None:
+    """End the session that another one carries on.
+
+    Raises:
+        InvalidTicketError: it was ended meanwhile, and what it vouched for is nothing any more.
+    """
+    await set_tenant(session, Tenant(org_id, user_id))
+    if not await end_sessions(session, org_id, user_id, only=session_id):
+        raise InvalidTicketError("The session has ended; sign in again.")
+    deed = Deed("session.ended", f"session:{session_id}", {"user": user_id})
+    await record(session, [deed], org_id=org_id, actor_id=user_id)
+
+
+def _note_refusal(
+    keeper: SessionKeeper,
+    user_id: int | None,
+    organisations: Sequence[int],
+    *,
+    method: str,
+    reason: str,
 ) -> None:
-    if user_id is None:
+    """Take note that an account was tried in vain, if there is such: the trail of its organisation tells."""
+    if user_id is None or not organisations:
+        log.info("sign_in_refused", user_id=user_id, method=method, reason=reason)
         return
+    _note(keeper, user_id=user_id, org_id=organisations[0], method=method, reason=reason)
+
+
+async def _note_refused_passkey(keeper: SessionKeeper, user_id: int | None) -> None:
     async with keeper.database.transaction() as session:
-        for org_id in (await queries.organisations_of(session, user_id))[:1]:
-            await set_tenant(session, Tenant(org_id))
-            await _record_failure(session, org_id, user_id, method=method, reason=reason)
+        organisations = await queries.organisations_of(session, user_id or _NOBODY)
+    _note_refusal(keeper, user_id, organisations, method=PASSKEY, reason="wrong passkey")
 
 
-async def _record_failure(
-    session: AsyncSession, org_id: int, user_id: int, *, method: str, reason: str
-) -> None:
-    data = {"method": method, "reason": reason}
-    deed = Deed("signin.failed", f"user:{user_id}", data)
-    await record(session, [deed], org_id=org_id, actor_id=None)
+def _note(keeper: SessionKeeper, *, user_id: int, org_id: int, method: str, reason: str) -> None:
+    log.info("sign_in_refused", user_id=user_id, method=method, reason=reason)
+    data = (("method", method), ("reason", reason))
+    refused = Attempt("user.sign_in_refused", f"user:{user_id}", org_id, user_id, data=data)
+    keeper.attempts.note(refused)
 
 
 def _ticket(keeper: SessionKeeper, purpose: str, proven: Proven) -> str:
-    data = {"user": proven.user_id, "method": proven.method}
+    data = {
+        "user": proven.user_id,
+        "method": proven.method,
+        "org": proven.org_id,
+        "leaves": proven.leaves,
+    }
     return tickets.issue(keeper.signer, purpose, data)
 
 
 def _proven(data: Mapping[str, Any]) -> Proven:
-    return Proven(data["user"], data["method"])
+    leaves = data["leaves"]
+    return Proven(
+        data["user"],
+        data["method"],
+        org_id=data["org"],
+        leaves=None if leaves is None else (leaves[0], leaves[1]),
+    )
 
 
 def _proven_by_passkey(proof: passkeys.Proof, data: Mapping[str, Any] | None) -> Proven:
@@ -417,7 +487,7 @@ def _proven_by_passkey(proof: passkeys.Proof, data: Mapping[str, Any] | None) ->
         return Proven(proof.user_id, PASSKEY, factor=PASSKEY)
     if data["user"] != proof.user_id:
         raise PasskeyRefusedError("This passkey is another user's.", user_id=data["user"])
-    return Proven(proof.user_id, data["method"], factor=PASSKEY)
+    return replace(_proven(data), factor=PASSKEY)
 
 
 def _actor(user: User, standing: Standing) -> Actor:

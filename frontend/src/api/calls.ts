@@ -6,7 +6,7 @@ import createClient from "openapi-fetch";
 import { apiFetch } from "./http";
 import { problemFromBody } from "./problem";
 import type { components, operations, paths } from "./schema";
-import type { FolderKind, MemberRole } from "./types";
+import type { FolderKind, GrantRole } from "./types";
 
 const client = createClient<paths>({ baseUrl: location.origin, fetch: apiFetch });
 
@@ -69,6 +69,79 @@ export type UserChange = Schemas["UserUpdate"];
 export const updateUser = (user_id: number, body: UserChange) =>
   ok(client.PATCH("/api/v1/users/{user_id}", { params: { path: { user_id } }, body }));
 
+export const listUserSessions = (user_id: number) =>
+  ok(client.GET("/api/v1/users/{user_id}/sessions", { params: { path: { user_id } } }));
+export const endUserSession = (user_id: number, session_id: string) =>
+  ok(
+    client.DELETE("/api/v1/users/{user_id}/sessions/{session_id}", {
+      params: { path: { user_id, session_id } },
+    }),
+  );
+export const endUserSessions = (user_id: number) =>
+  ok(client.DELETE("/api/v1/users/{user_id}/sessions", { params: { path: { user_id } } }));
+
+// Where one is signed in, and where one belongs
+export const listMySessions = () => ok(client.GET("/api/v1/me/sessions"));
+export const endMySession = (session_id: string) =>
+  ok(client.DELETE("/api/v1/me/sessions/{session_id}", { params: { path: { session_id } } }));
+export const endMyOtherSessions = () => ok(client.DELETE("/api/v1/me/sessions"));
+export const listMyOrganisations = () => ok(client.GET("/api/v1/me/organisations"));
+
+// Invitations
+export const listInvitations = (cursor?: string) =>
+  ok(client.GET("/api/v1/invitations", page(cursor, 50)));
+export const createInvitation = (body: Schemas["InvitationCreate"]) =>
+  ok(client.POST("/api/v1/invitations", { body }));
+const ofInvitation = (invitation_id: number) => ({ params: { path: { invitation_id } } });
+export const resendInvitation = (id: number) =>
+  ok(client.POST("/api/v1/invitations/{invitation_id}/resend", ofInvitation(id)));
+export const revokeInvitation = (id: number) =>
+  ok(client.DELETE("/api/v1/invitations/{invitation_id}", ofInvitation(id)));
+export const openInvitation = (token: string) =>
+  ok(client.POST("/api/v1/auth/invitation/open", { body: { token } }));
+export const acceptInvitationAsMe = (token: string) =>
+  ok(client.POST("/api/v1/me/invitation", { body: { token } }));
+
+// Forgotten passwords
+export const requestPasswordReset = (email: string, language: Schemas["Language"]) =>
+  ok(client.POST("/api/v1/auth/password-reset", { body: { email, language } }));
+export const redeemPasswordReset = (token: string, password: string) =>
+  ok(client.POST("/api/v1/auth/password-reset/redeem", { body: { token, password } }));
+
+// Groups
+const ofGroup = (group_id: number) => ({ path: { group_id } });
+export const listGroups = (cursor?: string) => ok(client.GET("/api/v1/groups", page(cursor)));
+export const createGroup = (body: Schemas["GroupCreate"]) =>
+  ok(client.POST("/api/v1/groups", { body }));
+export const updateGroup = (id: number, body: Schemas["GroupUpdate"]) =>
+  ok(client.PATCH("/api/v1/groups/{group_id}", { params: ofGroup(id), body }));
+export const groupDependents = (id: number) =>
+  ok(client.GET("/api/v1/groups/{group_id}/dependents", { params: ofGroup(id) }));
+export const deleteGroup = (id: number) =>
+  ok(
+    client.DELETE("/api/v1/groups/{group_id}", {
+      params: { ...ofGroup(id), query: { with_dependents: true } },
+    }),
+  );
+export const listGroupMembers = (id: number, cursor?: string) =>
+  ok(
+    client.GET("/api/v1/groups/{group_id}/members", {
+      params: { ...ofGroup(id), ...page(cursor).params },
+    }),
+  );
+export const addGroupMember = (group_id: number, principal: string) =>
+  ok(
+    client.PUT("/api/v1/groups/{group_id}/members/{principal}", {
+      params: { path: { group_id, principal } },
+    }),
+  );
+export const removeGroupMember = (group_id: number, principal: string) =>
+  ok(
+    client.DELETE("/api/v1/groups/{group_id}/members/{principal}", {
+      params: { path: { group_id, principal } },
+    }),
+  );
+
 // Folders
 export const listCabinets = (cursor?: string) => ok(client.GET("/api/v1/folders", page(cursor)));
 export const getFolder = (id: number) =>
@@ -87,21 +160,23 @@ export const trashFolder = (id: number) =>
   ok(client.DELETE("/api/v1/folders/{folder_id}", { params: inFolder(id) }));
 export const restoreFolder = (id: number) =>
   ok(client.POST("/api/v1/folders/{folder_id}/restore", { params: inFolder(id) }));
-export const listMembers = (id: number) =>
-  ok(client.GET("/api/v1/folders/{folder_id}/members", { params: inFolder(id) }));
-export const setMember = (folder_id: number, user_id: number, role: MemberRole) =>
+export const listGrants = (id: number) =>
+  ok(client.GET("/api/v1/folders/{folder_id}/grants", { params: inFolder(id) }));
+export const grantRole = (folder_id: number, principal: string, role: GrantRole) =>
   ok(
-    client.PUT("/api/v1/folders/{folder_id}/members/{user_id}", {
-      params: { path: { folder_id, user_id } },
-      body: { role },
+    client.POST("/api/v1/folders/{folder_id}/grants", {
+      params: inFolder(folder_id),
+      body: { principal, role, effect: "allow" },
     }),
   );
-export const removeMember = (folder_id: number, user_id: number) =>
+export const revokeGrant = (folder_id: number, grant_id: number) =>
   ok(
-    client.DELETE("/api/v1/folders/{folder_id}/members/{user_id}", {
-      params: { path: { folder_id, user_id } },
+    client.DELETE("/api/v1/folders/{folder_id}/grants/{grant_id}", {
+      params: { path: { folder_id, grant_id } },
     }),
   );
+export const findPrincipals = (q: string) =>
+  ok(client.GET("/api/v1/access/principals", { params: { query: { q, limit: 20 } } }));
 
 // Documents
 export const getDocument = (id: number) =>
@@ -167,6 +242,22 @@ export const purgeDocument = (id: number) =>
 export const getStorage = () => ok(client.GET("/api/v1/storage"));
 export const listStorageFaults = (query: QueryOf<"listStorageFaults">) =>
   ok(client.GET("/api/v1/storage/faults", { params: { query: { limit: 50, ...query } } }));
+
+// Audit
+export type AuditQuery = QueryOf<"listAuditEvents">;
+export const listAuditEvents = (query: AuditQuery) =>
+  ok(client.GET("/api/v1/audit/events", { params: { query: { limit: 50, ...query } } }));
+export const listAuditActions = () => ok(client.GET("/api/v1/audit/actions"));
+export const getAuditChain = () => ok(client.GET("/api/v1/audit/chain"));
+export const createAuditCheckpoint = () => ok(client.POST("/api/v1/audit/checkpoints"));
+export const exportAudit = (query: QueryOf<"exportAuditEvents">): Promise<Blob> =>
+  ok(client.GET("/api/v1/audit/export", { params: { query }, parseAs: "blob" }));
+export const listHistory = (id: number, cursor?: string) =>
+  ok(
+    client.GET("/api/v1/documents/{document_id}/history", {
+      params: { ...ofDocument(id), query: { limit: 50, ...(cursor !== undefined && { cursor }) } },
+    }),
+  );
 
 // Search
 export type SearchQuery = QueryOf<"searchDocuments">;

@@ -8,6 +8,7 @@ import { ApiProblem } from "./problem";
 import type { FaultState, SortField, SortOrder } from "./types";
 
 export const keys = {
+  audit: ["audit"] as const,
   folders: ["folders"] as const,
   folder: (id: number) => ["folders", id] as const,
   children: (id: number) => ["children", id] as const,
@@ -92,8 +93,11 @@ export const subfoldersQuery = (id: number) =>
     },
   });
 
-export const membersQuery = (id: number) =>
-  queryOptions({ queryKey: [...keys.folder(id), "members"], queryFn: () => calls.listMembers(id) });
+export const grantsQuery = (id: number) =>
+  queryOptions({ queryKey: [...keys.folder(id), "grants"], queryFn: () => calls.listGrants(id) });
+
+export const principalsQuery = (q: string) =>
+  queryOptions({ queryKey: ["principals", q], queryFn: () => calls.findPrincipals(q) });
 
 export const documentQuery = (id: number) =>
   queryOptions({ queryKey: keys.document(id), queryFn: () => calls.getDocument(id) });
@@ -122,6 +126,42 @@ export const usersQuery = infiniteQueryOptions({
   getNextPageParam: nextCursor,
 });
 
+export const userSessionsQuery = (id: number) =>
+  queryOptions({ queryKey: ["users", id, "sessions"], queryFn: () => calls.listUserSessions(id) });
+
+export const mySessionsQuery = queryOptions({
+  queryKey: ["me", "sessions"],
+  queryFn: calls.listMySessions,
+});
+
+export const myOrganisationsQuery = queryOptions({
+  queryKey: ["me", "organisations"],
+  queryFn: calls.listMyOrganisations,
+  staleTime: 60_000,
+});
+
+export const invitationsQuery = infiniteQueryOptions({
+  queryKey: ["invitations"],
+  queryFn: ({ pageParam }) => calls.listInvitations(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
+export const groupsQuery = infiniteQueryOptions({
+  queryKey: ["groups"],
+  queryFn: ({ pageParam }) => calls.listGroups(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
+export const groupMembersQuery = (id: number) =>
+  infiniteQueryOptions({
+    queryKey: ["groups", id, "members"],
+    queryFn: ({ pageParam }) => calls.listGroupMembers(id, pageParam),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
 export const trashQuery = infiniteQueryOptions({
   queryKey: ["trash"],
   queryFn: ({ pageParam }) => calls.listTrash(pageParam),
@@ -141,6 +181,33 @@ export const storageFaultsQuery = (state: FaultState) =>
   infiniteQueryOptions({
     queryKey: [...keys.storage, "faults", state],
     queryFn: ({ pageParam }) => calls.listStorageFaults({ state, ...from(pageParam) }),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
+export const auditEventsQuery = (query: calls.AuditQuery) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.audit, "events", query],
+    queryFn: ({ pageParam }) => calls.listAuditEvents({ ...query, ...from(pageParam) }),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
+export const auditActionsQuery = queryOptions({
+  queryKey: [...keys.audit, "actions"],
+  queryFn: calls.listAuditActions,
+});
+
+export const auditChainQuery = queryOptions({
+  queryKey: [...keys.audit, "chain"],
+  queryFn: calls.getAuditChain,
+  refetchInterval: 15_000,
+});
+
+export const historyQuery = (id: number) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.document(id), "history"],
+    queryFn: ({ pageParam }) => calls.listHistory(id, pageParam),
     initialPageParam: firstPage,
     getNextPageParam: nextCursor,
   });

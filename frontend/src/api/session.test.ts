@@ -24,6 +24,37 @@ const urlOf = (input: Parameters<typeof fetch>[0]): string =>
 const callsTo = (path: string) =>
   fetching.mock.calls.filter(([input]) => urlOf(input).endsWith(path)).length;
 
+const tokenFor = (org: number) => `head.${btoa(JSON.stringify({ org }))}.signature`;
+
+describe("an organisation", () => {
+  test("that another tab went to is told of, once", async () => {
+    const { session } = await load();
+    const moved = vi.fn();
+    session.onMoved(moved);
+    for (const org of [1, 1, 2]) {
+      fetching.mockResolvedValueOnce(answer(tokenFor(org)));
+      await session.refresh();
+    }
+    expect(moved).toHaveBeenCalledTimes(1);
+  });
+
+  test("that was chosen here is not", async () => {
+    const { session } = await load();
+    const moved = vi.fn();
+    session.onMoved(moved);
+    fetching.mockResolvedValueOnce(answer(tokenFor(1)));
+    await session.refresh();
+    fetching.mockResolvedValueOnce(answer(tokenFor(2)));
+    await session.switchTo(2);
+    const [input, init] = fetching.mock.lastCall ?? [];
+    expect([input, init?.body]).toEqual(["/api/v1/auth/switch", '{"organisation_id":2}']);
+    expect(init?.headers).toMatchObject({ Authorization: `Bearer ${tokenFor(1)}` });
+    fetching.mockResolvedValueOnce(answer(tokenFor(2)));
+    await session.refresh();
+    expect(moved).not.toHaveBeenCalled();
+  });
+});
+
 describe("session", () => {
   test("refreshes once, however many ask at once", async () => {
     const { session } = await load();

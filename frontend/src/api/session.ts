@@ -10,12 +10,13 @@ export type SessionState = "unknown" | "signed_in" | "signed_out";
 /** Renew this long before the token runs out, so that long uploads do not start with a dying one. */
 const RENEW_MARGIN_MS = 30_000;
 
-type Held = { token: string; expiresAt: number };
+type Held = { token: string; expiresAt: number; organisation: unknown };
 
 let held: Held | null = null;
 let state: SessionState = "unknown";
 let renewing: Promise<string | null> | null = null;
 const listeners = new Set<() => void>();
+const movedListeners = new Set<() => void>();
 
 function setState(next: SessionState): void {
   if (next === state) return;
@@ -23,18 +24,35 @@ function setState(next: SessionState): void {
   for (const listener of listeners) listener();
 }
 
+/** The organisation an access token is for; it is the service that checks the token, not we. */
+function organisationOf(token: string): unknown {
+  try {
+    const payload = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
+    return (JSON.parse(atob(payload)) as { org?: unknown }).org;
+  } catch {
+    return undefined;
+  }
+}
+
 function hold(answer: AccessToken): string {
-  held = { token: answer.access_token, expiresAt: Date.now() + answer.expires_in * 1000 };
+  held = {
+    token: answer.access_token,
+    expiresAt: Date.now() + answer.expires_in * 1000,
+    organisation: organisationOf(answer.access_token),
+  };
   setState("signed_in");
   return answer.access_token;
 }
 
-async function post(path: string, body?: unknown): Promise<Response> {
+async function post(path: string, body?: unknown, token?: string): Promise<Response> {
   try {
     return await fetch(`/api/v1/auth/${path}`, {
       method: "POST",
       credentials: "same-origin",
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      headers: {
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+      },
       body: body === undefined ? null : JSON.stringify(body),
     });
   } catch (cause) {
@@ -51,7 +69,15 @@ async function oneTabAtATime(work: () => Promise<Response>): Promise<Response> {
 
 async function renew(): Promise<string | null> {
   const response = await oneTabAtATime(() => post("refresh"));
-  if (response.ok) return hold((await response.json()) as AccessToken);
+  if (response.ok) {
+    const before = held?.organisation;
+    const token = hold((await response.json()) as AccessToken);
+    // The cookie is all tabs': another one has gone on in another organisation.
+    if (before !== undefined && before !== held?.organisation) {
+      for (const listener of movedListeners) listener();
+    }
+    return token;
+  }
   if (response.status === 401) {
     held = null;
     setState("signed_out");
@@ -110,6 +136,27 @@ export const session = {
     const response = await post(step, body);
     if (!response.ok) throw await problemFromResponse(response);
     return (await response.json()) as Answer;
+  },
+
+  /** Called when another tab took the session to another organisation: nothing shown here holds. */
+  onMoved(listener: () => void): () => void {
+    movedListeners.add(listener);
+    return () => movedListeners.delete(listener);
+  },
+
+  /** Goes on in another organisation; what is shown and cached is not of there. */
+  async switchTo(organisationId: number): Promise<void> {
+    const token = await session.token();
+    const response = await post("switch", { organisation_id: organisationId }, token ?? undefined);
+    if (!response.ok) throw await problemFromResponse(response);
+    hold((await response.json()) as AccessToken);
+  },
+
+  /** Accepts an invitation with a new account, which is signed in at once. */
+  async acceptInvitation(token: string, name: string, password: string): Promise<void> {
+    const response = await post("invitation/accept", { token, name, password });
+    if (!response.ok) throw await problemFromResponse(response);
+    hold((await response.json()) as AccessToken);
   },
 
   async signOut(): Promise<void> {

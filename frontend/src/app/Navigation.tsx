@@ -2,12 +2,14 @@
 import { ActionIcon, Group, ScrollArea, Text } from "@mantine/core";
 import {
   IconDatabase,
+  IconListCheck,
   IconHome,
   IconLayoutSidebarLeftCollapse,
   IconSearch,
   IconServer2,
   IconTrash,
   IconUsers,
+  IconUsersGroup,
   type Icon,
 } from "@tabler/icons-react";
 import { Link, type LinkProps } from "@tanstack/react-router";
@@ -35,7 +37,7 @@ function Place({ to, icon: Glyph, label }: PlaceProps) {
 
 export function Navigation({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
-  const { organisation, isAdministrator } = useMe();
+  const { organisation, isAdministrator, isAuditor, readsTrail } = useMe();
   return (
     <div className={classes.root}>
       <Group className={classes.brand} gap={10} wrap="nowrap">
@@ -55,18 +57,26 @@ export function Navigation({ onClose }: { onClose: () => void }) {
       </Group>
       <nav className={classes.places} aria-label={t("shell.places")}>
         <Place to="/" icon={IconHome} label={t("nav.home")} />
-        <Place to="/search" icon={IconSearch} label={t("nav.search")} />
-        <Place to="/library" icon={IconServer2} label={t("nav.library")} />
-        <Place to="/trash" icon={IconTrash} label={t("nav.trash")} />
+        {!isAuditor && <Place to="/search" icon={IconSearch} label={t("nav.search")} />}
+        {!isAuditor && <Place to="/library" icon={IconServer2} label={t("nav.library")} />}
+        {!isAuditor && <Place to="/trash" icon={IconTrash} label={t("nav.trash")} />}
         {isAdministrator && <Place to="/users" icon={IconUsers} label={t("nav.users")} />}
+        {isAdministrator && (
+          <Place to="/groups" icon={IconUsersGroup} label={t("people.groups.title")} />
+        )}
         {isAdministrator && <Place to="/storage" icon={IconDatabase} label={t("nav.storage")} />}
+        {readsTrail && <Place to="/audit" icon={IconListCheck} label={t("nav.audit")} />}
       </nav>
-      <Text component="h2" className={classes.heading} id="cabinets-heading">
-        {t("nav.cabinets")}
-      </Text>
-      <ScrollArea className={classes.tree} type="hover" scrollbarSize={8}>
-        <FolderTree labelledBy="cabinets-heading" />
-      </ScrollArea>
+      {!isAuditor && (
+        <>
+          <Text component="h2" className={classes.heading} id="cabinets-heading">
+            {t("nav.cabinets")}
+          </Text>
+          <ScrollArea className={classes.tree} type="hover" scrollbarSize={8}>
+            <FolderTree labelledBy="cabinets-heading" />
+          </ScrollArea>
+        </>
+      )}
     </div>
   );
 }

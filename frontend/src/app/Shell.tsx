@@ -17,12 +17,16 @@ import { ShortcutsHelp } from "./ShortcutsHelp";
 import { StorageBanner } from "./StorageBanner";
 import { TopBar } from "./TopBar";
 import classes from "./Shell.module.css";
+import { useMe } from "./useMe";
 
 /** Live events while signed in; off to the sign-in page when the session is over. */
 function useSession(): void {
   const navigate = useNavigate();
+  const { isAuditor } = useMe();
   useEffect(() => {
-    live.start();
+    // What happens to documents is not told to auditors.
+    if (!isAuditor) live.start();
+    const stopMoved = session.onMoved(() => location.assign("/"));
     const stopCache = keepCacheLive();
     const stopSession = session.subscribe(() => {
       if (session.state !== "signed_out") return;
@@ -30,11 +34,12 @@ function useSession(): void {
       void navigate({ to: "/login", search: here === "/" ? {} : { redirect: here } });
     });
     return () => {
+      stopMoved();
       stopSession();
       stopCache();
       live.stop();
     };
-  }, [navigate]);
+  }, [navigate, isAuditor]);
 }
 
 function useShortcuts(): { showHelp: () => void; toggleScheme: () => void } {

@@ -14,6 +14,7 @@ import {
 import { modals } from "@mantine/modals";
 import { spotlight } from "@mantine/spotlight";
 import {
+  IconDevices,
   IconHelp,
   IconKey,
   IconLogout,
@@ -21,13 +22,17 @@ import {
   IconSearch,
   IconShieldLock,
   IconSun,
+  IconSwitchHorizontal,
   IconUpload,
 } from "@tabler/icons-react";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
-import { queryClient } from "@/api/queries";
+import { myOrganisationsQuery, queryClient } from "@/api/queries";
 import { session } from "@/api/session";
+import { notifyError } from "@/components/notify";
 import { PasswordForm } from "@/features/auth/PasswordForm";
+import { MySessions } from "@/features/people/SessionsList";
 import { useUploads, uploads } from "@/features/uploads/uploads";
 import { uploadPanel } from "@/features/uploads/panelState";
 import classes from "./TopBar.module.css";
@@ -172,6 +177,7 @@ function AccountMenu({ onHelp }: { onHelp: () => void }) {
             {organisation.name}
           </Text>
         </div>
+        <OrganisationSwitch />
         <Menu.Divider />
         <Menu.Item
           leftSection={<IconKey size={16} />}
@@ -188,6 +194,18 @@ function AccountMenu({ onHelp }: { onHelp: () => void }) {
         <Menu.Item component={Link} to="/security" leftSection={<IconShieldLock size={16} />}>
           {t("security.title")}
         </Menu.Item>
+        <Menu.Item
+          leftSection={<IconDevices size={16} />}
+          onClick={() =>
+            modals.open({
+              title: t("people.sessions.title"),
+              size: "lg",
+              children: <MySessions />,
+            })
+          }
+        >
+          {t("people.sessions.title")}
+        </Menu.Item>
         <Menu.Item leftSection={<IconHelp size={16} />} onClick={onHelp}>
           {t("shortcuts.title")}
         </Menu.Item>
@@ -197,5 +215,47 @@ function AccountMenu({ onHelp }: { onHelp: () => void }) {
         </Menu.Item>
       </Menu.Dropdown>
     </Menu>
+  );
+}
+
+/** The other organisations one belongs to: to go on there, without the password. */
+function OrganisationSwitch() {
+  const { t } = useTranslation();
+  const { data } = useQuery(myOrganisationsQuery);
+  const change = useMutation({
+    mutationFn: (id: number) => session.switchTo(id),
+    onSuccess: () => location.assign("/"),
+    onError: notifyError,
+  });
+  const ask = (id: number) => {
+    if (!uploads.busy) {
+      change.mutate(id);
+      return;
+    }
+    modals.openConfirmModal({
+      title: t("people.switch.title"),
+      children: <Text size="sm">{t("people.switch.uploadsRunning")}</Text>,
+      labels: { confirm: t("people.switch.anyway"), cancel: t("common.cancel") },
+      confirmProps: { color: "red" },
+      onConfirm: () => change.mutate(id),
+    });
+  };
+  const others = data?.filter((one) => !one.current) ?? [];
+  if (others.length === 0) return null;
+  return (
+    <>
+      <Menu.Divider />
+      <Menu.Label>{t("people.switch.title")}</Menu.Label>
+      {others.map(({ organisation }) => (
+        <Menu.Item
+          key={organisation.id}
+          leftSection={<IconSwitchHorizontal size={16} />}
+          disabled={change.isPending}
+          onClick={() => ask(organisation.id)}
+        >
+          {organisation.name}
+        </Menu.Item>
+      ))}
+    </>
   );
 }

@@ -1,4 +1,5 @@
 /** The routes of the application: every view has an address. Screens load when first visited. */
+import { Button } from "@mantine/core";
 import { ModalsProvider } from "@mantine/modals";
 import { Notifications } from "@mantine/notifications";
 import {
@@ -6,6 +7,7 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
+  Link,
   Outlet,
   redirect,
 } from "@tanstack/react-router";
@@ -14,12 +16,24 @@ import { useTranslation } from "react-i18next";
 import { meQuery, queryClient } from "@/api/queries";
 import { session } from "@/api/session";
 import { ErrorState, Message } from "@/components/States";
-import { documentSearch, librarySearch, loginSearch, searchSearch } from "./search-params";
+import {
+  auditSearch,
+  documentSearch,
+  librarySearch,
+  loginSearch,
+  searchSearch,
+} from "./search-params";
 import { Shell } from "./Shell";
 
 function NotFound() {
   const { t } = useTranslation();
-  return <Message icon={IconError404} title={t("notFound.title")} text={t("notFound.text")} />;
+  return (
+    <Message icon={IconError404} title={t("notFound.title")} text={t("notFound.text")}>
+      <Button component={Link} to="/" variant="default">
+        {t("notFound.home")}
+      </Button>
+    </Message>
+  );
 }
 
 function RouteError({ error, reset }: { error: unknown; reset: () => void }) {
@@ -51,6 +65,36 @@ const loginRoute = createRoute({
   path: "/login",
   validateSearch: loginSearch,
   component: lazyRouteComponent(() => import("@/features/auth/LoginPage"), "LoginPage"),
+});
+
+const forgotPasswordRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/forgot-password",
+  component: lazyRouteComponent(
+    () => import("@/features/auth/ForgotPasswordPage"),
+    "ForgotPasswordPage",
+  ),
+});
+
+const resetPasswordRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/reset-password",
+  component: lazyRouteComponent(
+    () => import("@/features/auth/ResetPasswordPage"),
+    "ResetPasswordPage",
+  ),
+});
+
+const acceptInvitationRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/accept-invitation",
+  beforeLoad: async () => {
+    if (session.state === "unknown") await session.refresh();
+  },
+  component: lazyRouteComponent(
+    () => import("@/features/auth/AcceptInvitationPage"),
+    "AcceptInvitationPage",
+  ),
 });
 
 const appRoute = createRoute({
@@ -123,6 +167,12 @@ const usersRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/admin/UsersPage"), "UsersPage"),
 });
 
+const groupsRoute = createRoute({
+  ...inApp,
+  path: "/groups",
+  component: lazyRouteComponent(() => import("@/features/people/GroupsPage"), "GroupsPage"),
+});
+
 const storageRoute = createRoute({
   ...inApp,
   path: "/storage",
@@ -135,8 +185,18 @@ const securityRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/security/SecurityPage"), "SecurityPage"),
 });
 
+const auditRoute = createRoute({
+  ...inApp,
+  path: "/audit",
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import("@/features/admin/AuditPage"), "AuditPage"),
+});
+
 const routeTree = rootRoute.addChildren([
   loginRoute,
+  forgotPasswordRoute,
+  resetPasswordRoute,
+  acceptInvitationRoute,
   appRoute.addChildren([
     homeRoute,
     libraryRoute,
@@ -145,8 +205,10 @@ const routeTree = rootRoute.addChildren([
     searchRoute,
     trashRoute,
     usersRoute,
+    groupsRoute,
     storageRoute,
     securityRoute,
+    auditRoute,
   ]),
 ]);
 

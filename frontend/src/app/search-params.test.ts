@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { documentSearch, librarySearch, loginSearch, searchSearch } from "./search-params";
+import {
+  auditSearch,
+  documentSearch,
+  librarySearch,
+  loginSearch,
+  searchSearch,
+} from "./search-params";
 
 test("a search keeps what it understands and drops the rest", () => {
   expect(
@@ -37,4 +43,12 @@ test.each([
   ["javascript:alert(1)", false],
 ])("after sign-in, %s is followed: %s", (redirect, followed) => {
   expect(loginSearch({ redirect })).toEqual(followed ? { redirect } : {});
+});
+
+test("the audit trail's address takes its filters and nothing else", () => {
+  expect(auditSearch({ text: 7, actor: "3", after: "2026-01-01", before: "soon", x: 1 })).toEqual({
+    text: "7",
+    actor: 3,
+    after: "2026-01-01",
+  });
 });

@@ -36,7 +36,7 @@ export function librarySearch(raw: Raw): LibrarySearch {
   };
 }
 
-export const DOCUMENT_TABS = ["properties", "versions", "text"] as const;
+export const DOCUMENT_TABS = ["properties", "versions", "text", "history"] as const;
 export type DocumentTab = (typeof DOCUMENT_TABS)[number];
 export type DocumentSearch = { tab?: DocumentTab; version?: number; q?: string };
 
@@ -67,6 +67,30 @@ export function searchSearch(raw: Raw): SearchSearch {
     after: day(raw.after),
     before: day(raw.before),
     sort: oneOf(raw.sort, ["relevance", "newest"]),
+  };
+}
+
+export type AuditSearch = {
+  text?: string;
+  action?: string;
+  object?: string;
+  actor?: number;
+  folder?: number;
+  address?: string;
+  after?: string;
+  before?: string;
+};
+
+export function auditSearch(raw: Raw): AuditSearch {
+  return {
+    text: text(raw.text),
+    action: text(raw.action),
+    object: text(raw.object),
+    actor: positive(raw.actor),
+    folder: positive(raw.folder),
+    address: text(raw.address),
+    after: day(raw.after),
+    before: day(raw.before),
   };
 }
 

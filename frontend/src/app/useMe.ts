@@ -3,7 +3,13 @@ import { meQuery } from "@/api/queries";
 import type { Me } from "@/api/types";
 
 /** The signed-in person; the route has loaded it before any screen renders. */
-export function useMe(): Me & { isAdministrator: boolean } {
+export function useMe(): Me & {
+  isAdministrator: boolean;
+  isAuditor: boolean;
+  readsTrail: boolean;
+} {
   const { data } = useSuspenseQuery(meQuery);
-  return { ...data, isAdministrator: data.role === "administrator" };
+  const isAdministrator = data.role === "administrator";
+  const isAuditor = data.role === "auditor";
+  return { ...data, isAdministrator, isAuditor, readsTrail: isAdministrator || isAuditor };
 }

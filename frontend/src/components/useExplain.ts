@@ -34,6 +34,15 @@ const KNOWN = [
   "parent_trashed",
   "stale",
   "email_taken",
+  "group_name_taken",
+  "group_cycle",
+  "invitation_not_found",
+  "invitation_for_another",
+  "already_invited",
+  "already_member",
+  "account_exists",
+  "reset_link_not_found",
+  "no_mail_server",
 ] as const;
 
 type Known = (typeof KNOWN)[number];

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from backend.core.settings import Settings
 from backend.verification.models import StoreCheck
 from tests.conftest import ROOT
 from tests.support.api import Api
+from tests.support.commands import command, environment_of
 
 WHOLE, DAMAGE, USAGE, UNCHECKED = range(4)
 
@@ -31,20 +31,10 @@ class Fsck:
 
     settings: Settings
 
-    def environment(self, **changes: str) -> dict[str, str]:
-        assert self.settings.encryption_key is not None
-        return {
-            "PATH": os.environ["PATH"],
-            "DMS_DATA_DIR": str(self.settings.data_dir),
-            "DMS_DATABASE_URL": str(self.settings.database_url),
-            "ENCRYPTION_KEY": self.settings.encryption_key.get_secret_value(),
-            **changes,
-        }
-
     def start(self, *options: str, **changes: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "backend.cli", "fsck", *options],
-            env=self.environment(**changes),
+            command("fsck", *options),
+            env=environment_of(self.settings, **changes),
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -2,35 +2,20 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
+import socket
 from datetime import timedelta
 from typing import Any
 
+from backend.audit import service as audit
+from backend.audit.service import Filters
 from backend.collection.service import pin_store, release_pin
 from backend.core.settings import Settings
-from tests.conftest import ROOT
 from tests.support.archive import Archive
+from tests.support.commands import dms, environment_of
 
 
 async def gc(settings: Settings, *options: str) -> tuple[int, str]:
-    assert settings.encryption_key is not None
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DMS_DATA_DIR": str(settings.data_dir),
-        "DMS_DATABASE_URL": str(settings.database_url),
-        "ENCRYPTION_KEY": settings.encryption_key.get_secret_value(),
-    }
-    run = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "backend.cli", "gc", *options],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = await asyncio.to_thread(dms, environment_of(settings), "gc", *options)
     assert "Traceback" not in run.stderr, run.stderr
     return run.returncode, run.stdout
 
@@ -64,6 +49,25 @@ async def test_it_tells_and_does(archive: Archive, settings: Settings) -> None:
     assert total["organisations"] >= 1
     assert total["freed"]["blobs"] >= 1
     assert archive.stored() == await archive.referenced() != set()
+
+
+async def test_that_it_was_run_and_by_whom_is_in_the_trail(
+    archive: Archive, settings: Settings
+) -> None:
+    await gc(settings, "--dry-run")
+    await gc(settings, "--grace", "0")
+    async with archive.database.transaction(archive.tenant) as session:
+        page, _ = await audit.list_events(
+            session,
+            archive.org_id,
+            Filters(actions=("store.collected",)),
+            cursor=None,
+            limit=10,
+        )
+    [found] = page
+    assert found.event.actor_id is None
+    assert found.event.data["operator"].partition("@")[2] == socket.gethostname()
+    assert found.event.data["freed"] == {"blobs": 0, "stored_size": 0}
 
 
 async def test_it_names_the_pin_that_holds_it_off(archive: Archive, settings: Settings) -> None:

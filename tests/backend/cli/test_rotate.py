@@ -19,6 +19,7 @@ from backend.core.settings import Settings
 from backend.launch.rotation import rotate_own_key
 from storage import BlobStore, Keyring, WrongKeyError
 from tests.conftest import ROOT
+from tests.support.commands import command, dms, environment_of
 
 KEY = bytes(range(32))
 TEXT = base64.b64encode(KEY).decode()
@@ -50,26 +51,15 @@ def installation(tmp_path: Path) -> Settings:
 
 
 def environment(installation: Settings, **more: str) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "DMS_DATA_DIR": str(installation.data_dir),
-        "DMS_DATABASE_URL": str(installation.database_url),
-        **more,
-    }
+    """Without the key in the settings: each test says where the command finds it."""
+    return environment_of(installation.model_copy(update={"encryption_key": None}), **more)
 
 
-def dms(
+def keys(
     installation: Settings, *arguments: str | Path, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "backend.cli", "keys", *arguments],
-        env=environment(installation, **(more or {"ENCRYPTION_KEY": TEXT})),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    """Run `dms keys`, with the key in use if no other way to one is given."""
+    return dms(environment(installation, **(more or {"ENCRYPTION_KEY": TEXT})), "keys", *arguments)
 
 
 def read_all(installation: Settings, key: bytes) -> list[bytes]:
@@ -95,7 +85,7 @@ def test_a_new_key_is_made_in_the_file_asked_for(installation: Settings, tmp_pat
     path = tmp_path / "next"
     files = [file for file in installation.store_dir.rglob("*") if file.is_file()]
     blobs = {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in files}
-    run = dms(installation, "rotate", "--new-key-file", path)
+    run = keys(installation, "rotate", "--new-key-file", path)
     assert run.returncode == 0, run.stderr
     assert "Give it to the service now, by ENCRYPTION_KEY." in run.stdout
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -112,9 +102,9 @@ def test_a_new_key_is_taken_from_a_file_or_from_a_pipe(
 ) -> None:
     path = tmp_path / "next"
     path.write_text(base64.b64encode(bytes(32)).decode())
-    assert dms(installation, "rotate", "--new-key-file", path).returncode == 0
+    assert keys(installation, "rotate", "--new-key-file", path).returncode == 0
     run = subprocess.run(
-        [sys.executable, "-m", "backend.cli", "keys", "rotate", "--new-key-file", "/dev/stdin"],
+        command("keys", "rotate", "--new-key-file", "/dev/stdin"),
         env=environment(installation, ENCRYPTION_KEY_FILE=str(path)),
         cwd=ROOT,
         input=TEXT,
@@ -136,7 +126,7 @@ def test_what_is_no_new_key_changes_nothing(
     path = tmp_path / "next"
     path.write_text(new)
     before = installation.keyring_path.read_bytes()
-    run = dms(installation, "rotate", "--new-key-file", path)
+    run = keys(installation, "rotate", "--new-key-file", path)
     assert run.returncode == 3
     assert said in run.stderr
     assert "Traceback" not in run.stderr
@@ -145,14 +135,14 @@ def test_what_is_no_new_key_changes_nothing(
 
 def test_only_who_has_the_key_in_use_may_change_it(installation: Settings, tmp_path: Path) -> None:
     other = base64.b64encode(bytes(32)).decode()
-    run = dms(installation, "rotate", "--new-key-file", tmp_path / "next", ENCRYPTION_KEY=other)
+    run = keys(installation, "rotate", "--new-key-file", tmp_path / "next", ENCRYPTION_KEY=other)
     assert run.returncode == 3
     assert "it is another key" in run.stderr
     assert not (tmp_path / "next").exists()
 
 
 def test_a_new_key_is_shown_to_no_pipe(installation: Settings) -> None:
-    run = dms(installation, "rotate")
+    run = keys(installation, "rotate")
     assert run.returncode == 2
     assert "shown on a terminal only" in run.stderr
     assert len(read_all(installation, KEY)) == 10
@@ -162,7 +152,7 @@ def _on_a_terminal(installation: Settings, answer: str | None) -> tuple[int, str
     """Rotate on a terminal and type the end of what is shown, or `answer`; status, output and key shown."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "backend.cli", "keys", "rotate"],
+        command("keys", "rotate"),
         env=environment(installation, ENCRYPTION_KEY=TEXT, TERM="dumb"),
         cwd=ROOT,
         stdin=theirs,
@@ -200,7 +190,7 @@ def test_a_key_that_was_not_kept_is_not_used(installation: Settings) -> None:
 
 def test_the_key_of_dms_up_is_changed_in_its_place(installation: Settings) -> None:
     path = own_key(installation)
-    run = dms(installation, "rotate", DMS_PORT="8000")
+    run = keys(installation, "rotate", DMS_PORT="8000")
     assert run.returncode == 0, run.stderr
     assert path.read_text().strip() not in run.stdout
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -269,7 +259,12 @@ def test_a_rotation_interrupted_at_any_step_loses_no_key_and_is_finished_by_the_
     own_key(installation)
     command = [sys.executable, "-c", CRASHES, str(installation.data_dir)]
     run = subprocess.run(
-        command, env=environment(installation), capture_output=True, text=True, check=True, cwd=ROOT
+        command,
+        env=environment(installation),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     )
     steps = int(run.stdout)
     assert steps > 20
@@ -289,7 +284,7 @@ def test_a_rotation_interrupted_at_any_step_loses_no_key_and_is_finished_by_the_
 def test_a_lost_own_key_is_not_rotated(installation: Settings) -> None:
     path = own_key(installation)
     path.write_text(base64.b64encode(bytes(32)).decode())
-    run = dms(installation, "rotate", DMS_PORT="8000")
+    run = keys(installation, "rotate", DMS_PORT="8000")
     assert run.returncode == 3
     assert "opens the keyring" in run.stderr
     assert len(read_all(installation, KEY)) == 10

@@ -360,7 +360,7 @@ async def test_who_restores_a_document_while_the_trash_is_emptied_keeps_it(
     async with archive.database.transaction(archive.tenant) as restoring:
         await changing.restore_document(restoring, archive.actor, document, rename=True)
         async with archive.database.transaction(archive.tenant) as purging:
-            assert await documents.purge_expired(purging, before=later) == 0
+            assert await documents.purge_expired(purging, org_id=archive.org_id, before=later) == 0
     await archive.collect()
     assert archive.read(DIGEST) == CONTENT
     async with archive.database.transaction(archive.tenant) as session:

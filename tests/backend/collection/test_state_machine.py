@@ -148,7 +148,7 @@ class Machine(RuleBasedStateMachine):
         async def purge_expired() -> None:
             later = now() + timedelta(days=1)
             async with self.archive.database.transaction(self.archive.tenant) as session:
-                await documents.purge_expired(session, before=later)
+                await documents.purge_expired(session, org_id=self.archive.org_id, before=later)
 
         if what == "delete" or not self.trash:
             document = self.document(data, self.live or self.trash)

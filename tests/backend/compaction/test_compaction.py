@@ -6,8 +6,6 @@ import json
 import os
 import random
 import secrets
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
@@ -19,8 +17,8 @@ from backend.core.clock import now
 from backend.core.settings import Settings
 from backend.documents.models import Blob
 from storage import StoreUnavailableError
-from tests.conftest import ROOT
 from tests.support.archive import Archive, until_blocked
+from tests.support.commands import dms, environment_of
 
 LEVEL = 19
 
@@ -261,20 +259,7 @@ async def test_the_command(archive: Archive, settings: Settings) -> None:
 
 
 def command(settings: Settings, *arguments: str) -> str:
-    assert settings.encryption_key is not None
-    ended = subprocess.run(
-        [sys.executable, "-m", "backend.cli", "storage", "compact", *arguments],
-        env={
-            "PATH": os.environ["PATH"],
-            "DMS_DATA_DIR": str(settings.data_dir),
-            "DMS_DATABASE_URL": str(settings.database_url),
-            "ENCRYPTION_KEY": settings.encryption_key.get_secret_value(),
-        },
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = dms(environment_of(settings), "storage", "compact", *arguments)
     # Another test's organisation may have content that was damaged on purpose.
     assert ended.returncode in {0, 1}, ended.stderr
     assert "Traceback" not in ended.stderr
@@ -283,13 +268,6 @@ def command(settings: Settings, *arguments: str) -> str:
 
 @pytest.mark.parametrize("age", ["90", "d", "-1d", "90 years", ""])
 def test_an_age_that_is_none_is_refused(settings: Settings, age: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "backend.cli", "storage", "compact", f"--older-than={age}"],
-        env={"PATH": os.environ["PATH"], "DMS_DATA_DIR": str(settings.data_dir)},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = dms(environment_of(settings), "storage", "compact", f"--older-than={age}")
     assert ended.returncode == 2
     assert "90d" in ended.stderr

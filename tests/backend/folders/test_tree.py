@@ -12,7 +12,7 @@ async def test_a_tree_is_made_and_listed(admin: Api) -> None:
     shown = (await admin.get(f"/folders/{folder}")).json()
     assert shown["kind"] == "folder"
     assert [step["name"] for step in shown["ancestors"]] == ["Legal", "Contracts"]
-    assert shown["permissions"] == ["read", "write", "delete", "manage"]
+    assert shown["permissions"] == ["read", "create", "write", "move", "delete", "manage"]
     listed = (await admin.get("/folders")).json()
     assert [(item["name"], item["child_folder_count"]) for item in listed["items"]] == [
         ("Legal", 1)

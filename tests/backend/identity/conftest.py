@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
+from pydantic_core import Url
 
 from backend.core.actor import Role
 from backend.core.db import Database, Tenant
+from backend.core.settings import Settings
 from backend.identity import service
 from tests.backend.identity.accounts import (
     Account,
@@ -20,6 +22,8 @@ from tests.backend.identity.accounts import (
     unique_address,
     unique_email,
 )
+from tests.backend.identity.mailing import Mailing
+from tests.support.mail import mail_server
 
 
 @pytest.fixture
@@ -48,6 +52,23 @@ async def account(make_account: MakeAccount) -> Account:
 @pytest.fixture
 async def administrator(client: AsyncClient, make_account: MakeAccount) -> SignedIn:
     return await sign_in(client, await make_account(role=Role.ADMINISTRATOR, name="Ada Lovelace"))
+
+
+@pytest.fixture
+async def mailing(app: FastAPI, database: Database) -> AsyncIterator[Mailing]:
+    """A mail server that the application is told of while the test runs."""
+    settings: Settings = app.state.settings
+    with mail_server() as server:
+        given = {
+            "smtp_url": Url(f"smtp+plain://127.0.0.1:{server.port}"),
+            "mail_from": "DMS <dms@example.org>",
+            "public_url": "https://dms.test/",
+        }
+        app.state.settings = settings.model_copy(update=given)
+        made = Mailing(app, database, server)
+        await made.forget_earlier()
+        yield made
+    app.state.settings = settings
 
 
 @pytest.fixture

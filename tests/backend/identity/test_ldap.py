@@ -18,7 +18,7 @@ from backend.identity.external.settings import Directory, read_settings
 from backend.identity.ldap.directory import DirectoryFailedError, authenticate
 from backend.identity.models import Group, GroupMember, User
 from tests.backend.identity.accounts import Account, ClientAt, SignedIn, sign_in
-from tests.backend.identity.trail import data_of
+from tests.backend.identity.trail import data_of, refusals
 from tests.support.slapd import BASE, PASSWORD, SERVICE, Slapd, person, slapd
 
 # ldap3 on Python 3.11, where it checks the name in a certificate, and what it leaves to the collector where that fails.
@@ -185,13 +185,17 @@ async def test_a_user_is_made_at_the_first_sign_in_and_has_no_password_here(
     async with database.transaction() as session:
         user = await session.get_one(User, first["user"]["id"])
         assert user.password_hash is None
-    said = await data_of(database, organisation, "signin.succeeded")
+    said = await data_of(database, organisation, "user.signed_in")
     assert said == [{"method": "directory", "second_factor": None}] * 2
     assert len(await data_of(database, organisation, "user.provisioned")) == 1
 
 
 async def test_a_wrong_password_is_refused_counted_and_recorded(
-    client_at: ClientAt, directory: Directory, database: Database, organisation: int
+    app: FastAPI,
+    client_at: ClientAt,
+    directory: Directory,
+    database: Database,
+    organisation: int,
 ) -> None:
     email = f"{GRACE}@example.org"
     async with client_at() as client:
@@ -201,8 +205,10 @@ async def test_a_wrong_password_is_refused_counted_and_recorded(
             refused = await login(client, email, "wrong")
             assert (refused.status_code, refused.json()["code"]) == (401, "invalid_credentials")
         assert (await login(client, email)).status_code == 429
-    failed = await data_of(database, organisation, "signin.failed")
-    assert failed == [{"method": "directory", "reason": "password"}] * 5
+    assert await refusals(app, database, organisation) == {
+        ("directory", "wrong password"): 5,
+        ("directory", "too many attempts"): 1,
+    }
 
 
 async def test_groups_follow_the_directory(

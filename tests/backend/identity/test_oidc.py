@@ -117,7 +117,7 @@ async def test_a_user_is_made_at_the_first_sign_in_and_known_at_the_next(
     assert seen[0]["user"]["name"] == "Grace Hopper"
     assert (seen[0]["organisation"]["id"], seen[0]["role"]) == (organisation, "member")
     assert len(await data_of(database, organisation, "user.provisioned")) == 1
-    said = await data_of(database, organisation, "signin.succeeded")
+    said = await data_of(database, organisation, "user.signed_in")
     assert said == [{"method": f"oidc:{configured.id}", "second_factor": "provider"}] * 2
 
 

@@ -65,6 +65,7 @@ def test_the_command_that_gets_the_key_is_run_by_those_who_need_it(
         ("DMS_DATABASE_OWNER_URL", {"prepare"}),
         ("DMS_ADMIN_PASSWORD", {"prepare"}),
         ("ENCRYPTION_KEY", {"prepare", "backend", "worker-fast", "worker-heavy"}),
+        ("DMS_SMTP_PASSWORD", {"worker-fast"}),
     ],
 )
 def test_a_secret_is_told_only_to_those_who_need_it(
@@ -74,6 +75,7 @@ def test_a_secret_is_told_only_to_those_who_need_it(
         "DMS_DATABASE_OWNER_URL": OWNER,
         "DMS_ADMIN_PASSWORD": "a long password",
         "ENCRYPTION_KEY": "A" * 43 + "=",
+        "DMS_SMTP_PASSWORD": "another long password",
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)

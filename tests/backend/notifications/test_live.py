@@ -111,7 +111,7 @@ async def test_tasks_are_sent_to_their_queues(admin: Api, relay: Relay, redis: R
     [task] = await redis.lrange("fast", 0, -1)
     assert b"indexing.process" in task
     assert await redis.llen("heavy") == 0
-    assert {queue for _, queue in TASKS.values()} == {"fast", "heavy"}
+    assert {task.queue for task in TASKS.values()} == {"fast", "heavy"}
 
 
 def test_a_reader_too_slow_is_cut_off() -> None:

@@ -3,10 +3,7 @@
 import asyncio
 import hashlib
 import json
-import os
 import secrets
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,8 +20,9 @@ from backend.documents.models import Blob
 from backend.rekeying.service import Pace, Rekeyed, rekey, retire
 from storage import BlobStore, Keyring, WrongKeyError
 from storage._format import parse_header
-from tests.conftest import ROOT
 from tests.support.archive import Archive, new_archive, until_blocked
+from tests.support.commands import dms as run_dms
+from tests.support.commands import environment_of
 
 CONTENTS = [f"content {number} ".encode() * 20 for number in range(5)]
 
@@ -217,28 +215,10 @@ async def test_the_pace_holds_back_to_the_rate() -> None:
 # -- the command -------------------------------------------------------------------------------------------------
 
 
-def start(settings: Settings, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    assert settings.encryption_key is not None
-    return subprocess.run(
-        [sys.executable, "-m", "backend.cli", "keys", "rekey", *arguments],
-        env={
-            "PATH": os.environ["PATH"],
-            "DMS_DATA_DIR": str(settings.data_dir),
-            "DMS_DATABASE_URL": str(settings.database_url),
-            "ENCRYPTION_KEY": settings.encryption_key.get_secret_value(),
-            **more,
-        },
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 async def dms(settings: Settings, *arguments: str, **more: str) -> tuple[int, str, str]:
     """Run `dms keys rekey`; status, output, errors."""
-    ended = await asyncio.to_thread(start, settings, *arguments, **more)
+    environment = environment_of(settings, **more)
+    ended = await asyncio.to_thread(run_dms, environment, "keys", "rekey", *arguments)
     assert "Traceback" not in ended.stderr
     return ended.returncode, ended.stdout, ended.stderr
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.access.models import CabinetMember, ShareRole
+from backend.access.roles import GrantRole
 from backend.core.actor import Actor, Role
 from backend.core.db import Database, Tenant, set_tenant
 from backend.documents.models import Blob, Document, ScanStatus, Version
@@ -18,6 +18,7 @@ from backend.folders.models import Folder, FolderKind
 from backend.identity.models import Membership, Organisation, User
 from backend.search import service
 from backend.search.schemas import SearchResult
+from tests.support.grants import give
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -39,17 +40,14 @@ class Library:
 
     async def cabinet(self, name: str = "", *readers: Actor) -> int:
         folder = await self._folder(name, None)
-        for reader in readers:
-            self.session.add(
-                CabinetMember(
-                    folder_id=folder,
-                    user_id=reader.user_id,
-                    org_id=self.org_id,
-                    role=ShareRole.READER,
-                )
-            )
-        await self.session.flush()
+        roles = {reader.user_id: GrantRole.READER for reader in readers}
+        for user_id, role in {**roles, self.administrator.user_id: GrantRole.MANAGER}.items():
+            await self.give(role, user_id=user_id, folder_id=folder)
         return folder
+
+    async def give(self, role: GrantRole = GrantRole.READER, **on: Any) -> int:
+        by = self.administrator.user_id
+        return await give(self.session, self.org_id, role=role, by=by, **on)
 
     async def folder(self, parent_id: int, name: str = "") -> int:
         return await self._folder(name, await self.session.get_one(Folder, parent_id))

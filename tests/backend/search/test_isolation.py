@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, select, text, update
 
-from backend.access.models import CabinetMember
+from backend.access.models import Grant
+from backend.access.service import Keys
 from backend.core.clock import now
 from backend.core.db import Database
 from backend.core.errors import NotFoundError
@@ -101,11 +102,13 @@ async def test_keys_of_another_organisation_open_nothing(library: Library) -> No
     theirs = await other.cabinet()
     await other.document(theirs, "Secret theirs.pdf", "secret")
     words = queries.Words("'secret'", "'secret'", "", ("secret",))
-    criteria = queries.Criteria(library.org_id, [theirs], words)
+    criteria = queries.Criteria(library.org_id, Keys([theirs]), words=words)
     session = library.session
     assert (await queries.by_relevance(session, criteria, after=None, limit=9)).hits == []
     assert (await queries.by_date(session, criteria, after=None, total=None, limit=9)).hits == []
-    assert await queries.names_like(session, library.org_id, [theirs], "secret", limit=9) == []
+    assert (
+        await queries.names_like(session, library.org_id, Keys([theirs]), "secret", limit=9) == []
+    )
     everything = list(await session.scalars(select(DocumentSearch.document_id)))
     assert await queries.excerpts(session, criteria, everything) == {}
 
@@ -138,7 +141,9 @@ async def test_a_revoked_share_a_move_and_the_trash_count_at_once(library: Libra
     await session.execute(update(Folder).where(Folder.id == folder).values(deleted_at=now()))
     assert await library.find("words") == []
     await session.execute(update(Folder).where(Folder.id == folder).values(deleted_at=None))
-    await session.execute(delete(CabinetMember).where(CabinetMember.folder_id == shared))
+    await session.execute(
+        delete(Grant).where(Grant.folder_id == shared, Grant.user_id == member.user_id)
+    )
     assert await library.find("words", member) == []
     assert await library.find("words") == [document]
     await session.execute(

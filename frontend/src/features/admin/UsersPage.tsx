@@ -6,6 +6,7 @@ import {
   Group,
   Menu,
   PasswordInput,
+  SegmentedControl,
   Select,
   Stack,
   Text,
@@ -14,9 +15,11 @@ import {
 import { useDocumentTitle } from "@mantine/hooks";
 import { modals } from "@mantine/modals";
 import {
+  IconDevices,
   IconDots,
   IconKey,
   IconLock,
+  IconMail,
   IconUserCheck,
   IconUserOff,
   IconUserPlus,
@@ -35,12 +38,13 @@ import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import { When } from "@/components/When";
 import { MIN_PASSWORD } from "@/features/auth/PasswordForm";
 import { ErrorNote } from "@/features/library/dialogs";
+import { InvitationsList, openInvite } from "@/features/people/Invitations";
+import { asRole, roleChoices } from "@/features/people/roles";
+import { UserSessions } from "@/features/people/SessionsList";
 import { i18next } from "@/i18n";
 import classes from "./UsersPage.module.css";
 
 const changed = () => queryClient.invalidateQueries({ queryKey: usersQuery.queryKey });
-const asRole = (value: string | null): Role =>
-  value === "administrator" ? "administrator" : "member";
 
 function openNewUser(): void {
   modals.open({
@@ -58,6 +62,24 @@ function openSetPassword(user: User): void {
   });
 }
 
+function openSessions(user: User): void {
+  modals.open({
+    title: i18next.t("people.sessions.of", { name: user.name }),
+    size: "lg",
+    children: <UserSessions user={user} />,
+  });
+}
+
+function askDeactivate(user: User, deactivate: () => void): void {
+  modals.openConfirmModal({
+    title: i18next.t("people.deactivate.title", { name: user.name }),
+    children: <Text size="sm">{i18next.t("people.deactivate.text")}</Text>,
+    labels: { confirm: i18next.t("users.deactivate"), cancel: i18next.t("common.cancel") },
+    confirmProps: { color: "red" },
+    onConfirm: deactivate,
+  });
+}
+
 export function UsersPage() {
   const { t } = useTranslation();
   useDocumentTitle(`${t("nav.users")} · ${t("app.name")}`);
@@ -67,20 +89,50 @@ export function UsersPage() {
       <Message icon={IconLock} title={t("users.forbiddenTitle")} text={t("users.forbiddenText")} />
     );
   }
-  return <UsersList />;
+  return <People />;
+}
+
+function People() {
+  const { t } = useTranslation();
+  const [shown, setShown] = useState("users");
+  return (
+    <>
+      <PageHead title={t("nav.users")}>
+        <Button
+          variant="default"
+          leftSection={<IconUserPlus size={16} stroke={1.8} />}
+          onClick={openNewUser}
+        >
+          {t("users.new")}
+        </Button>
+        <Button leftSection={<IconMail size={16} stroke={1.8} />} onClick={openInvite}>
+          {t("people.invitations.invite")}
+        </Button>
+      </PageHead>
+      <SegmentedControl
+        mx="md"
+        mb="xs"
+        className={classes.choice ?? ""}
+        aria-label={t("people.invitations.choose")}
+        data={[
+          { value: "users", label: t("nav.users") },
+          { value: "invitations", label: t("people.invitations.title") },
+        ]}
+        value={shown}
+        onChange={setShown}
+      />
+      {shown === "users" ? <UsersList /> : <InvitationsList />}
+    </>
+  );
 }
 
 function UsersList() {
   const { t } = useTranslation();
-  const users = useInfiniteQuery(usersQuery);
+  // Who accepted an invitation meanwhile is told by nothing else.
+  const users = useInfiniteQuery({ ...usersQuery, refetchOnMount: "always" });
   const items = users.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
-      <PageHead title={t("nav.users")}>
-        <Button leftSection={<IconUserPlus size={16} stroke={1.8} />} onClick={openNewUser}>
-          {t("users.new")}
-        </Button>
-      </PageHead>
       {users.isPending && <RowSkeletons />}
       {users.isError && <ErrorState error={users.error} onRetry={() => void users.refetch()} />}
       {items.length > 0 && (
@@ -140,10 +192,7 @@ function UserRow({ user }: { user: User }) {
         className={classes.role}
         allowDeselect={false}
         disabled={isMe || change.isPending}
-        data={[
-          { value: "member", label: t("users.member") },
-          { value: "administrator", label: t("users.administrator") },
-        ]}
+        data={roleChoices(t)}
         value={user.role}
         onChange={(value) => change.mutate({ role: asRole(value) })}
       />
@@ -162,11 +211,14 @@ function UserRow({ user }: { user: User }) {
           <Menu.Item leftSection={<IconKey size={16} />} onClick={() => openSetPassword(user)}>
             {t("users.setPassword")}
           </Menu.Item>
+          <Menu.Item leftSection={<IconDevices size={16} />} onClick={() => openSessions(user)}>
+            {t("people.sessions.title")}
+          </Menu.Item>
           {user.is_active ? (
             <Menu.Item
               className="danger-item"
               leftSection={<IconUserOff size={16} />}
-              onClick={() => change.mutate({ is_active: false })}
+              onClick={() => askDeactivate(user, () => change.mutate({ is_active: false }))}
             >
               {t("users.deactivate")}
             </Menu.Item>
@@ -227,10 +279,7 @@ function NewUserForm({ onDone }: { onDone: () => void }) {
           label={t("users.role")}
           description={t(`users.roleExplained.${role}`)}
           allowDeselect={false}
-          data={[
-            { value: "member", label: t("users.member") },
-            { value: "administrator", label: t("users.administrator") },
-          ]}
+          data={roleChoices(t)}
           value={role}
           onChange={(value) => setRole(asRole(value))}
         />

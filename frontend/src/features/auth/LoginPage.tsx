@@ -1,6 +1,7 @@
 /** Sign in. */
 import {
   Alert,
+  Anchor,
   Button,
   Divider,
   Paper,
@@ -13,7 +14,7 @@ import {
 import { useDocumentTitle } from "@mantine/hooks";
 import { IconAlertCircle, IconFingerprint, IconLogin2 } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { getRouteApi, useRouter } from "@tanstack/react-router";
+import { getRouteApi, Link, useRouter } from "@tanstack/react-router";
 import { useRef, useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { passkeysAreSupported } from "@/api/passkeys";
@@ -169,6 +170,9 @@ function FirstStep({ onDone, onEmail, onNext, problem, redirect }: FirstStepProp
         <Button type="submit" size="sm" fullWidth loading={signIn.isPending} mt={4}>
           {t("login.submit")}
         </Button>
+        <Anchor component={Link} to="/forgot-password" size="sm" ta="center">
+          {t("people.reset.forgotLink")}
+        </Anchor>
         <OtherWays
           redirect={redirect}
           pending={byPasskey.isPending}

@@ -33,6 +33,7 @@ import { uploads } from "@/features/uploads/uploads";
 import classes from "./DocumentPage.module.css";
 import { Preview } from "./preview/Preview";
 import { PropertiesTab } from "./PropertiesTab";
+import { HistoryTab } from "./HistoryTab";
 import { TextTab } from "./TextTab";
 import { restoreVersionOf, VersionsTab } from "./VersionsTab";
 
@@ -127,6 +128,9 @@ function DocumentView({ document, version }: ViewProps) {
             </Tabs.Panel>
             <Tabs.Panel value="text">
               {tab === "text" && <TextTab document={document} version={version} query={q} />}
+            </Tabs.Panel>
+            <Tabs.Panel value="history">
+              {tab === "history" && <HistoryTab documentId={document.id} />}
             </Tabs.Panel>
           </Tabs>
         </aside>

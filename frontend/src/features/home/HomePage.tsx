@@ -1,7 +1,7 @@
 /** Where one starts: what changed lately, and the cabinets. */
 import { Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
-import { IconFiles } from "@tabler/icons-react";
+import { IconFiles, IconListSearch } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
@@ -20,16 +20,24 @@ const SHOWN_CABINETS = 8;
 
 export function HomePage() {
   const { t } = useTranslation();
-  const { user } = useMe();
+  const { user, isAuditor } = useMe();
   useDocumentTitle(`${t("nav.home")} · ${t("app.name")}`);
   const firstName = user.name.split(" ")[0] ?? user.name;
   return (
     <>
       <PageHead title={t("home.hello", { name: firstName })} />
-      <div className={classes.page}>
-        <Cabinets />
-        <Recent />
-      </div>
+      {isAuditor ? (
+        <Message
+          icon={IconListSearch}
+          title={t("people.auditor.title")}
+          text={t("people.auditor.text")}
+        />
+      ) : (
+        <div className={classes.page}>
+          <Cabinets />
+          <Recent />
+        </div>
+      )}
     </>
   );
 }

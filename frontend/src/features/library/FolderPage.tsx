@@ -16,7 +16,6 @@ import { useCallback, useMemo, useRef, type ChangeEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { childrenQuery, folderQuery } from "@/api/queries";
 import type { Children, Folder, FolderKind, SortField } from "@/api/types";
-import { useMe } from "@/app/useMe";
 import { formatCount } from "@/components/format";
 import { PageHead } from "@/components/PageHead";
 import { ErrorState, Message, RowSkeletons } from "@/components/States";
@@ -58,7 +57,7 @@ function FolderView({ folderId }: { folderId: number }) {
 
   const items = useMemo(() => itemsOf(children.data?.pages ?? []), [children.data]);
   const list = useItemSelection(items);
-  const writable = folder.data?.permissions.includes("write") ?? false;
+  const writable = folder.data?.permissions.includes("create") ?? false;
   const { over, handlers } = useFolderDrop(writable ? folderId : null, { items: false });
 
   const loadMore = useCallback(() => {
@@ -159,7 +158,6 @@ const INSIDE: Record<FolderKind, readonly FolderKind[]> = {
 
 function FolderActions({ folder, writable }: { folder: Folder; writable: boolean }) {
   const { t } = useTranslation();
-  const { isAdministrator } = useMe();
   const files = useRef<HTMLInputElement>(null);
   const tree = useRef<HTMLInputElement>(null);
   const pickFiles = () => files.current?.click();
@@ -180,7 +178,7 @@ function FolderActions({ folder, writable }: { folder: Folder; writable: boolean
 
   return (
     <>
-      {folder.kind === "cabinet" && isAdministrator && (
+      {folder.permissions.includes("manage") && (
         <Tooltip label={t("library.share")}>
           <ActionIcon
             variant="subtle"

@@ -19,7 +19,7 @@ export function FolderPicker({ items, onDone }: FolderPickerProps) {
     onSuccess: onDone,
   });
   const already = target !== null && items.every((item) => parentOf(item) === target.id);
-  const allowed = target?.permissions.includes("write") ?? false;
+  const allowed = target?.permissions.includes("create") ?? false;
   return (
     <Stack gap="sm">
       <Text size="sm" c="dimmed" id={heading}>

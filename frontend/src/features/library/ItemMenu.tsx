@@ -11,10 +11,9 @@ import {
   IconUsers,
 } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
-import { useMe } from "@/app/useMe";
 import { notifyDone } from "@/components/notify";
 import { openMove, openRename, openShare, openTrash } from "./dialogs";
-import { canDelete, canWrite, type Item } from "./items";
+import { canDelete, canMove, canWrite, type Item } from "./items";
 import { downloadItems } from "./operations";
 
 export type MenuPlace = { x: number; y: number; items: readonly Item[] };
@@ -30,15 +29,18 @@ export const addressOf = (item: Item): string =>
 
 export function ItemMenu({ place, onClose, onOpen }: ItemMenuProps) {
   const { t } = useTranslation();
-  const { isAdministrator } = useMe();
   if (place === null) return null;
   const { items, x, y } = place;
   const single = items.length === 1 ? items[0] : undefined;
   const writable = items.every(canWrite);
-  const movable = writable && items.every((one) => one.type === "document" || one.folder.parent_id);
+  const movable = items.every(
+    (one) => canMove(one) && (one.type === "document" || one.folder.parent_id),
+  );
   const downloadable = items.every((one) => one.type === "document");
-  const cabinet =
-    single?.type === "folder" && single.folder.kind === "cabinet" ? single.folder : null;
+  const manageable =
+    single?.type === "folder" && single.folder.permissions.includes("manage")
+      ? single.folder
+      : null;
 
   const copyLink = (item: Item) => {
     void navigator.clipboard
@@ -93,12 +95,12 @@ export function ItemMenu({ place, onClose, onOpen }: ItemMenuProps) {
             {t("library.copyLink")}
           </Menu.Item>
         )}
-        {cabinet && isAdministrator && (
-          <Menu.Item leftSection={<IconUsers size={16} />} onClick={() => openShare(cabinet)}>
+        {manageable && (
+          <Menu.Item leftSection={<IconUsers size={16} />} onClick={() => openShare(manageable)}>
             {t("library.share")}
           </Menu.Item>
         )}
-        {writable && <Menu.Divider />}
+        {(writable || movable) && <Menu.Divider />}
         {single && writable && (
           <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => openRename(single)}>
             {t("library.renameEllipsis")}

@@ -3,7 +3,7 @@ import { ActionIcon, Button, Group, Text, Tooltip } from "@mantine/core";
 import { IconDownload, IconFolderSymlink, IconTrash, IconX } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { openMove, openTrash } from "./dialogs";
-import { canDelete, canWrite, type Item } from "./items";
+import { canDelete, canMove, type Item } from "./items";
 import { downloadItems } from "./operations";
 
 type SelectionBarProps = { items: readonly Item[]; onClear: () => void };
@@ -14,7 +14,7 @@ const MAX_DOWNLOADS = 20;
 export function SelectionBar({ items, onClear }: SelectionBarProps) {
   const { t } = useTranslation();
   const movable = items.every(
-    (item) => canWrite(item) && (item.type === "document" || item.folder.parent_id !== null),
+    (item) => canMove(item) && (item.type === "document" || item.folder.parent_id !== null),
   );
   const downloadable =
     items.length <= MAX_DOWNLOADS && items.every((item) => item.type === "document");

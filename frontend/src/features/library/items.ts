@@ -28,4 +28,5 @@ const permissionsOf = (item: Item): string[] =>
   item.type === "folder" ? item.folder.permissions : item.document.permissions;
 
 export const canWrite = (item: Item): boolean => permissionsOf(item).includes("write");
+export const canMove = (item: Item): boolean => permissionsOf(item).includes("move");
 export const canDelete = (item: Item): boolean => permissionsOf(item).includes("delete");

@@ -1,7 +1,7 @@
 /** The keyboard in a list of items: what each key does, for the table and the grid alike. */
 import type { KeyboardEvent } from "react";
 import { openMove, openRename, openTrash } from "./dialogs";
-import { canDelete, canWrite, type Item } from "./items";
+import { canDelete, canMove, canWrite, type Item } from "./items";
 import { selectAll, step, toggle } from "./selection";
 import type { ItemSelection } from "./useItemSelection";
 
@@ -53,7 +53,7 @@ export function useListKeys(options: ListKeysOptions): (event: KeyboardEvent) =>
       if (targets.length > 0 && targets.every(canDelete)) openTrash(targets);
     },
     m: () => {
-      if (targets.length > 0 && targets.every(canWrite)) openMove(targets);
+      if (targets.length > 0 && targets.every(canMove)) openMove(targets);
     },
     ContextMenu: () => active && onMenu(active),
   };

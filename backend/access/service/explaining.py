@@ -1,0 +1,245 @@
+"""Why: whether a principal may do something, the rule that decided it, and where it stands; who else may."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.access.actions import ON_DOCUMENTS, Action
+from backend.access.conditions import Attributes
+from backend.access.errors import NameInvalidError
+from backend.access.evaluator import Decision
+from backend.access.queries import policies
+from backend.access.queries import rules as queries
+from backend.access.queries.places import resource_names
+from backend.access.queries.rules import Place
+from backend.access.rules import Principal, PrincipalKind, Request, Rule, Scope, Target
+from backend.access.schemas import (
+    EffectiveAction,
+    EffectiveOut,
+    ExplanationOut,
+    PermittedOut,
+    PrincipalOut,
+    RuleOut,
+    WhoCanOut,
+)
+from backend.access.service.context import assumed_context, context_of, principal_of
+from backend.access.service.deciding import ROOT, Relevant, require, require_document
+from backend.access.service.managing import managed, require_principal
+from backend.access.service.policies import principals_out
+from backend.access.service.telling import who_may
+from backend.core.actor import Actor, Role
+from backend.core.errors import ForbiddenError
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    place: Place
+    is_document: bool
+    is_root: bool = False
+
+
+async def explain(
+    session: AsyncSession, actor: Actor, *, principal: str, action: str, resource: str
+) -> ExplanationOut:
+    """Return whether a principal may do something, and all the rules that speak of it.
+
+    Of others it is told to who may manage the resource; of oneself, to who may see it.
+
+    Raises:
+        NameInvalidError: principal, action or resource is none.
+        NotFoundError, ForbiddenError: the actor may not see the resource, or not manage it.
+    """
+    who = Principal.parse(principal)
+    wanted = action_named(action)
+    asked = await _asked(session, actor, resource, about=who)
+    await require_principal(session, actor.org_id, who)
+    rules = await queries.rules_touching(session, actor.org_id, who, [asked.place.resource])
+    context = await context_for(session, actor, who)
+    request = Request(wanted, asked.place.resource, {**context, **asked.place.attributes})
+    evaluator = Relevant(rules).evaluator(request.resource)
+    decision, matched = evaluator.decide(request), evaluator.matching(request)
+    shown = await describe_rules(session, actor, matched)
+    return ExplanationOut(
+        allowed=decision.allowed,
+        reason=_reason(decision),
+        decided_by=None if decision.rule is None else shown[matched.index(decision.rule)],
+        matched=shown,
+    )
+
+
+async def who_can(
+    session: AsyncSession, actor: Actor, *, action: str, resource: str, limit: int
+) -> WhoCanOut:
+    """Return the active users who may do something, by name, each with the rule that says so.
+
+    Raises:
+        NameInvalidError, NotFoundError, ForbiddenError: as `explain`.
+    """
+    wanted = action_named(action)
+    asked = await _asked(session, actor, resource)
+    found = await who_may(session, actor.org_id, wanted, asked.place)
+    principals = [Principal.of_user(one.user_id) for one in found]
+    names = await principals_out(session, actor, principals)
+    rules = [one.decision.rule for one in found if one.decision.rule is not None]
+    shown = await describe_rules(session, actor, rules)
+    items = [
+        PermittedOut(user=names[principal], decided_by=rule)
+        for principal, rule in zip(principals, shown, strict=True)
+    ]
+    items.sort(key=lambda item: (item.user.name.lower(), item.user.principal))
+    return WhoCanOut(total=len(items), items=items[:limit])
+
+
+async def effective(
+    session: AsyncSession, actor: Actor, *, principal: str, resource: str
+) -> EffectiveOut:
+    """Return what a principal may do to a resource, action by action.
+
+    Raises:
+        NameInvalidError, NotFoundError, ForbiddenError: as `explain`.
+    """
+    who = Principal.parse(principal)
+    asked = await _asked(session, actor, resource, about=who)
+    await require_principal(session, actor.org_id, who)
+    rules = await queries.rules_touching(session, actor.org_id, who, [asked.place.resource])
+    context = await context_for(session, actor, who)
+    found = Relevant(rules)
+    decisions = {
+        action: found.decide(action, asked.place, context)
+        for action in Action
+        if _applies(action, asked)
+    }
+    deciding = [one.rule for one in decisions.values() if one.rule is not None]
+    shown = dict(
+        zip(map(id, deciding), await describe_rules(session, actor, deciding), strict=True)
+    )
+    names = await principals_out(session, actor, [who])
+    return EffectiveOut(
+        principal=names[who],
+        actions=[
+            EffectiveAction(
+                action=action,
+                allowed=decision.allowed,
+                decided_by=None if decision.rule is None else shown[id(decision.rule)],
+            )
+            for action, decision in decisions.items()
+        ],
+    )
+
+
+def action_named(name: str) -> Action:
+    """Return the action of a name.
+
+    Raises:
+        NameInvalidError: there is none.
+    """
+    try:
+        return Action(name)
+    except ValueError as error:
+        raise NameInvalidError(
+            f"There is no action {name!r}; there are {', '.join(Action)}."
+        ) from error
+
+
+async def context_for(session: AsyncSession, actor: Actor, principal: Principal) -> Attributes:
+    """Return the attributes to decide by for a principal: the actor's own are those of the request."""
+    if principal == principal_of(actor):
+        return context_of(actor)
+    if principal.kind is PrincipalKind.GROUP:
+        return assumed_context(principal)
+    rows = await queries.active_users(session, actor.org_id, [principal.id])
+    is_administrator = any(role == Role.ADMINISTRATOR for _, role in rows)
+    return assumed_context(principal, is_administrator=is_administrator)
+
+
+def _applies(action: Action, asked: _Asked) -> bool:
+    if asked.is_root:
+        return action is Action.CABINET_CREATE
+    if action is Action.ACCESS_MANAGE:
+        return True
+    if asked.is_document:
+        return action in ON_DOCUMENTS
+    return action not in ON_DOCUMENTS | {Action.CABINET_CREATE}
+
+
+def _reason(decision: Decision) -> str:
+    if decision.rule is None:
+        return "nothing_matches"
+    return "allowed" if decision.allowed else "denied"
+
+
+async def _asked(
+    session: AsyncSession, actor: Actor, resource: str, *, about: Principal | None = None
+) -> _Asked:
+    """Return the place of a resource the actor may ask about: as its manager, or about oneself."""
+    target = Target.parse(resource)
+    is_own = about == principal_of(actor)
+    if target.scope is Scope.EVERYTHING:
+        if not (is_own or actor.is_administrator):
+            raise ForbiddenError("Only an administrator may ask this of others.")
+        return _Asked(ROOT, is_document=False, is_root=True)
+    if target.scope is Scope.FOLDER and target.id is not None:
+        return _Asked(
+            await folder_place(session, actor, target.id, is_own=is_own), is_document=False
+        )
+    if target.scope is Scope.DOCUMENT and target.id is not None:
+        place = await document_place(session, actor, target.id, is_own=is_own)
+        return _Asked(place, is_document=True)
+    raise NameInvalidError("Ask about one resource: dms:folder:12, dms:document:45 or *.")
+
+
+async def folder_place(
+    session: AsyncSession, actor: Actor, folder_id: int, *, is_own: bool
+) -> Place:
+    """Return the place of a folder the actor may manage, or where it is about the actor, may see."""
+    if is_own and not actor.is_administrator:
+        await require(session, actor, Action.FOLDER_LIST, folder_id=folder_id)
+        return (await queries.folder_places(session, actor.org_id, [folder_id]))[folder_id]
+    return (await managed(session, actor, folder_id=folder_id)).place
+
+
+async def document_place(
+    session: AsyncSession, actor: Actor, document_id: int, *, is_own: bool
+) -> Place:
+    """Return the place of a document the actor may manage, or where it is about the actor, may see."""
+    if is_own and not actor.is_administrator:
+        await require_document(session, actor, Action.DOCUMENT_READ, document_id=document_id)
+        return (await queries.document_places(session, actor.org_id, [document_id]))[document_id]
+    return (await managed(session, actor, document_id=document_id)).place
+
+
+async def describe_rules(
+    session: AsyncSession, actor: Actor, rules: Iterable[Rule]
+) -> list[RuleOut]:
+    """Return the wire shapes of rules, in their order."""
+    every = list(rules)
+    names = await principals_out(session, actor, {rule.principal for rule in every})
+    says = await policies.documents(
+        session, actor.org_id, {rule.policy_id for rule in every if rule.policy_id is not None}
+    )
+    places = await resource_names(session, actor.org_id, [rule.target for rule in every])
+    return [_described(rule, names[rule.principal], says, places) for rule in every]
+
+
+def _described(
+    rule: Rule,
+    principal: PrincipalOut,
+    says: dict[int, tuple[str, dict[str, object]]],
+    places: dict[Target, str],
+) -> RuleOut:
+    name, document = says.get(rule.policy_id or 0, (None, {}))
+    given = document.get("Statement")
+    statements = given if isinstance(given, list) else [given]
+    statement = statements[rule.statement] if rule.statement is not None else None
+    return RuleOut(
+        effect=rule.effect,
+        principal=principal,
+        resource=str(rule.target),
+        stands_on=places.get(rule.target),
+        grant_id=rule.grant_id,
+        policy_id=rule.policy_id,
+        policy_name=name,
+        statement=rule.statement,
+        sid=statement.get("Sid") if isinstance(statement, dict) else None,
+    )

@@ -1,0 +1,179 @@
+"""What a change would do before it is made: the documents that users would gain and lose. Nothing is written."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.access.actions import ON_DOCUMENTS, Action
+from backend.access.errors import GrantNotFoundError, NameInvalidError, PolicyNotFoundError
+from backend.access.language import parse_policy, rules_of
+from backend.access.queries import grants, policies, simulation
+from backend.access.queries import rules as queries
+from backend.access.reach import DocumentReach, reach_of_documents
+from backend.access.rules import Principal, PrincipalKind, Rule, Scope, Target
+from backend.access.schemas import (
+    GrantIn,
+    PrincipalOut,
+    SampleDocument,
+    SimulatedUser,
+    SimulationIn,
+    SimulationOut,
+)
+from backend.access.service.explaining import action_named, context_for
+from backend.access.service.filtering import view
+from backend.access.service.granting import actions_named
+from backend.access.service.managing import managed, require_principal
+from backend.access.service.policies import principals_out
+from backend.core.actor import Actor
+from backend.core.errors import ForbiddenError, InvalidError
+from backend.identity import service as identity
+
+MOST_USERS = 50
+_SAMPLE = 5
+_NO_POLICY = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Rules that would come, rules that would go, and whom that concerns."""
+
+    principals: frozenset[Principal]
+    added: tuple[Rule, ...]
+    removes: Callable[[Rule], bool]
+
+
+async def simulate(session: AsyncSession, actor: Actor, wanted: SimulationIn) -> SimulationOut:
+    """Return what a change would give and take. Policies are the administrators' to try, grants the managers'.
+
+    Counts are of all documents there are, up to 10,000 each; samples name only what the caller may read.
+
+    Raises:
+        PolicyInvalidError, NameInvalidError: the change could not be made.
+        PolicyNotFoundError, GrantNotFoundError, PrincipalNotFoundError, NotFoundError: it is about what there is not.
+        ForbiddenError: the actor could not make it.
+    """
+    action = action_named(wanted.action)
+    if action not in ON_DOCUMENTS:
+        raise NameInvalidError(
+            "Ask for an action that is done to documents, such as dms:document:Read."
+        )
+    change = await _change(session, actor, wanted)
+    for principal in change.principals:
+        await require_principal(session, actor.org_id, principal)
+    users = await _users(session, actor.org_id, change.principals)
+    names = await principals_out(session, actor, map(Principal.of_user, users[:MOST_USERS]))
+    return SimulationOut(
+        affected_users=len(users),
+        is_partial=len(users) > MOST_USERS,
+        users=[
+            await _felt(session, actor, change, action, Principal.of_user(user_id), names)
+            for user_id in users[:MOST_USERS]
+        ],
+    )
+
+
+async def _felt(
+    session: AsyncSession,
+    actor: Actor,
+    change: _Change,
+    action: Action,
+    user: Principal,
+    names: dict[Principal, PrincipalOut],
+) -> SimulatedUser:
+    groups = await identity.group_ids(session, actor.org_id, user.id)
+    own = {user, *(Principal(PrincipalKind.GROUP, group_id) for group_id in groups)}
+    rules = await queries.rules_of(session, actor.org_id, user)
+    kept = [rule for rule in rules if not change.removes(rule)]
+    changed = [*kept, *(rule for rule in change.added if rule.principal in own)]
+    context = await context_for(session, actor, user)
+    before, after = (reach_of_documents(these, action, context) for these in (rules, changed))
+    readable = (await view(session, actor)).readable
+
+    async def sample(one: DocumentReach, other: DocumentReach) -> list[SampleDocument]:
+        rows = await simulation.some_only_in(
+            session, actor.org_id, one, other, readable=readable, limit=_SAMPLE
+        )
+        return [SampleDocument(id=row[0], name=row[1], folder_id=row[2]) for row in rows]
+
+    return SimulatedUser(
+        user=names[user],
+        gained=await simulation.count_only_in(session, actor.org_id, after, before),
+        lost=await simulation.count_only_in(session, actor.org_id, before, after),
+        gained_sample=await sample(after, before),
+        lost_sample=await sample(before, after),
+    )
+
+
+async def _change(session: AsyncSession, actor: Actor, wanted: SimulationIn) -> _Change:
+    if wanted.grant is not None and wanted.resource is not None:
+        return await _grant_change(session, actor, wanted.grant, wanted.resource)
+    if wanted.revoke_grant_id is not None:
+        return await _revocation(session, actor, wanted.revoke_grant_id)
+    if wanted.policy_id is None and wanted.document is None:
+        raise InvalidError(
+            "Say what would change: a policy, a grant with its resource, or a revocation."
+        )
+    if not actor.is_administrator:
+        raise ForbiddenError("Policies are the administrators' to change, and to try.")
+    return await _policy_change(session, actor, wanted)
+
+
+async def _policy_change(session: AsyncSession, actor: Actor, wanted: SimulationIn) -> _Change:
+    principals = {Principal.parse(one) for one in wanted.principals}
+    policy_id = wanted.policy_id
+    if policy_id is not None:
+        if await policies.policy(session, actor.org_id, policy_id) is None:
+            raise PolicyNotFoundError(f"There is no policy {policy_id}.")
+        principals |= {one.principal for one in await policies.attachments(session, [policy_id])}
+    statements = [] if wanted.document is None else parse_policy(wanted.document)
+    added = [
+        rule
+        for principal in principals
+        for rule in rules_of(statements, principal, policy_id or _NO_POLICY)
+    ]
+    return _Change(
+        frozenset(principals),
+        tuple(added),
+        lambda rule: policy_id is not None and rule.policy_id == policy_id,
+    )
+
+
+async def _grant_change(
+    session: AsyncSession, actor: Actor, grant: GrantIn, resource: str
+) -> _Change:
+    target = Target.parse(resource)
+    if target.scope is Scope.FOLDER:
+        thing = await managed(session, actor, folder_id=target.id)
+    elif target.scope is Scope.DOCUMENT:
+        thing = await managed(session, actor, document_id=target.id)
+    else:
+        raise NameInvalidError("A grant is on one resource: dms:folder:12 or dms:document:45.")
+    principal = Principal.parse(grant.principal)
+    actions = actions_named(grant.role, grant.actions, thing.target)
+    rule = Rule(principal, grant.effect, actions, thing.target)
+
+    def replaces(old: Rule) -> bool:
+        same = (old.principal, old.effect, old.target) == (principal, grant.effect, thing.target)
+        return old.grant_id is not None and same
+
+    return _Change(frozenset({principal}), (rule,), replaces)
+
+
+async def _revocation(session: AsyncSession, actor: Actor, grant_id: int) -> _Change:
+    grant = await grants.grant(session, actor.org_id, grant_id)
+    if grant is None:
+        raise GrantNotFoundError(f"There is no grant {grant_id}.")
+    await managed(session, actor, folder_id=grant.folder_id, document_id=grant.document_id)
+    return _Change(frozenset({grant.principal}), (), lambda rule: rule.grant_id == grant_id)
+
+
+async def _users(
+    session: AsyncSession, org_id: int, principals: Collection[Principal]
+) -> Sequence[int]:
+    """Return the active users that principals are, or hold."""
+    groups = [one.id for one in principals if one.kind is PrincipalKind.GROUP]
+    users = {one.id for one in principals if one.kind is PrincipalKind.USER}
+    if groups:
+        users |= {user_id for _, user_id in await queries.members_of(session, org_id, groups)}
+    return sorted(row[0] for row in await queries.active_users(session, org_id, users))

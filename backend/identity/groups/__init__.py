@@ -1,0 +1,1 @@
+"""Groups of users, which nest: what grants, policies and directories name."""

@@ -1,0 +1,1 @@
+"""Invitations: how people who have no account yet, or one in another organisation, come to join."""

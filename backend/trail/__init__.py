@@ -1,0 +1,1 @@
+"""The audit trail as auditors and administrators see it: searched, filtered, exported, with the names of people."""

@@ -1,0 +1,138 @@
+/** Accept an invitation: with a new account or, for who has one, after signing in with it. */
+import { Button, Center, Loader, Stack, Text, TextInput } from "@mantine/core";
+import { useDocumentTitle } from "@mantine/hooks";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useNavigate, useRouterState } from "@tanstack/react-router";
+import { useState, type SubmitEvent } from "react";
+import { useTranslation } from "react-i18next";
+import { acceptInvitationAsMe, openInvitation } from "@/api/calls";
+import { session } from "@/api/session";
+import { AuthCard, AuthFailure } from "./AuthCard";
+import { agree, NewPasswordFields, NOTHING_TYPED } from "./NewPasswordFields";
+
+/** Kept while one signs in: it must not travel in an address that a server gets to see. */
+let remembered = "";
+
+/** A fresh page: nothing of another organisation is shown or cached any more. */
+const goIn = () => location.assign("/");
+
+export function AcceptInvitationPage() {
+  const { t } = useTranslation();
+  useDocumentTitle(`${t("people.accept.documentTitle")} · ${t("app.name")}`);
+  const hash = useRouterState({ select: (state) => state.location.hash });
+  const token = hash || remembered;
+  const opened = useQuery({
+    queryKey: ["invitation", token],
+    queryFn: () => openInvitation(token),
+    retry: false,
+    staleTime: Infinity,
+  });
+  if (opened.isPending) {
+    return (
+      <AuthCard title={t("people.accept.documentTitle")}>
+        <Center>
+          <Loader />
+        </Center>
+      </AuthCard>
+    );
+  }
+  if (opened.isError) {
+    return (
+      <AuthCard title={t("people.accept.documentTitle")}>
+        <AuthFailure error={opened.error} />
+      </AuthCard>
+    );
+  }
+  const { organisation, email, invited_by, has_account } = opened.data;
+  return (
+    <AuthCard title={organisation.name} text={t("people.accept.text", { name: invited_by, email })}>
+      {has_account ? (
+        <JoinWithAccount token={token} organisation={organisation.name} />
+      ) : (
+        <NewAccount token={token} email={email} />
+      )}
+    </AuthCard>
+  );
+}
+
+function NewAccount({ token, email }: { token: string; email: string }) {
+  const { t } = useTranslation();
+  const [name, setName] = useState("");
+  const [typed, setTyped] = useState(NOTHING_TYPED);
+  const accept = useMutation({
+    mutationFn: () => session.acceptInvitation(token, name.trim(), typed.password),
+    onSuccess: goIn,
+  });
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    if (agree(typed)) accept.mutate();
+  };
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="md">
+        {accept.error && <AuthFailure error={accept.error} />}
+        <TextInput
+          label={t("login.email")}
+          autoComplete="username"
+          readOnly
+          variant="filled"
+          value={email}
+        />
+        <TextInput
+          label={t("people.accept.name")}
+          autoComplete="name"
+          required
+          withAsterisk={false}
+          autoFocus
+          maxLength={200}
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <NewPasswordFields value={typed} onChange={setTyped} />
+        <Button type="submit" fullWidth loading={accept.isPending} disabled={!agree(typed)}>
+          {t("people.accept.submit")}
+        </Button>
+      </Stack>
+    </form>
+  );
+}
+
+function JoinWithAccount({ token, organisation }: { token: string; organisation: string }) {
+  const { t } = useTranslation();
+  const join = useMutation({
+    mutationFn: async () => {
+      const joined = await acceptInvitationAsMe(token);
+      await session.switchTo(joined.id);
+    },
+    onSuccess: goIn,
+  });
+  const navigate = useNavigate();
+  const signInFirst = () => {
+    remembered = token;
+    void navigate({ to: "/login", search: { redirect: "/accept-invitation" } });
+  };
+  const other = useMutation({ mutationFn: () => session.signOut() });
+  if (session.state !== "signed_in") {
+    return (
+      <Stack gap="md">
+        <Text size="sm">{t("people.accept.signInFirst")}</Text>
+        <Button fullWidth onClick={signInFirst}>
+          {t("login.submit")}
+        </Button>
+      </Stack>
+    );
+  }
+  return (
+    <Stack gap="md">
+      {join.error && <AuthFailure error={join.error} />}
+      <Button fullWidth loading={join.isPending} onClick={() => join.mutate()}>
+        {t("people.accept.join", { organisation })}
+      </Button>
+      {join.error && (
+        <Button variant="default" fullWidth onClick={() => other.mutate()}>
+          {t("people.accept.otherAccount")}
+        </Button>
+      )}
+    </Stack>
+  );
+}
