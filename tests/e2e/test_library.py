@@ -190,6 +190,7 @@ async def test_the_palette_finds_a_document_by_the_beginning_of_its_name(
 ) -> None:
     file(service, cabinet, f"Quarterly forecast {cabinet.id}.txt")
     await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("dialog").get_by_role("textbox")).to_be_focused()
     await page.keyboard.type(f"quarterly forecast {cabinet.id}"[:-1])
     await page.get_by_role("button", name=f"Quarterly forecast {cabinet.id}.txt").click()
     heading = page.get_by_role("heading", level=1, name=f"Quarterly forecast {cabinet.id}.txt")

@@ -31,7 +31,9 @@ import { useTranslation } from "react-i18next";
 import { myOrganisationsQuery, queryClient } from "@/api/queries";
 import { session } from "@/api/session";
 import { notifyError } from "@/components/notify";
+import { NextStep } from "@/features/auth/NextStep";
 import { PasswordForm } from "@/features/auth/PasswordForm";
+import { nextStep } from "@/features/auth/steps";
 import { MySessions } from "@/features/people/SessionsList";
 import { useUploads, uploads } from "@/features/uploads/uploads";
 import { uploadPanel } from "@/features/uploads/panelState";
@@ -218,14 +220,27 @@ function AccountMenu({ onHelp }: { onHelp: () => void }) {
   );
 }
 
+/** A fresh page: nothing of the former organisation is shown or cached any more. */
+const goIn = () => location.assign("/");
+
 /** The other organisations one belongs to: to go on there, without the password. */
 function OrganisationSwitch() {
   const { t } = useTranslation();
   const { data } = useQuery(myOrganisationsQuery);
   const change = useMutation({
     mutationFn: (id: number) => session.switchTo(id),
-    onSuccess: () => location.assign("/"),
-    onError: notifyError,
+    onSuccess: goIn,
+    onError: (error) => {
+      const next = nextStep(error);
+      if (next === null) {
+        notifyError(error);
+        return;
+      }
+      modals.open({
+        title: t("people.switch.title"),
+        children: <NextStep step={next} onDone={goIn} onBack={() => modals.closeAll()} />,
+      });
+    },
   });
   const ask = (id: number) => {
     if (!uploads.busy) {

@@ -180,6 +180,12 @@ async def test_a_key_cannot_touch_the_account(client: AsyncClient, user: SignedI
         ("GET", "/me/passkeys", None),
         ("POST", "/me/passkeys/begin", None),
         ("DELETE", "/me/passkeys/1", None),
+        ("POST", "/me/password", {"current_password": "x", "new_password": "long enough"}),
+        ("GET", "/me/sessions", None),
+        ("DELETE", "/me/sessions", None),
+        ("DELETE", "/me/sessions/1", None),
+        ("POST", "/me/invitation", {"token": "1.x"}),
+        ("POST", "/auth/switch", {"organisation_id": 1}),
     ]
     for method, path, body in attempts:
         answer = await call(client, key, method, path, json=body)
@@ -278,6 +284,61 @@ async def test_a_limited_key_administers_nothing(client: AsyncClient, admin: Api
         for scopes in (None, READ_ONLY, ["dms:organisation:Administer"], ["dms:*:*"])
     ]
     assert statuses == [200, 403, 200, 200]
+
+
+async def test_a_limited_key_of_an_administrator_is_not_let_in_by_the_role(
+    client: AsyncClient, admin: Api, member: Api
+) -> None:
+    """Administrators manage access to what they were not given; their keys, where they administer."""
+    cabinet = await member_cabinet(admin, member)
+
+    async def key(*scopes: str) -> str:
+        answer = await admin.post("/me/api-keys", json={"name": "x", "scopes": list(scopes)})
+        return str(answer.json()["key"])
+
+    path = f"/folders/{cabinet}/grants"
+    limited = await call(client, await key("dms:folder:*", "dms:access:*"), "GET", path)
+    assert limited.status_code == 404
+    administers = await call(client, await key("dms:organisation:Administer"), "GET", path)
+    assert administers.status_code == 200
+
+
+async def member_cabinet(admin: Api, member: Api) -> int:
+    """Return a cabinet of which the administrator was given nothing."""
+    cabinet = await admin.folder("Somebody else's")
+    await admin.share(cabinet, member, "manager")
+    grants = (await admin.get(f"/folders/{cabinet}/grants")).json()
+    [own] = [one for one in grants if one["principal"]["principal"] == f"user:{admin.user_id}"]
+    await admin.delete(f"/folders/{cabinet}/grants/{own['id']}")
+    return cabinet
+
+
+async def test_a_key_gives_nobody_what_it_does_not_extend_to(
+    client: AsyncClient, admin: Api, member: Api, member_key: MakeKey
+) -> None:
+    cabinet = await admin.folder("Shared")
+    await admin.share(cabinet, member, "manager")
+    key = await member_key(scopes=["dms:folder:List", "dms:access:Manage"])
+    path = f"/folders/{cabinet}/grants"
+
+    async def give(action: str) -> Response:
+        grant = {"principal": f"user:{admin.user_id}", "effect": "allow", "actions": [action]}
+        return await call(client, key, "POST", path, json=grant)
+
+    refused = await give("dms:document:Purge")
+    assert (refused.status_code, refused.json()["code"]) == (403, "grant_exceeds")
+    assert refused.json()["actions"] == ["dms:document:Purge"]
+
+
+async def test_a_limited_key_reads_the_trail_only_where_it_says_so(
+    client: AsyncClient, admin: Api
+) -> None:
+    async def status(scopes: list[str] | None) -> int:
+        answer = await admin.post("/me/api-keys", json={"name": "x", "scopes": scopes})
+        return (await call(client, answer.json()["key"], "GET", "/audit/events")).status_code
+
+    wanted = (None, READ_ONLY, ["dms:organisation:Administer"], ["dms:organisation:Audit"])
+    assert [await status(scopes) for scopes in wanted] == [200, 403, 403, 200]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import { acceptInvitationAsMe, openInvitation } from "@/api/calls";
 import { session } from "@/api/session";
 import { AuthCard, AuthFailure } from "./AuthCard";
 import { agree, NewPasswordFields, NOTHING_TYPED } from "./NewPasswordFields";
+import { NextStep } from "./NextStep";
+import { nextStep } from "./steps";
 
 /** Kept while one signs in: it must not travel in an address that a server gets to see. */
 let remembered = "";
@@ -63,10 +65,16 @@ function NewAccount({ token, email }: { token: string; email: string }) {
     mutationFn: () => session.acceptInvitation(token, name.trim(), typed.password),
     onSuccess: goIn,
   });
+  const navigate = useNavigate();
+  const next = nextStep(accept.error);
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     if (agree(typed)) accept.mutate();
   };
+  if (next !== null) {
+    // The account is there by now: to start again is to sign in.
+    return <NextStep step={next} onDone={goIn} onBack={() => void navigate({ to: "/login" })} />;
+  }
   return (
     <form onSubmit={submit}>
       <Stack gap="md">
@@ -112,6 +120,11 @@ function JoinWithAccount({ token, organisation }: { token: string; organisation:
     void navigate({ to: "/login", search: { redirect: "/accept-invitation" } });
   };
   const other = useMutation({ mutationFn: () => session.signOut() });
+  const next = nextStep(join.error);
+  if (next !== null) {
+    // Joined by now; the organisation is in the menu of the account.
+    return <NextStep step={next} onDone={goIn} onBack={goIn} />;
+  }
   if (session.state !== "signed_in") {
     return (
       <Stack gap="md">

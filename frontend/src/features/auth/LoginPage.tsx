@@ -24,9 +24,8 @@ import { session } from "@/api/session";
 import { Logo } from "@/app/Logo";
 import { useExplain } from "@/components/useExplain";
 import { uploads } from "@/features/uploads/uploads";
-import { EnrolmentStep } from "./EnrolmentStep";
 import classes from "./LoginPage.module.css";
-import { SecondStep } from "./SecondStep";
+import { NextStep } from "./NextStep";
 import { nextStep, signInWithPasskey, type Next } from "./steps";
 
 const route = getRouteApi("/login");
@@ -74,10 +73,7 @@ export function LoginPage() {
               redirect={redirect ?? "/"}
             />
           )}
-          {next?.kind === "code" && <SecondStep step={next} onDone={done} onBack={back} />}
-          {next?.kind === "enrolment" && (
-            <EnrolmentStep ticket={next.ticket} onDone={done} onBack={back} />
-          )}
+          {next !== null && <NextStep step={next} onDone={done} onBack={back} />}
         </Stack>
       </Paper>
     </main>
