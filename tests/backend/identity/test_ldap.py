@@ -144,6 +144,21 @@ def test_a_certificate_for_another_name_is_refused(server: Slapd) -> None:
         ("a\x00b", SECRET),
         ("é" * 5_000, SECRET),
     ],
+    # The names are drawn anew by each process; the tests' own names have to be the same in all.
+    ids=[
+        "wrong password",
+        "no password",
+        "nobody",
+        "no name",
+        "two of them",
+        "anybody",
+        "beginning",
+        "filter after",
+        "filter before",
+        "escaped",
+        "null byte",
+        "long",
+    ],
 )
 def test_nobody_else_is_found(server: Slapd, login: str, password: str) -> None:
     assert authenticate(settings(server), login, password) is None
