@@ -79,7 +79,7 @@ async def violations(page: Page) -> list[str]:
 
 async def visit(page: Page, url: str, shown: str) -> None:
     await page.goto(url)
-    await expect(page.get_by_text(shown).first).to_be_visible()
+    await expect(page.get_by_text(shown).filter(visible=True).first).to_be_visible()
 
 
 async def test_axe_finds_nothing_on_any_screen(

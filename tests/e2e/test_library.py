@@ -21,6 +21,8 @@ async def test_the_keyboard_alone_files_a_document_away(
     file(service, cabinet, "alpha.txt", "beta.txt", "gamma.txt")
     await page.goto(cabinet.url)
     await expect(row(page, "alpha.txt")).to_be_visible()
+    # A key does what its button does, and there is none before the permissions are known.
+    await expect(page.get_by_role("button", name="New", exact=True)).to_be_visible()
 
     await page.keyboard.press("n")
     await page.get_by_role("textbox", name="Name", exact=True).fill("Archive")

@@ -63,5 +63,5 @@ def test_trails_are_signed_where_something_was_sealed_since(runtime: Runtime) ->
     archive = runtime.run(prepare())
     for _ in range(2):
         maintenance.checkpoint_trail.apply().get()
-        # The cabinet that was made.
-        assert runtime.run(signed(archive)) == [1]
+        # The cabinet that was made, and its maker's grant.
+        assert runtime.run(signed(archive)) == [2]

@@ -166,10 +166,7 @@ async def test_a_token_may_be_narrower_than_its_key_and_never_wider(
 ) -> None:
     machine = await make(admin, scopes=["dms:folder:*", "dms:document:Read"])
     cabinet = await admin.folder("Cabinet")
-    sharing = await admin.request(
-        "PUT", f"/folders/{cabinet}/members/{machine.user_id}", json={"role": "editor"}
-    )
-    assert sharing.status_code == 200
+    await admin.grant(f"folders/{cabinet}", f"user:{machine.user_id}", role="editor")
     whole = await ask(client, machine.body)
     assert whole.json()["scope"] == "dms:document:Read dms:folder:*"
     narrow = await ask(client, {**machine.body, "scope": "dms:folder:List"})
