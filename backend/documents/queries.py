@@ -162,13 +162,28 @@ async def newest(
     limit: int,
 ) -> Sequence[Document]:
     """Return readable documents, newest first."""
-    statement = live_documents(visible)
-    if after is not None:
-        statement = statement.where(
-            tuple_(Document.created_at, Document.id) < tuple_(literal(after[0]), literal(after[1]))
-        )
-    ordered = statement.order_by(Document.created_at.desc(), Document.id.desc()).limit(limit)
+    ordered = _newest_first(live_documents(visible), after).limit(limit)
     return (await session.scalars(ordered)).all()
+
+
+async def newest_places(
+    session: AsyncSession, org_id: int, *, after: tuple[datetime, int] | None, limit: int
+) -> dict[int, int]:
+    """Return the newest documents of an organisation, whoever may read them: id to folder."""
+    statement = select(Document.id, Document.folder_id).where(
+        Document.org_id == org_id, Document.deleted_at.is_(None)
+    )
+    rows = await session.execute(_newest_first(statement, after).limit(limit))
+    return {row[0]: row[1] for row in rows}
+
+
+def _newest_first(
+    statement: Select[*tuple[Any, ...]], after: tuple[datetime, int] | None
+) -> Select[*tuple[Any, ...]]:
+    key = tuple_(Document.created_at, Document.id)
+    if after is not None:
+        statement = statement.where(key < tuple_(literal(after[0]), literal(after[1])))
+    return statement.order_by(Document.created_at.desc(), Document.id.desc())
 
 
 async def versions(session: AsyncSession, document_id: int) -> Sequence[Version]:

@@ -538,7 +538,20 @@ async def check_documents(session: AsyncSession, world: World, user: int) -> Non
         assert set(await session.scalars(statement)) == expected
     recent, _ = await documents.list_recent(session, actor, cursor=None, limit=50)
     assert {item.id for item in recent} == readable
+    await check_pages(session, actor, [item.id for item in recent])
     await check_search(session, world, actor, readable)
+
+
+async def check_pages(session: AsyncSession, actor: Actor, recent: list[int]) -> None:
+    """Hold pages of one, for which not all there is is looked through at first, to the whole."""
+    paged: list[int] = []
+    cursor = None
+    while len(paged) <= len(recent):
+        page, cursor = await documents.list_recent(session, actor, cursor=cursor, limit=1)
+        paged += [item.id for item in page]
+        if cursor is None:
+            break
+    assert paged == recent
 
 
 async def check_search(
