@@ -166,6 +166,24 @@ async def newest(
     return (await session.scalars(ordered)).all()
 
 
+async def newest_of_folders(
+    session: AsyncSession,
+    folder_ids: Collection[int],
+    visible: Collection[ColumnElement[bool]],
+    *,
+    after: tuple[datetime, int] | None,
+    limit: int,
+) -> Sequence[Document]:
+    """Return readable documents of a few folders, newest first: the first of each, and of these the first."""
+    place = func.unnest(literal(list(folder_ids), ARRAY(BigInteger))).column_valued("place")
+    inside = select(Document.id).where(
+        Document.folder_id == place, Document.deleted_at.is_(None), *visible
+    )
+    first = _newest_first(inside, after).limit(limit).lateral("first")
+    met = select(first.c.id).select_from(place).join(first, true())
+    return await newest(session, Document.id.in_(met), after=None, limit=limit)
+
+
 async def newest_places(
     session: AsyncSession, org_id: int, *, after: tuple[datetime, int] | None, limit: int
 ) -> dict[int, int]:

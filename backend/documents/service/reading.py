@@ -34,6 +34,8 @@ ONE_READING = timedelta(minutes=10)
 
 FIRST_LOOK = 4
 """So many times what is asked for is looked through before what is readable is looked up everywhere."""
+FEW_FOLDERS = 500
+"""In so many folders the newest of each are looked up; in more, whatever is newest is gone through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +157,8 @@ async def _newest(
 ) -> Sequence[Document]:
     """Return the newest documents the actor may read.
 
-    Whoever may read much finds a page among the newest there are, in folders few enough to decide on one by one; what
-    is readable is looked up in the whole tree for others only.
+    Whoever may read much finds a page among the newest there are, in folders few enough to decide on one by one.
+    Whoever may read in a few folders gets the newest of each. Only for the others is the way back walked through all.
     """
     seen = await access.view(session, actor)
     look = limit * FIRST_LOOK
@@ -168,8 +170,12 @@ async def _newest(
     rows = await queries.newest(session, among_met, after=after, limit=limit)
     if len(rows) == limit or len(met) < look:
         return rows
-    visible = seen.documents(Document.id, Document.folder_id)
-    return await queries.newest(session, visible, after=after, limit=limit)
+    keys = await access.visible_keys(session, seen)
+    visible = keys.admits(Document.id, Document.folder_id)
+    places = keys.places
+    if len(places) <= FEW_FOLDERS:
+        return await queries.newest_of_folders(session, places, visible, after=after, limit=limit)
+    return await queries.newest(session, and_(*visible), after=after, limit=limit)
 
 
 async def list_versions(session: AsyncSession, actor: Actor, document_id: int) -> list[VersionOut]:
