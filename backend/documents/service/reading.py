@@ -164,10 +164,11 @@ async def _newest(
     look = limit * FIRST_LOOK
     met = await queries.newest_places(session, actor.org_id, after=after, limit=look)
     paths = await access.paths_of(session, actor, set(met.values()))
-    among_met = and_(
-        Document.id.in_(met), seen.documents_in(paths, Document.id, Document.folder_id)
+    live = [document_id for document_id, folder_id in met.items() if folder_id in paths]
+    among_live = and_(
+        Document.id.in_(live), seen.documents_in(paths, Document.id, Document.folder_id)
     )
-    rows = await queries.newest(session, among_met, after=after, limit=limit)
+    rows = await queries.newest(session, among_live, after=after, limit=limit)
     if len(rows) == limit or len(met) < look:
         return rows
     keys = await access.visible_keys(session, seen)
