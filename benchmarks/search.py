@@ -228,10 +228,13 @@ async def load_postgres(server: EmbeddedPostgres, documents: Sequence[Document])
     await owner.close()
 
 
-async def load_texts(server: EmbeddedPostgres, documents: Sequence[Document]) -> float:
-    """Take the texts in as the application does, in batches; return how many a second."""
+async def load_texts(
+    server: EmbeddedPostgres, documents: Sequence[Document]
+) -> tuple[float, float]:
+    """Take the texts in as the application does, in batches; return how many a second, and the CPU ms of each."""
     app = await connect(server, DatabaseRole.APP)
-    started = time.perf_counter()
+    pid = await app.fetchval("SELECT pg_backend_pid()")
+    busy, started = on_cpu(pid), time.perf_counter()
     for first in range(0, len(documents), BATCH):
         batch = documents[first : first + BATCH]
         async with app.transaction():
@@ -243,8 +246,9 @@ async def load_texts(server: EmbeddedPostgres, documents: Sequence[Document]) ->
                 [d.text for d in batch],
             )
     rate = len(documents) / (time.perf_counter() - started)
+    spent = (on_cpu(pid) - busy) / len(documents)
     await app.close()
-    return rate
+    return rate, spent
 
 
 async def vacuum(server: EmbeddedPostgres) -> None:
@@ -514,7 +518,7 @@ async def measure_listings(database: Database, rounds: int) -> None:
                 documents_service.list_folder,
                 session,
                 actor,
-                57,
+                SHARED,
                 sort=SortBy.NAME,
                 order=Order.ASC,
                 cursor=None,
@@ -562,18 +566,18 @@ async def run(options: argparse.Namespace, server: EmbeddedPostgres, directory: 
     await load_postgres(server, documents)
     database = Database.connect(Settings.model_validate({"database_url": server.url()}))
     half = len(documents) // 2
-    before = await load_texts(server, documents[:half])
+    before, cpu_before = await load_texts(server, documents[:half])
     await vacuum(server)
     gathered, seconds = await tend(database)
     print(f"champions of {gathered:,} lexemes gathered in {seconds:.0f} s", flush=True)
-    after = await load_texts(server, documents[half:])
+    after, cpu_after = await load_texts(server, documents[half:])
     gathered, seconds = await tend(database)
     print(f"and of {gathered:,} after the other half, in {seconds:.0f} s", flush=True)
     await vacuum(server)
     fts5, theirs = load_fts5(directory / "fts5.db", documents)
     print(
         f"{len(documents):,} documents of {WORDS_PER_DOCUMENT} words. Texts taken in, batches of {BATCH}: ours "
-        f"{before:,.0f}/s, with lists {after:,.0f}/s (+{1e3 / after - 1e3 / before:.2f} ms each), "
+        f"{before:,.0f}/s and {cpu_before:.2f} ms CPU each, with lists {after:,.0f}/s and {cpu_after:.2f} ms, "
         f"FTS5 {theirs:,.0f}/s, ratio {after / theirs:.2f}  {judge(after / theirs, at_least=INGEST)}"
     )
     peers = Peers(fts5, load_tantivy(directory / "tantivy", documents))

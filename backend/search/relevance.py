@@ -55,7 +55,7 @@ async def page(
 
 async def choose_route(session: AsyncSession, criteria: Criteria) -> Route:
     """Return the route for a search that begins."""
-    asked = Asked.of(criteria.words.ranking)
+    asked = Asked.of(criteria.words.tsquery)
     known = await queries.known(session, criteria.org_id, asked.lexemes)
     return Route.EXACT if known is None else choose(asked, known, criteria.candidates)
 

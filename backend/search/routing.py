@@ -18,7 +18,7 @@ FOLDER = 100
 VISIBLE = 2
 """and each document that may be read what it costs to look at so many."""
 
-_TOKEN = re.compile(r"'(?P<lexeme>(?:[^'\\]|''|\\.)*)'(?P<prefix>:\w*\*)?|<->|<\d+>|[&|()]")
+_TOKEN = re.compile(r"'(?P<lexeme>(?:[^'\\]|''|\\.)*)'(?P<prefix>:\w*\*)?|<->|<\d+>|[!&|()]")
 
 
 class Route(StrEnum):
@@ -58,19 +58,27 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Excluded:
+    """What must not be there, whatever it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Parts of a query that must all match, or one of which must."""
 
-    parts: "tuple[Word | Group, ...]"
+    parts: "tuple[Node, ...]"
     is_all: bool = False
     is_phrase: bool = False
 
 
+Node = Word | Excluded | Group
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query as PostgreSQL writes it, which says nothing of what is excluded."""
+    """A query as PostgreSQL writes it."""
 
-    tree: Word | Group
+    tree: Node
 
     @classmethod
     def of(cls, tsquery: str) -> "Asked":
@@ -80,7 +88,7 @@ class Asked:
 
     @property
     def lexemes(self) -> frozenset[str]:
-        """Every word, as the index holds it; beginnings of words are not among them."""
+        """Every word asked for, as the index holds it; beginnings of words are not among them."""
         return frozenset(word.lexeme for word in _words(self.tree) if not word.is_prefix)
 
     @property
@@ -94,6 +102,11 @@ class Asked:
         is_prefixed = any(word.is_prefix for word in _words(self.tree))
         return not (is_prefixed or _has_phrase(self.tree))
 
+    @property
+    def is_anchored(self) -> bool:
+        """Whether there is a word in whatever matches: a query may be of exclusions alone."""
+        return _is_anchored(self.tree)
+
     def matches(self, counts: Mapping[str, int], *, at_most: int) -> int:
         """Return how many documents may match: of what must all match, the rarest; of alternatives, the commonest."""
         return _matches(self.tree, counts, at_most)
@@ -106,14 +119,14 @@ class _Reader:
     tokens: Sequence[re.Match[str]]
     at: int = 0
 
-    def any_of(self) -> Word | Group:
+    def any_of(self) -> Node:
         parts = [self._all_of()]
         while self._next() == "|":
             self.at += 1
             parts.append(self._all_of())
         return parts[0] if len(parts) == 1 else Group(tuple(parts))
 
-    def _all_of(self) -> Word | Group:
+    def _all_of(self) -> Node:
         parts, is_phrase = [self._one()], False
         while self._next() == "&" or self._next().startswith("<"):
             is_phrase |= self._next() != "&"
@@ -123,9 +136,12 @@ class _Reader:
             parts[0] if len(parts) == 1 else Group(tuple(parts), is_all=True, is_phrase=is_phrase)
         )
 
-    def _one(self) -> Word | Group:
+    def _one(self) -> Node:
         token = self.tokens[self.at]
         self.at += 1
+        if token[0] == "!":
+            self._one()
+            return Excluded()
         if token["lexeme"] is not None:
             return Word(token["lexeme"], token["prefix"] is not None)
         inside = self.any_of()
@@ -136,19 +152,19 @@ class _Reader:
         return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
 
 
-def _words(node: Word | Group) -> Iterator[Word]:
+def _words(node: Node) -> Iterator[Word]:
     if isinstance(node, Word):
         yield node
-    else:
+    elif isinstance(node, Group):
         for part in node.parts:
             yield from _words(part)
 
 
-def _has_phrase(node: Word | Group) -> bool:
+def _has_phrase(node: Node) -> bool:
     return isinstance(node, Group) and (node.is_phrase or any(map(_has_phrase, node.parts)))
 
 
-def _terms(node: Word | Group) -> Iterator[frozenset[str]]:
+def _terms(node: Node) -> Iterator[frozenset[str]]:
     if isinstance(node, Group) and (node.is_all or any(map(_has_all, node.parts))):
         for part in node.parts:
             yield from _terms(part)
@@ -156,11 +172,20 @@ def _terms(node: Word | Group) -> Iterator[frozenset[str]]:
         yield words
 
 
-def _has_all(node: Word | Group) -> bool:
+def _has_all(node: Node) -> bool:
     return isinstance(node, Group) and (node.is_all or any(map(_has_all, node.parts)))
 
 
-def _matches(node: Word | Group, counts: Mapping[str, int], most: int) -> int:
+def _is_anchored(node: Node) -> bool:
+    if isinstance(node, Group):
+        anchored = map(_is_anchored, node.parts)
+        return bool(node.parts) and (any(anchored) if node.is_all else all(anchored))
+    return isinstance(node, Word)
+
+
+def _matches(node: Node, counts: Mapping[str, int], most: int) -> int:
+    if isinstance(node, Excluded):
+        return most
     if isinstance(node, Word):
         return most if node.is_prefix else min(counts.get(node.lexeme, 0), most)
     parts = [_matches(part, counts, most) for part in node.parts]
@@ -174,7 +199,8 @@ def choose(asked: Asked, known: Known, folders: AbstractSet[int]) -> Route:
         return Route.EXACT
     share = known.share(folders)
     cost = len(folders) * FOLDER + share * known.documents * VISIBLE
-    if share <= NARROW and cost <= matches:
+    # Where nothing is asked for, the index is of no use in a folder.
+    if share <= NARROW and cost <= matches and asked.is_anchored:
         return Route.FOLDERS
     if asked.is_plain and asked.lexemes & known.listed:
         return Route.CHAMPIONS
