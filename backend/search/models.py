@@ -146,7 +146,13 @@ search_champions = Table(
     Column("lexeme", Text, nullable=False),
     Column("weight", REAL, nullable=False),
     Column("document_id", BigInteger, nullable=False),
-    Index("ix_search_champions_best", "org_id", "lexeme", text("weight DESC"), "document_id"),
+    Index(
+        "ix_search_champions_best",
+        "org_id",
+        "lexeme",
+        text("weight DESC"),
+        text("document_id DESC"),
+    ),
     Index("ix_search_champions_document_id", "document_id"),
 )
 """The documents in which a lexeme weighs most. Candidates, no more: a search filters and matches them like any other.

@@ -325,7 +325,40 @@ async def by_champions(
     forms of a word the best counts; one whose list a document is not in counts nothing.
     """
     terms = Asked.of(criteria.words.ranking).terms
+    weighed = _weighed(criteria.org_id, terms, shown)
+    chosen = weighed.selected_columns
+    best = weighed.order_by(chosen.score.desc(), chosen.document_id.desc()).subquery("best")
+    match = (
+        _hits(criteria, literal(0.0, Double))
+        .where(_doc.document_id == best.c.document_id)
+        .offset(literal_column("0"))
+        .lateral("match")
+    )
+    score = cast(1 + best.c.score, Double).label("score")
+    page: Select[Any] = select(match.c.document_id, match.c.created_at, score)
+    page = page.select_from(best.join(match, true()))
+    page = page.order_by(best.c.score.desc(), best.c.document_id.desc()).limit(limit)
+    unique: dict[int, Hit] = {}
+    for hit in _as_hits((await session.execute(page)).all()):
+        # A list may name a document twice.
+        unique.setdefault(hit.document_id, hit)
+    return list(unique.values())
+
+
+def _weighed(org_id: int, terms: Sequence[AbstractSet[str]], shown: Collection[int]) -> Select[Any]:
+    """Return the champions of the terms, but for those `shown`, with what they weigh together.
+
+    One list is in its order already and read no further than needed.
+    """
+    listed = search_champions.c
+    own = [listed.org_id == org_id]
+    if shown:
+        own.append(listed.document_id != func.all(_array(shown)))
     numbered = [(lexeme, number) for number, term in enumerate(terms) for lexeme in term]
+    if len(numbered) == 1:
+        return select(listed.document_id, listed.weight.label("score")).where(
+            *own, listed.lexeme == numbered[0][0]
+        )
     word = (
         func.unnest(
             literal([lexeme for lexeme, _ in numbered], ARRAY(Text)),
@@ -334,29 +367,15 @@ async def by_champions(
         .table_valued("lexeme", "term", name="word")
         .render_derived()
     )
-    listed = search_champions.c
     once = (
         select(listed.document_id, func.max(listed.weight).label("weight"))
         .join_from(word, search_champions, listed.lexeme == word.c.lexeme)
-        .where(listed.org_id == criteria.org_id)
+        .where(*own)
         .group_by(word.c.term, listed.document_id)
         .subquery("once")
     )
-    score = cast(1 + func.sum(once.c.weight) / len(terms), Double).label("score")
-    best = select(once.c.document_id, score).group_by(once.c.document_id)
-    if shown:
-        best = best.where(once.c.document_id != func.all(_array(shown)))
-    ranked = best.order_by(score.desc(), once.c.document_id.desc()).subquery("best")
-    match = (
-        _hits(criteria, literal(0.0, Double))
-        .where(_doc.document_id == ranked.c.document_id)
-        .offset(literal_column("0"))
-        .lateral("match")
-    )
-    page: Select[Any] = select(match.c.document_id, match.c.created_at, ranked.c.score)
-    page = page.select_from(ranked.join(match, true()))
-    page = page.order_by(ranked.c.score.desc(), ranked.c.document_id.desc()).limit(limit)
-    return _as_hits((await session.execute(page)).all())
+    score = (func.sum(once.c.weight) / len(terms)).label("score")
+    return select(once.c.document_id, score).group_by(once.c.document_id)
 
 
 async def by_date(

@@ -195,12 +195,12 @@ def _matches(node: Node, counts: Mapping[str, int], most: int) -> int:
 def choose(asked: Asked, known: Known, folders: AbstractSet[int]) -> Route:
     """Return the route for a query of somebody who may find something in these folders."""
     matches = asked.matches(known.counts, at_most=known.documents)
-    if matches <= RARE:
+    # Where nothing is asked for, no index is of use.
+    if matches <= RARE or not asked.is_anchored:
         return Route.EXACT
     share = known.share(folders)
     cost = len(folders) * FOLDER + share * known.documents * VISIBLE
-    # Where nothing is asked for, the index is of no use in a folder.
-    if share <= NARROW and cost <= matches and asked.is_anchored:
+    if share <= NARROW and cost <= matches:
         return Route.FOLDERS
     if asked.is_plain and asked.lexemes & known.listed:
         return Route.CHAMPIONS

@@ -67,7 +67,7 @@ def _create_tables() -> None:
     op.create_index(
         "ix_search_champions_best",
         "search_champions",
-        ["org_id", "lexeme", sa.text("weight DESC"), "document_id"],
+        ["org_id", "lexeme", sa.text("weight DESC"), sa.text("document_id DESC")],
     )
     op.create_index("ix_search_champions_document_id", "search_champions", ["document_id"])
     for table in ("search_statistics", "search_lexemes", "search_champions"):

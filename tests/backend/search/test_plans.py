@@ -273,7 +273,9 @@ async def test_champions_are_looked_at_one_by_one_in_their_order(
     assert not plans.scanned()
     # What is sorted is the lists; the documents come in that order, and no more than are needed.
     kinds = [node["Node Type"] for node in plans.nodes]
-    assert kinds[:3] == ["Limit", "Nested Loop", "Sort"]
+    assert kinds[:2] == ["Limit", "Nested Loop"]
+    # One list is read in its own order.
+    assert ("Sort" in kinds) == (words in {"common usual", "common or usual"})
 
 
 async def test_an_estimate_looks_at_the_sample_alone(
