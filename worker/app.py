@@ -41,6 +41,11 @@ app.conf.update(
             "schedule": 300.0,
             "options": {"expires": 300},
         },
+        "tend-search": {
+            "task": "maintenance.tend_search",
+            "schedule": 300.0,
+            "options": {"expires": 300},
+        },
         "scrub-store": {
             "task": "maintenance.scrub_store",
             "schedule": 60.0,

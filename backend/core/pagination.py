@@ -3,6 +3,8 @@
 import base64
 import binascii
 import json
+from collections.abc import Collection
+from itertools import accumulate, pairwise
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
@@ -60,3 +62,22 @@ def decode_cursor(cursor: str, *types: type) -> tuple[Any, ...]:
     ):
         raise InvalidCursorError("This cursor was not given out by this list; start without one.")
     return tuple(key)
+
+
+def encode_ids(ids: Collection[int]) -> str:
+    """Return a set of ids, for a cursor: each as what is added to the one before, in hexadecimal."""
+    ordered = sorted(ids)
+    steps = [after - before for before, after in pairwise([0, *ordered])]
+    return ".".join(f"{step:x}" for step in steps)
+
+
+def decode_ids(encoded: str) -> tuple[int, ...]:
+    """Return the ids of a cursor, in ascending order.
+
+    Raises:
+        ValueError: it was not made by `encode_ids`, or a sum is no id.
+    """
+    ids = tuple(accumulate(int(step, 16) for step in encoded.split(".") if encoded))
+    if any(not 0 <= one < 2**63 for one in ids):
+        raise ValueError("no ids")
+    return ids

@@ -1,11 +1,25 @@
-"""Tables of search: the text of versions, and the one row per document that is searched.
+"""Tables of search: the text of versions, the one row per document that is searched, what is known of words.
 
-`service.index_text` writes `version_texts`; the triggers of the migration keep the others (ADR 0004).
+`service.index_text` writes `version_texts`; triggers keep the searched row (ADR 0004) and the champions, `upkeep` the
+rest (ADR 0016).
 """
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, ForeignKey, Index, Integer, Text, text
+from sqlalchemy import (
+    ARRAY,
+    REAL,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    false,
+    text,
+    true,
+)
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import DateTime
@@ -93,3 +107,55 @@ class DocumentSearch(Base):
     """Whether some of the text did not fit into the vector."""
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     search_vector: Mapped[str] = mapped_column(TSVECTOR)
+
+
+class SearchStatistics(Base):
+    """What was counted last of an organisation that has many documents."""
+
+    __tablename__ = "search_statistics"
+
+    org_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), primary_key=True)
+    documents: Mapped[int]
+    """Those in the trash not among them."""
+    folders: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    """The folders of some documents, drawn by the hash of their ids: a sample without bias."""
+    counted_at: Mapped[datetime] = created_at_column()
+
+
+class SearchLexeme(Base):
+    """A lexeme that is in many of an organisation's documents."""
+
+    __tablename__ = "search_lexemes"
+
+    org_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), primary_key=True)
+    lexeme: Mapped[str] = mapped_column(Text, primary_key=True)
+    documents: Mapped[int]
+    """As counted last, or as estimated from a sample."""
+    threshold: Mapped[float] = mapped_column(REAL, server_default=text("'Infinity'"))
+    """A document of more weight becomes a champion when it is written."""
+    is_listed: Mapped[bool] = mapped_column(server_default=false())
+    """Whether its champions were gathered."""
+    is_due: Mapped[bool] = mapped_column(server_default=true())
+    """Whether they are to be gathered anew."""
+
+
+search_champions = Table(
+    "search_champions",
+    Base.metadata,
+    Column("org_id", BigInteger, ForeignKey("organisations.id"), nullable=False),
+    Column("lexeme", Text, nullable=False),
+    Column("weight", REAL, nullable=False),
+    Column("document_id", BigInteger, nullable=False),
+    Index(
+        "ix_search_champions_best",
+        "org_id",
+        "lexeme",
+        text("weight DESC"),
+        text("document_id DESC"),
+    ),
+    Index("ix_search_champions_document_id", "document_id"),
+)
+"""The documents in which a lexeme weighs most. Candidates, no more: a search filters and matches them like any other.
+
+No key and no reference, so that nobody who writes to it waits for another: a document may be in a list twice.
+"""

@@ -35,6 +35,7 @@ from sqlalchemy import (
     true,
     tuple_,
     union_all,
+    update,
 )
 from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -43,7 +44,15 @@ from sqlalchemy.orm import aliased
 from backend.access.service import Keys
 from backend.folders.models import Folder
 from backend.identity.models import Membership, User
-from backend.search.models import DocumentSearch, SearchLanguage, VersionText
+from backend.search.models import (
+    DocumentSearch,
+    SearchLanguage,
+    SearchLexeme,
+    SearchStatistics,
+    VersionText,
+    search_champions,
+)
+from backend.search.routing import Asked, Known
 from backend.search.syntax import ParsedQuery, Term
 
 EXACT_COUNT = 5_000
@@ -54,6 +63,8 @@ SIMILAR_NAMES = 100
 """So many of them at most, the most similar ones."""
 WALK = 20_000
 """So many of the newest documents are looked at one by one before the index is asked for all matches."""
+ENOUGH = 200
+"""Matches in a sample that an estimate may rest on."""
 SNIPPET_SOURCE = 20_000
 """Characters of a text that snippets are cut from."""
 _SIMILAR = "0.5"
@@ -104,6 +115,11 @@ class Criteria:
     created_before: datetime | None = None
     size_from: int | None = None
     size_to: int | None = None
+
+    @property
+    def candidates(self) -> set[int]:
+        """The folders in which there may be something to find."""
+        return self.keys.places if self.folders is None else set(self.folders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,23 +254,128 @@ def _is_id(value: str) -> bool:
     return value.isascii() and value.isdigit() and len(value) <= 18
 
 
+async def known(session: AsyncSession, org_id: int, lexemes: Collection[str]) -> Known | None:
+    """Return what was counted of an organisation and of lexemes; None of one that has too little to count."""
+    counted = (
+        await session.execute(
+            select(SearchStatistics.documents, SearchStatistics.folders).where(
+                SearchStatistics.org_id == org_id
+            )
+        )
+    ).one_or_none()
+    if counted is None:
+        return None
+    rows = await session.execute(
+        select(SearchLexeme.lexeme, SearchLexeme.documents, SearchLexeme.is_listed).where(
+            SearchLexeme.org_id == org_id, SearchLexeme.lexeme.in_(lexemes)
+        )
+    )
+    found = rows.all()
+    return Known(
+        documents=counted.documents,
+        sample=counted.folders,
+        counts={row.lexeme: row.documents for row in found},
+        listed={row.lexeme for row in found if row.is_listed},
+    )
+
+
 async def by_relevance(
     session: AsyncSession,
     criteria: Criteria,
     *,
     after: tuple[float, int] | None,
+    shown: Collection[int] = (),
+    folders: Collection[int] | None = None,
     limit: int,
 ) -> Outcome:
-    """Return a page of matches by score and id, from `after` on; without `after`, with totals and facets."""
+    """Return a page of matches by score and id, from `after` on, without those `shown`.
+
+    A first page comes with totals and facets. With `folders`, each of them is looked into on its own: they must be all
+    in which there may be something.
+    """
     rank = func.ts_rank(_doc.search_vector, _tsquery(criteria.words.ranking), _RANK_BY_LENGTH)
     score = cast(1 + rank, Double) if criteria.words else literal(1.0, Double)
-    found = _found(criteria, _hits(criteria, score).cte("hits"))
+    hits = _hits(criteria, score, by_folder=folders is not None)
+    if folders is not None:
+        hits = _in_each(folders, hits)
+    found = _found(criteria, hits.cte("hits"))
     key = tuple_(found.c.score, found.c.document_id)
     page = select(found.c.document_id, found.c.created_at, found.c.score)
     if after is not None:
         page = page.where(key < tuple_(literal(after[0], Double), literal(after[1], BigInteger)))
+    if shown:
+        page = page.where(found.c.document_id != func.all(_array(shown)))
     page = page.order_by(found.c.score.desc(), found.c.document_id.desc()).limit(limit)
-    return await _run(session, found, page, is_first=after is None)
+    return await _run(session, found, page, is_first=after is None and not shown)
+
+
+def _in_each(folders: Collection[int], hits: Select[Any]) -> Select[Any]:
+    """Return the hits of each of the folders, one lookup in the index for each: `OFFSET 0` keeps it so."""
+    folder = select(func.unnest(_array(folders)).label("id")).subquery("folder")
+    inside = hits.where(_doc.acl_key == folder.c.id).offset(literal_column("0")).lateral("inside")
+    return select(inside).select_from(folder.join(inside, true()))
+
+
+async def by_champions(
+    session: AsyncSession, criteria: Criteria, *, shown: Collection[int], limit: int
+) -> list[Hit]:
+    """Return the best matches among the champions of the words, best first, without those `shown`.
+
+    They are taken in the order of what they weigh, and matched and filtered one by one until there are enough. Of the
+    forms of a word the best counts; one whose list a document is not in counts nothing.
+    """
+    terms = Asked.of(criteria.words.ranking).terms
+    weighed = _weighed(criteria.org_id, terms, shown)
+    chosen = weighed.selected_columns
+    best = weighed.order_by(chosen.score.desc(), chosen.document_id.desc()).subquery("best")
+    match = (
+        _hits(criteria, literal(0.0, Double))
+        .where(_doc.document_id == best.c.document_id)
+        .offset(literal_column("0"))
+        .lateral("match")
+    )
+    score = cast(1 + best.c.score, Double).label("score")
+    page: Select[Any] = select(match.c.document_id, match.c.created_at, score)
+    page = page.select_from(best.join(match, true()))
+    page = page.order_by(best.c.score.desc(), best.c.document_id.desc()).limit(limit)
+    unique: dict[int, Hit] = {}
+    for hit in _as_hits((await session.execute(page)).all()):
+        # A list may name a document twice.
+        unique.setdefault(hit.document_id, hit)
+    return list(unique.values())
+
+
+def _weighed(org_id: int, terms: Sequence[AbstractSet[str]], shown: Collection[int]) -> Select[Any]:
+    """Return the champions of the terms, but for those `shown`, with what they weigh together.
+
+    One list is in its order already and read no further than needed.
+    """
+    listed = search_champions.c
+    own = [listed.org_id == org_id]
+    if shown:
+        own.append(listed.document_id != func.all(_array(shown)))
+    numbered = [(lexeme, number) for number, term in enumerate(terms) for lexeme in term]
+    if len(numbered) == 1:
+        return select(listed.document_id, listed.weight.label("score")).where(
+            *own, listed.lexeme == numbered[0][0]
+        )
+    word = (
+        func.unnest(
+            literal([lexeme for lexeme, _ in numbered], ARRAY(Text)),
+            _array([number for _, number in numbered]),
+        )
+        .table_valued("lexeme", "term", name="word")
+        .render_derived()
+    )
+    once = (
+        select(listed.document_id, func.max(listed.weight).label("weight"))
+        .join_from(word, search_champions, listed.lexeme == word.c.lexeme)
+        .where(*own)
+        .group_by(word.c.term, listed.document_id)
+        .subquery("once")
+    )
+    score = (func.sum(once.c.weight) / len(terms)).label("score")
+    return select(once.c.document_id, score).group_by(once.c.document_id)
 
 
 async def by_date(
@@ -274,7 +395,9 @@ async def by_date(
         outcome = await _collected(session, criteria, after=after, limit=limit)
         if after is not None or outcome.total <= EXACT_COUNT:
             return outcome
-        estimate = await _estimate(session, criteria)
+        estimate = await estimate_all(session, criteria)
+        # More than were collected, whatever the sample says.
+        estimate = replace(estimate, total=max(estimate.total, EXACT_COUNT + 1))
     else:
         estimate = Outcome([])
     hits = await _walk(session, criteria, after=after, limit=limit)
@@ -316,32 +439,26 @@ async def _sorted(
     return _as_hits((await session.execute(_by_date(page, hits.c, after, limit))).all())
 
 
-async def _estimate(session: AsyncSession, criteria: Criteria) -> Outcome:
-    """Return totals and facets from an unbiased sample: every 16th document or, of very many, every 256th."""
+async def count_all(session: AsyncSession, criteria: Criteria) -> Outcome:
+    """Return totals and facets of all matches of the words; nothing is ranked."""
+    hits = _hits(criteria, literal(1.0, Double)).cte("hits")
+    return await _run(session, hits, None, is_first=True)
+
+
+async def estimate_all(session: AsyncSession, criteria: Criteria) -> Outcome:
+    """Return totals and facets from an unbiased sample: every 256th document, or where that has too few, every 16th."""
+    sampled = replace(criteria, words=replace(criteria.words, similar=()))
     outcome = Outcome([])
-    for share in (16, 256):
+    for share in (256, 16):
         sample = _tsquery(f"'sample={share}'")
-        hits = _hits(criteria, literal(1.0, Double)).where(_doc.search_vector.bool_op("@@")(sample))
-        outcome = await _run(
-            session,
-            _found(
-                replace(criteria, words=replace(criteria.words, similar=())),
-                hits.limit(EXACT_COUNT + 1).cte("hits"),
-            ),
-            None,
-            is_first=True,
-        )
-        outcome = _scaled(outcome, share)
-        if outcome.total <= EXACT_COUNT * share:
+        hits = _hits(sampled, literal(1.0, Double)).where(_doc.search_vector.bool_op("@@")(sample))
+        few = hits.limit(EXACT_COUNT + 1).cte("hits")
+        outcome = await _run(session, _found(sampled, few), None, is_first=True)
+        if outcome.total >= ENOUGH:
             break
-    return outcome
-
-
-def _scaled(outcome: Outcome, share: int) -> Outcome:
     return replace(
         outcome,
-        # More than were counted exactly, or there would be no estimate.
-        total=max(outcome.total * share, EXACT_COUNT + 1),
+        total=outcome.total * share,
         total_is_estimate=True,
         families={value: count * share for value, count in outcome.families.items()},
         tags={value: count * share for value, count in outcome.tags.items()},
@@ -349,11 +466,13 @@ def _scaled(outcome: Outcome, share: int) -> Outcome:
     )
 
 
-def _hits(criteria: Criteria, score: ColumnElement[Any], of: Any = _doc) -> Select[Any]:
+def _hits(
+    criteria: Criteria, score: ColumnElement[Any], of: Any = _doc, *, by_folder: bool = False
+) -> Select[Any]:
     """Return the select of what matches the words and the filters."""
     statement = select(
         of.document_id, of.created_at, score.label("score"), of.family, of.tags
-    ).where(*_readable(criteria, of), *_filtered(criteria, of))
+    ).where(*_readable(criteria, of, by_folder=by_folder), *_filtered(criteria, of))
     if criteria.words:
         statement = statement.where(
             of.search_vector.bool_op("@@")(_tsquery(criteria.words.tsquery))
@@ -386,9 +505,16 @@ def _found(criteria: Criteria, hits: CTE) -> CTE:
     return union_all(select(hits), select(best.subquery("names"))).cte("found")
 
 
-def _readable(criteria: Criteria, of: Any = _doc) -> list[ColumnElement[bool]]:
-    """Return what stands in for row-level security: the organisation, and the keys the actor may read."""
-    conditions = [of.org_id == criteria.org_id, ~of.is_deleted]
+def _readable(
+    criteria: Criteria, of: Any = _doc, *, by_folder: bool = False
+) -> list[ColumnElement[bool]]:
+    """Return what stands in for row-level security: the organisation, and the keys the actor may read.
+
+    Where the index is asked for one folder at a time, `by_folder`, it is not asked for the organisation as well: to
+    look each document of a folder up in that long list takes three times as long as the rest (0.35 against 0.1 ms).
+    """
+    of_organisation = of.org_id == criteria.org_id
+    conditions = [of_organisation.is_(true()) if by_folder else of_organisation, ~of.is_deleted]
     if criteria.folders is not None:
         # Hashed once, as the keys are.
         conditions.append(of.acl_key.in_(select(func.unnest(_array(criteria.folders)))).is_(true()))
@@ -602,3 +728,96 @@ def _tsquery(value: str) -> ColumnElement[Any]:
 
 def _array(keys: Collection[int]) -> ColumnElement[Any]:
     return literal(list(keys), ARRAY(BigInteger))
+
+
+# Upkeep of what the routes go by.
+
+
+async def count_documents(session: AsyncSession, org_id: int) -> int:
+    """Return how many documents of an organisation are searched."""
+    statement = select(func.count()).where(_doc.org_id == org_id, ~_doc.is_deleted)
+    return (await session.execute(statement)).scalar_one()
+
+
+async def last_count(session: AsyncSession, org_id: int) -> SearchStatistics | None:
+    """Return what was counted last."""
+    statement = select(SearchStatistics).where(SearchStatistics.org_id == org_id)
+    return await session.scalar(statement)
+
+
+async def count_words(
+    session: AsyncSession, org_id: int, *, common: int, sampled_from: int
+) -> None:
+    """Count the documents each lexeme is in, for those in more than `common`; from a sample where there are many."""
+    await session.execute(
+        select(func.dms_search_count(literal(org_id, BigInteger), common, sampled_from))
+    )
+
+
+async def mark_drifted(session: AsyncSession, org_id: int, *, size: int) -> None:
+    """Have lists gathered anew that have grown to twice their size, or shrunk to half although there are documents."""
+    listed = search_champions.c
+    lengths = (
+        select(listed.lexeme, func.count().label("length"))
+        .where(listed.org_id == org_id)
+        .group_by(listed.lexeme)
+        .subquery("lengths")
+    )
+    length = func.coalesce(
+        select(lengths.c.length).where(lengths.c.lexeme == SearchLexeme.lexeme).scalar_subquery(), 0
+    )
+    shrunk = (length * 2 < size) & (length * 2 < SearchLexeme.documents)
+    await session.execute(
+        update(SearchLexeme)
+        .where(
+            SearchLexeme.org_id == org_id, SearchLexeme.is_listed, or_(length > 2 * size, shrunk)
+        )
+        .values(is_due=True)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def arm(session: AsyncSession, org_id: int, *, limit: int) -> Sequence[str]:
+    """Have whoever writes a document enter it for some lexemes whose champions are due, whatever it weighs."""
+    due = (
+        select(SearchLexeme.lexeme)
+        .where(SearchLexeme.org_id == org_id, SearchLexeme.is_due)
+        .order_by(SearchLexeme.lexeme)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    armed = await session.scalars(
+        update(SearchLexeme)
+        .where(SearchLexeme.org_id == org_id, SearchLexeme.lexeme.in_(due))
+        .values(threshold=0)
+        .returning(SearchLexeme.lexeme)
+        .execution_options(synchronize_session=False)
+    )
+    return armed.all()
+
+
+async def gather(session: AsyncSession, org_id: int, lexeme: str, *, size: int) -> bool:
+    """Gather the champions of a lexeme; tell whether they were due, and nobody else does it."""
+    done = func.dms_search_gather(literal(org_id, BigInteger), lexeme, size)
+    return bool(await session.scalar(select(done)))
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The transactions that write, by their numbers."""
+
+    oldest: int
+    """Every one before has ended."""
+    following: int
+    """No one from here on had begun."""
+
+
+async def running(session: AsyncSession) -> Running:
+    """Return which transactions write now, of any organisation."""
+    snapshot = func.pg_current_snapshot()
+    oldest, following = (
+        cast(cast(bound(snapshot), Text), BigInteger)
+        for bound in (func.pg_snapshot_xmin, func.pg_snapshot_xmax)
+    )
+    row = (await session.execute(select(oldest, following))).one()
+    return Running(row[0], row[1])

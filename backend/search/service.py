@@ -1,4 +1,7 @@
-"""Searching, suggesting, taking in what extraction read. What a query means is `syntax`, how it runs `queries`."""
+"""Searching, suggesting, taking in what extraction read.
+
+What a query means is `syntax`, how it runs `queries`; by relevance, on which route `relevance`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,13 +13,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.access import service as access
 from backend.access.service import Keys
 from backend.core.actor import Actor
-from backend.core.pagination import InvalidCursorError, decode_cursor, encode_cursor
+from backend.core.pagination import (
+    InvalidCursorError,
+    decode_cursor,
+    decode_ids,
+    encode_cursor,
+    encode_ids,
+)
 from backend.documents import service as documents
 from backend.documents.service import get_version
 from backend.folders import service as folders
-from backend.search import queries
+from backend.search import queries, relevance
 from backend.search.errors import NoTextError
 from backend.search.queries import Criteria, Hit, Outcome
+from backend.search.relevance import Progress
+from backend.search.routing import Route
 from backend.search.schemas import (
     Facets,
     FacetValue,
@@ -60,6 +71,8 @@ class _Place:
     document_id: int
     total: int
     total_is_estimate: bool
+    progress: Progress
+    """Where a search by relevance stands."""
 
 
 async def search(session: AsyncSession, actor: Actor, query: SearchQuery) -> SearchResult:
@@ -76,13 +89,13 @@ async def search(session: AsyncSession, actor: Actor, query: SearchQuery) -> Sea
     criteria = await _criteria(session, actor, query, parsed)
     if criteria is None:
         return _result(Outcome([]), [], None)
-    outcome = await _run(session, criteria, sort, place, limit=query.limit + 1)
+    outcome, progress = await _run(session, criteria, sort, place, limit=query.limit)
     if place is not None:
         outcome = replace(outcome, total=place.total, total_is_estimate=place.total_is_estimate)
     page = outcome.hits[: query.limit]
     more = len(outcome.hits) > query.limit
     items = await _items(session, actor, criteria, page)
-    return _result(outcome, items, _cursor(sort, page[-1], outcome) if more else None)
+    return _result(outcome, items, _cursor(sort, page[-1], outcome, progress) if more else None)
 
 
 async def suggest(
@@ -246,20 +259,22 @@ def _narrowed(one: set[T] | None, other: set[T] | None) -> set[T] | None:
 
 async def _run(
     session: AsyncSession, criteria: Criteria, sort: Sort, place: _Place | None, *, limit: int
-) -> Outcome:
+) -> tuple[Outcome, Progress]:
+    """Return a page, with one hit more if there is a next one."""
     if sort is Sort.RELEVANCE:
-        after = None if place is None else (place.score, place.document_id)
-        return await queries.by_relevance(session, criteria, after=after, limit=limit)
-    return await queries.by_date(
+        progress = None if place is None else place.progress
+        return await relevance.page(session, criteria, progress, limit=limit)
+    outcome = await queries.by_date(
         session,
         criteria,
         after=None if place is None else (place.created_at, place.document_id),
         total=None if place is None else place.total,
-        limit=limit,
+        limit=limit + 1,
     )
+    return outcome, Progress(Route.EXACT)
 
 
-def _cursor(sort: Sort, last: Hit, outcome: Outcome) -> str:
+def _cursor(sort: Sort, last: Hit, outcome: Outcome, progress: Progress) -> str:
     return encode_cursor(
         sort,
         last.score,
@@ -267,22 +282,27 @@ def _cursor(sort: Sort, last: Hit, outcome: Outcome) -> str:
         last.document_id,
         outcome.total,
         outcome.total_is_estimate,
+        progress.route,
+        encode_ids(progress.shown),
     )
 
 
 def _place(cursor: str | None, sort: Sort) -> _Place | None:
     if cursor is None:
         return None
-    given, score, moment, document_id, total, is_estimate = decode_cursor(
-        cursor, str, float, str, int, int, bool
+    given, score, moment, document_id, total, is_estimate, route, shown = decode_cursor(
+        cursor, str, float, str, int, int, bool, str, str
     )
     try:
         created_at = datetime.fromisoformat(moment)
+        progress = Progress(Route(route), shown=decode_ids(shown))
     except ValueError as error:
         raise InvalidCursorError(_NO_CURSOR) from error
     if given != sort or created_at.tzinfo is None or not 0 <= document_id < 2**63:
         raise InvalidCursorError(_NO_CURSOR)
-    return _Place(score, created_at, document_id, total, is_estimate)
+    if progress.route is not Route.CHAMPIONS:
+        progress = replace(progress, after=(score, document_id))
+    return _Place(score, created_at, document_id, total, is_estimate, progress)
 
 
 async def _items(

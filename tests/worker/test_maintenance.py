@@ -10,6 +10,7 @@ from backend.audit import service as audit
 from backend.core.clock import now
 from backend.core.settings import Settings
 from backend.documents.models import Document
+from backend.search import queries, upkeep
 from tests.support.archive import Archive, new_archive
 from worker.app import app
 from worker.runtime import Runtime
@@ -65,3 +66,27 @@ def test_trails_are_signed_where_something_was_sealed_since(runtime: Runtime) ->
         maintenance.checkpoint_trail.apply().get()
         # The cabinet that was made, and its maker's grant.
         assert runtime.run(signed(archive)) == [2]
+
+
+def test_common_words_are_counted_and_their_champions_gathered(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "COMMON", 2)
+
+    async def prepare() -> Archive:
+        archive = await new_archive(runtime.database, runtime.content)
+        ids = [await archive.upload(f"{n}".encode()) for n in range(3)]
+        async with archive.database.transaction(archive.tenant) as session:
+            await session.execute(
+                update(Document).where(Document.id.in_(ids)).values(tags=["zukra"])
+            )
+        return archive
+
+    async def listed(archive: Archive) -> bool:
+        async with archive.database.transaction(archive.tenant) as session:
+            known = await queries.known(session, archive.org_id, ["zukra"])
+        return known is not None and known.counts == {"zukra": 3} and known.listed == {"zukra"}
+
+    archive = runtime.run(prepare())
+    maintenance.tend_search.apply().get()
+    assert runtime.run(listed(archive))

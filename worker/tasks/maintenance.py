@@ -1,6 +1,8 @@
 """What the scheduler starts: each goes through the organisations, one transaction per batch."""
 
 import asyncio
+import random
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import timedelta
@@ -20,6 +22,7 @@ from backend.core.outbox import prune
 from backend.core.settings import Settings
 from backend.documents import service as documents
 from backend.identity import service as identity
+from backend.search import upkeep
 from backend.verification import service as verification
 from worker.app import app
 from worker.runtime import Runtime
@@ -33,6 +36,8 @@ _COLLECTION_SECONDS = 2 * 3600
 """It may be ended anywhere; the next one goes on."""
 _COLLECTION_EXPIRES = 3600
 """By then the next one has been asked for."""
+_TENDING_SECONDS = 240
+"""Less than until the next one."""
 
 Step = Callable[[AsyncSession, int], Awaitable[int]]
 """Does a batch in the transaction's organisation and returns how much it did; 0 when there is no more."""
@@ -124,6 +129,25 @@ def checkpoint_trail() -> None:
                     await audit.make_checkpoint(session, signer, org_id=org_id)
             except TrailDamagedError as error:
                 log.error("audit_trail_damaged", org_id=org_id, detail=error.detail)  # noqa: TRY400
+
+    runtime.run(run())
+
+
+@app.task(name="maintenance.tend_search", time_limit=1_800)
+def tend_search() -> None:
+    """Count the words of large organisations, and gather the champions of common ones."""
+    runtime = Runtime.current()
+    until = time.monotonic() + _TENDING_SECONDS
+
+    async def run() -> None:
+        async with runtime.database.transaction() as session:
+            org_ids = await identity.organisation_ids(session)
+        # No organisation waits for ever behind one that has much to do.
+        for org_id in random.sample(org_ids, len(org_ids)):
+            left = max(until - time.monotonic(), 0)
+            done = await upkeep.tend(runtime.database, org_id, seconds=left)
+            if done.gathered:
+                log.info("search_tended", org_id=org_id, **asdict(done))
 
     runtime.run(run())
 

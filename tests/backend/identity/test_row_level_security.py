@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Table, text
+from sqlalchemy import Table, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,7 +32,13 @@ from backend.identity.models import (
     User,
 )
 from backend.notifications.mail import Language
-from backend.search.models import SearchLanguage, VersionText
+from backend.search.models import (
+    SearchLanguage,
+    SearchLexeme,
+    SearchStatistics,
+    VersionText,
+    search_champions,
+)
 from backend.verification.models import Fault, StoreFault
 from migrations.tables import MODELS
 
@@ -173,6 +179,13 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
             )
         )
         await add(SearchLanguage(org_id=org_id, configuration=unique))
+        await add(SearchStatistics(org_id=org_id, documents=1, folders=[folder.id]))
+        await add(SearchLexeme(org_id=org_id, lexeme=unique, documents=1))
+        await session.execute(
+            insert(search_champions).values(
+                org_id=org_id, lexeme=unique, weight=1, document_id=document.id
+            )
+        )
         await audit.record(
             session, [audit.Deed("test.done", "test:1")], org_id=org_id, actor_id=user.id
         )

@@ -104,7 +104,9 @@ async def test_keys_of_another_organisation_open_nothing(library: Library) -> No
     words = queries.Words("'secret'", "'secret'", "", ("secret",))
     criteria = queries.Criteria(library.org_id, Keys([theirs]), words=words)
     session = library.session
-    assert (await queries.by_relevance(session, criteria, after=None, limit=9)).hits == []
+    for folders in (None, [theirs]):
+        found = await queries.by_relevance(session, criteria, after=None, folders=folders, limit=9)
+        assert (found.hits, found.total) == ([], 0)
     assert (await queries.by_date(session, criteria, after=None, total=None, limit=9)).hits == []
     assert (
         await queries.names_like(session, library.org_id, Keys([theirs]), "secret", limit=9) == []

@@ -35,6 +35,11 @@ class Asked:
             for required, excluded, phrases in self.alternatives
         )
 
+    @property
+    def is_anchored(self) -> bool:
+        """Whether each alternative asks for something."""
+        return all(required or phrases for required, _, phrases in self.alternatives)
+
     def matches(self, words: tuple[str, ...]) -> bool:
         return any(
             set(required) <= set(words)

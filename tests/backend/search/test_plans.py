@@ -85,6 +85,10 @@ async def archive(database: Database, postgres: EmbeddedPostgres) -> tuple[Actor
         }
         for statement in FILL:
             await session.execute(text(statement.format(**places)))
+    async with database.transaction(Tenant(library.org_id)) as session:
+        await queries.count_words(session, library.org_id, common=1_000, sampled_from=10**9)
+        for lexeme in await queries.arm(session, library.org_id, limit=100):
+            await queries.gather(session, library.org_id, lexeme, size=1_000)
     postgres.query("VACUUM ANALYZE", DATABASE)
     return library.administrator, member
 
@@ -227,3 +231,57 @@ async def test_keys_filter_what_the_words_found(
     filtered = [str(node["Filter"]) for node in plans.nodes if "acl_key" in str(node.get("Filter"))]
     assert filtered
     assert all("hashed SubPlan" in condition for condition in filtered)
+
+
+@pytest.mark.parametrize("words", ["rare", "common", '"common usual"', "common -medium"])
+@pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
+@pytest.mark.parametrize("folders", [1, 2_000])
+async def test_words_are_looked_up_in_each_folder(
+    database: Database, archive: tuple[Actor, Actor], words: str, folders: int, *, generic: bool
+) -> None:
+    """Folder and words in one lookup; with the organisation in it too, it takes three times as long."""
+
+    async def search(session: AsyncSession, criteria: Criteria) -> None:
+        places = range(1, folders + 1)
+        narrowed = replace(criteria, keys=Keys(places))
+        await queries.by_relevance(session, narrowed, after=None, folders=places, limit=20)
+
+    plans = await explain(database, archive[1], words, search, generic=generic)
+    assert not plans.scanned()
+    looked_up = [
+        str(node["Index Cond"])
+        for node in plans.nodes
+        if node.get("Index Name") == "ix_document_search_vector"
+    ]
+    [in_folder] = [condition for condition in looked_up if "acl_key" in condition]
+    assert "search_vector" in in_folder
+    assert "org_id" not in in_folder
+
+
+@pytest.mark.parametrize("words", ["common", "common usual", "common or usual", "common -medium"])
+@pytest.mark.parametrize("who", [0, 1])
+@pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
+async def test_champions_are_looked_at_one_by_one_in_their_order(
+    database: Database, archive: tuple[Actor, Actor], words: str, who: int, *, generic: bool
+) -> None:
+    async def search(session: AsyncSession, criteria: Criteria) -> None:
+        hits = await queries.by_champions(session, criteria, shown=(), limit=20)
+        assert len(hits) == 20
+
+    plans = await explain(database, archive[who], words, search, generic=generic)
+    assert plans.indexes() == {"ix_search_champions_best", "pk_document_search"}
+    assert not plans.scanned()
+    # What is sorted is the lists; the documents come in that order, and no more than are needed.
+    kinds = [node["Node Type"] for node in plans.nodes]
+    assert kinds[:2] == ["Limit", "Nested Loop"]
+    # One list is read in its own order.
+    assert ("Sort" in kinds) == (words in {"common usual", "common or usual"})
+
+
+async def test_an_estimate_looks_at_the_sample_alone(
+    database: Database, archive: tuple[Actor, Actor]
+) -> None:
+    plans = await explain(database, archive[0], "common", queries.estimate_all)
+    conditions = [str(node["Index Cond"]) for node in plans.nodes if "Index Cond" in node]
+    assert conditions
+    assert all("sample=" in condition for condition in conditions)
