@@ -16,6 +16,7 @@ from backend.access.schemas import (
     EffectiveOut,
     ExplanationOut,
     PrincipalOut,
+    ResourceOut,
     SimulationIn,
     SimulationOut,
     WhoCanOut,
@@ -43,6 +44,19 @@ ResourceQuery = Annotated[
         examples=["dms:folder:12", "dms:document:45"],
     ),
 ]
+
+
+@router.get(
+    "/resource",
+    operation_id="getAccessResource",
+    summary="Say where something stands, and whether one may manage its access",
+    responses=problem_responses(*_ANSWERS),
+)
+async def get_access_resource(
+    session: SessionDep, actor: ActorDep, resource: ResourceQuery
+) -> ResourceOut:
+    """Return a folder or document by name, with the folders it stands in. For who may see it, or manage its access."""
+    return await explaining.describe_resource(session, actor, resource)
 
 
 @router.get(
@@ -139,5 +153,5 @@ async def find_principals(
 async def simulate_access(
     session: SessionDep, actor: ActorDep, body: SimulationIn
 ) -> SimulationOut:
-    """Return the documents that users would gain and lose; nothing is changed."""
+    """Return the documents and folders that users would gain and lose; nothing is changed."""
     return await simulating.simulate(session, actor, body)

@@ -221,7 +221,7 @@ async def test_a_change_is_tried_before_it_is_made(
     assert (gone["gained"], gone["lost"]) == (1, 0)
     revoked = await admin.post("/access/simulate", json={"revoke_grant_id": grant})
     assert revoked.json()["users"][0]["lost_sample"] == [
-        {"id": two["id"], "name": "two.txt", "folder_id": cabinet}
+        {"id": two["id"], "name": "two.txt", "folder_id": cabinet, "folder_name": "Cabinet"}
     ]
     friend = await new_user(client, database, admin.org_id, Role.ADMINISTRATOR)
     given = {"principal": f"user:{friend.user_id}", "role": "reader"}
