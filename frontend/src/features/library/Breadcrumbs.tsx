@@ -9,7 +9,7 @@ import classes from "./Breadcrumbs.module.css";
 import { useFolderDrop } from "./drag";
 
 type BreadcrumbsProps = {
-  ancestors: readonly Crumb[];
+  ancestors: readonly Pick<Crumb, "id" | "name">[];
   /** The page itself: the last step, not a link. */
   name: string;
   withRoot?: boolean;
@@ -69,7 +69,7 @@ function Separator() {
   return <IconChevronRight size={14} className={classes.separator} aria-hidden />;
 }
 
-function Step({ crumb }: { crumb: Crumb }) {
+function Step({ crumb }: { crumb: Pick<Crumb, "id" | "name"> }) {
   const { over, handlers } = useFolderDrop(crumb.id);
   return (
     <>
