@@ -426,6 +426,7 @@ class SimulationOut(BaseModel):
                 "affected_users": 1,
                 "is_partial": False,
                 "most_counted": 10_000,
+                "named": {"dms:folder:12/*": "Contracts 2026"},
                 "users": [
                     {
                         "user": _PRINCIPAL_EXAMPLE,
@@ -455,3 +456,6 @@ class SimulationOut(BaseModel):
     is_partial: bool = Field(description="Whether there are more users than were looked at.")
     most_counted: int = Field(description="No count of documents or folders goes beyond it.")
     users: list[SimulatedUser]
+    named: dict[str, str] = Field(
+        description="The names of the folders and documents the change is about, by how it writes them."
+    )

@@ -155,6 +155,9 @@ async def test_a_policy_is_corrected_tried_saved_and_restored(
     await expect(mistake).to_contain_text("Line 2: Here it ceases to be JSON")
     await editor.fill(policy("dms:document:Read", all_of_it))
     await expect(page.get_by_text("This is a policy.")).to_be_visible()
+    words = page.get_by_role("region", name="In words")
+    await expect(words).to_contain_text("Allows: Read documents")
+    await expect(words).to_contain_text("on everything in “Leases”")
 
     await choose(page, "Try it for", bob.name)
     await page.get_by_role("button", name="Try it", exact=True).click()
@@ -220,7 +223,7 @@ async def test_an_older_version_is_compared_and_restored(
         await page.get_by_role("button", name="Restore version 1").click()
         await expect(dialog.get_by_role("region", name="1 person gains access")).to_be_visible()
         await dialog.get_by_role("button", name="Restore as version 3").click()
-        await expect(page.get_by_text("Version 3")).to_be_visible()
+        await expect(page.get_by_text("Version 3", exact=True)).to_be_visible()
         await expect(editor).to_contain_text(all_of_it)
         await his.reload()
         await expect(his.get_by_role("heading", level=1, name="lease.txt")).to_be_visible()

@@ -40,7 +40,18 @@ ResourceQuery = Annotated[
     str,
     Query(
         max_length=60,
-        description="A folder, a document, or `*` for the organisation itself.",
+        description=(
+            "A folder, a document, `dms:folder:12/*` for a document in the folder of which nothing else is known, or "
+            "`*` for the organisation itself."
+        ),
+        examples=["dms:folder:12", "dms:document:45", "dms:folder:12/*"],
+    ),
+]
+OneResourceQuery = Annotated[
+    str,
+    Query(
+        max_length=60,
+        description="A folder or a document.",
         examples=["dms:folder:12", "dms:document:45"],
     ),
 ]
@@ -53,7 +64,7 @@ ResourceQuery = Annotated[
     responses=problem_responses(*_ANSWERS),
 )
 async def get_access_resource(
-    session: SessionDep, actor: ActorDep, resource: ResourceQuery
+    session: SessionDep, actor: ActorDep, resource: OneResourceQuery
 ) -> ResourceOut:
     """Return a folder or document by name, with the folders it stands in. For who may see it, or manage its access."""
     return await explaining.describe_resource(session, actor, resource)

@@ -1,7 +1,7 @@
 """Why: whether a principal may do something, the rule that decided it, and where it stands; who else may."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +14,15 @@ from backend.access.queries import grants, policies
 from backend.access.queries import rules as queries
 from backend.access.queries.places import resource_names
 from backend.access.queries.rules import Place
-from backend.access.rules import Principal, PrincipalKind, Request, Rule, Scope, Target
+from backend.access.rules import (
+    NOTHING_IN_PARTICULAR,
+    Principal,
+    PrincipalKind,
+    Request,
+    Rule,
+    Scope,
+    Target,
+)
 from backend.access.schemas import (
     CabinetRef,
     EffectiveAction,
@@ -263,7 +271,18 @@ async def _asked(
     if target.scope is Scope.DOCUMENT and target.id is not None:
         place = await document_place(session, actor, target.id, is_own=is_own)
         return _Asked(place, is_document=True)
-    raise NameInvalidError("Ask about one resource: dms:folder:12, dms:document:45 or *.")
+    if target.scope is Scope.BELOW and target.id is not None:
+        place = await folder_place(session, actor, target.id, is_own=is_own)
+        return _Asked(document_within(place), is_document=True)
+    raise NameInvalidError(
+        "Ask about one resource: dms:folder:12, dms:document:45, dms:folder:12/* for the documents in it, or *."
+    )
+
+
+def document_within(folder: Place) -> Place:
+    """Return the place of a document in a folder of which nothing else is known."""
+    inside = replace(folder.resource, document_id=NOTHING_IN_PARTICULAR)
+    return replace(folder, resource=inside, attributes={})
 
 
 async def folder_place(

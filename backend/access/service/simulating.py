@@ -10,6 +10,7 @@ from backend.access.errors import GrantNotFoundError, NameInvalidError, PolicyNo
 from backend.access.language import parse_policy, rules_of
 from backend.access.queries import grants, policies, simulation
 from backend.access.queries import rules as queries
+from backend.access.queries.places import resource_names
 from backend.access.reach import (
     DocumentReach,
     FolderReach,
@@ -42,9 +43,10 @@ _NO_POLICY = 0
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """Rules that would come, rules that would go, and whom that concerns."""
+    """Rules that would come, rules that would go, whom that concerns, and what the new ones name."""
 
     principals: frozenset[Principal]
+    targets: frozenset[Target]
     added: tuple[Rule, ...]
     removes: Callable[[Rule], bool]
 
@@ -69,10 +71,12 @@ async def simulate(session: AsyncSession, actor: Actor, wanted: SimulationIn) ->
     looked_at = [Principal.of_user(user_id) for user_id in users[:MOST_USERS]]
     names = await principals_out(session, actor, {*looked_at, *change.principals})
     seen = await view(session, actor)
+    places = await resource_names(session, actor.org_id, change.targets)
     return SimulationOut(
         affected_users=len(users),
         is_partial=len(users) > MOST_USERS,
         most_counted=simulation.MOST,
+        named={str(target): name for target, name in places.items()},
         users=[
             await _felt(session, actor, change, action, user, names, seen) for user in looked_at
         ],
@@ -182,6 +186,7 @@ async def _policy_change(session: AsyncSession, actor: Actor, wanted: Simulation
     ]
     return _Change(
         frozenset(principals),
+        frozenset(target for statement in statements for target in statement.targets),
         tuple(added),
         lambda rule: policy_id is not None and rule.policy_id == policy_id,
     )
@@ -206,7 +211,7 @@ async def _grant_change(
         same = (old.principal, old.effect, old.target) == (principal, grant.effect, thing.target)
         return old.grant_id is not None and same
 
-    return _Change(frozenset({principal}), (rule,), replaces)
+    return _Change(frozenset({principal}), frozenset({thing.target}), (rule,), replaces)
 
 
 async def _revocation(session: AsyncSession, actor: Actor, grant_id: int) -> _Change:
@@ -214,7 +219,9 @@ async def _revocation(session: AsyncSession, actor: Actor, grant_id: int) -> _Ch
     if grant is None:
         raise GrantNotFoundError(f"There is no grant {grant_id}.")
     await managed(session, actor, folder_id=grant.folder_id, document_id=grant.document_id)
-    return _Change(frozenset({grant.principal}), (), lambda rule: rule.grant_id == grant_id)
+    return _Change(
+        frozenset({grant.principal}), frozenset(), (), lambda rule: rule.grant_id == grant_id
+    )
 
 
 async def _users(

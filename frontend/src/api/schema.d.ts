@@ -4779,6 +4779,9 @@ export interface components {
          *       "affected_users": 1,
          *       "is_partial": false,
          *       "most_counted": 10000,
+         *       "named": {
+         *         "dms:folder:12/*": "Contracts 2026"
+         *       },
          *       "users": [
          *         {
          *           "concerned_by": [
@@ -4826,6 +4829,13 @@ export interface components {
             most_counted: number;
             /** Users */
             users: components["schemas"]["SimulatedUser"][];
+            /**
+             * Named
+             * @description The names of the folders and documents the change is about, by how it writes them.
+             */
+            named: {
+                [key: string]: string;
+            };
         };
         /**
          * SocketTicket
@@ -10042,7 +10052,7 @@ export interface operations {
     getAccessResource: {
         parameters: {
             query: {
-                /** @description A folder, a document, or `*` for the organisation itself. */
+                /** @description A folder or a document. */
                 resource: string;
             };
             header?: never;
@@ -10109,7 +10119,7 @@ export interface operations {
                 principal: string;
                 /** @description One action. */
                 action: string;
-                /** @description A folder, a document, or `*` for the organisation itself. */
+                /** @description A folder, a document, `dms:folder:12/*` for a document in the folder of which nothing else is known, or `*` for the organisation itself. */
                 resource: string;
             };
             header?: never;
@@ -10174,7 +10184,7 @@ export interface operations {
             query: {
                 /** @description One action. */
                 action: string;
-                /** @description A folder, a document, or `*` for the organisation itself. */
+                /** @description A folder, a document, `dms:folder:12/*` for a document in the folder of which nothing else is known, or `*` for the organisation itself. */
                 resource: string;
                 /** @description How many items at most. */
                 limit?: number;
@@ -10241,7 +10251,7 @@ export interface operations {
             query: {
                 /** @description A user or a group. */
                 principal: string;
-                /** @description A folder, a document, or `*` for the organisation itself. */
+                /** @description A folder, a document, `dms:folder:12/*` for a document in the folder of which nothing else is known, or `*` for the organisation itself. */
                 resource: string;
             };
             header?: never;

@@ -144,6 +144,10 @@ async def test_folders_too_are_gained_and_lost(
     assert (felt["folders_gained"], felt["folders_lost"]) == (1, 0)
     assert felt["folders_gained_sample"] == [{"id": inner, "name": "Inner"}]
     assert answer["most_counted"] == 10_000
+    assert answer["named"] == {f"dms:folder:{cabinet}/*": "Cabinet"}
+    nobody = {"document": saying(allow(["*", f"dms:folder:{inner}", "dms:folder:0"]))}
+    answer = (await admin.post("/access/simulate", json=nobody)).json()
+    assert (answer["users"], answer["named"]) == ([], {f"dms:folder:{inner}": "Inner"})
     grant = await admin.share(cabinet, member, "reader")
     felt = (await admin.post("/access/simulate", json=change)).json()["users"][0]
     assert (felt["folders_gained"], felt["folders_lost"]) == (0, 0)
@@ -169,6 +173,36 @@ async def test_a_policy_of_somebody_who_left_can_still_be_tried(admin: Api, memb
     assert (answer.status_code, answer.json()["users"]) == (200, [])
     answer = await admin.post("/access/simulate", json={**change, "principals": [user]})
     assert problem(answer) == (404, "principal_not_found")
+
+
+async def test_the_documents_in_a_folder_are_asked_about_as_one(
+    admin: Api, member: Api, stranger: Api
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    inner = await admin.folder("Inner", cabinet)
+    single = await admin.document(inner, "single.txt")
+    user, inside = f"user:{member.user_id}", f"dms:folder:{inner}/*"
+    await admin.grant(f"documents/{single['id']}", user, role="reader")
+    asked = {"principal": user, "action": "dms:document:Read", "resource": inside}
+    # What is said of one document, or of those of a kind, says nothing of whatever is in there.
+    only = {"StringEquals": {"dms:documentType": "contract"}}
+    await policy(admin, "Contracts", saying(allow(inside, Condition=only)), user)
+    answer = (await admin.get("/access/explain", params=asked)).json()
+    assert (answer["reason"], len(answer["unmet"])) == ("nothing_matches", 1)
+    await admin.share(cabinet, member, "reader")
+    answer = (await admin.get("/access/explain", params=asked)).json()
+    assert (answer["allowed"], answer["decided_by"]["stands_on"]) == (True, "Cabinet")
+    effective = await member.get(
+        "/access/effective", params={"principal": user, "resource": inside}
+    )
+    allowed = {one["action"]: one["allowed"] for one in effective.json()["actions"]}
+    assert (allowed["dms:document:Read"], allowed["dms:document:Purge"]) == (True, False)
+    assert "dms:folder:List" not in allowed
+    readers = {"action": "dms:document:Read", "resource": inside}
+    answer = (await admin.get("/access/who-can", params=readers)).json()
+    assert {one["user"]["principal"] for one in answer["items"]} == {user, f"user:{admin.user_id}"}
+    assert (await member.get("/access/who-can", params=readers)).status_code == 403
+    assert (await stranger.get("/access/who-can", params=readers)).status_code == 404
 
 
 async def test_whom_a_policy_would_hold_for_no_more_loses_what_it_allows(

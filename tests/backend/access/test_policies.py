@@ -170,7 +170,7 @@ async def test_decisions_are_explained(
     assert (await member.get("/access/explain", params=other)).status_code == 403
     friend = await new_user(client, database, admin.org_id, Role.MEMBER)
     assert (await friend.get("/access/explain", params=folder)).status_code == 404
-    for wrong in ({"action": "dms:x"}, {"resource": "dms:folder:1/*"}, {"principal": "x"}):
+    for wrong in ({"action": "dms:x"}, {"resource": "dms:folder:*"}, {"principal": "x"}):
         answer = await admin.get("/access/explain", params={**asked, **wrong})
         assert problem(answer) == (422, "invalid_name")
 

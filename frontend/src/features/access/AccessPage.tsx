@@ -34,6 +34,7 @@ export function AccessPage() {
               ancestors={found.data?.ancestors ?? []}
               name={t("access.of", { name })}
               withRoot={false}
+              toAccess
             />
           </>
         }

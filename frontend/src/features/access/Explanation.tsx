@@ -11,11 +11,17 @@ import { ErrorState } from "@/components/States";
 import classes from "./Access.module.css";
 import { answerWords, principalWords, readResource, ruleWords, type Place } from "./words";
 
-type ExplanationProps = { who: Principal; action: AccessAction; place: Place };
+type ExplanationProps = {
+  who: Principal;
+  action: AccessAction;
+  /** The place, or the documents in it. */
+  about: string;
+  place: Place;
+};
 
-export function Explanation({ who, action, place }: ExplanationProps) {
+export function Explanation({ who, action, about, place }: ExplanationProps) {
   const { t } = useTranslation();
-  const found = useQuery(explainQuery(who.principal, action, place.resource));
+  const found = useQuery(explainQuery(who.principal, action, about));
   if (found.isError) return <ErrorState error={found.error} />;
   if (found.isPending) return <Skeleton height={48} my="xs" />;
   const { allowed, decided_by, matched, unmet, through } = found.data;
@@ -26,7 +32,7 @@ export function Explanation({ who, action, place }: ExplanationProps) {
   return (
     <div className={classes.explanation}>
       <Text size="sm" fw={600}>
-        {answerWords(t, who, action, place, allowed)}
+        {answerWords(t, who, action, about, place, allowed)}
       </Text>
       {decided_by === null ? (
         <Text size="sm">{t("access.nothingSays", { who: principalWords(t, who) })}</Text>

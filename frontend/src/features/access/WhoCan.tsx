@@ -1,44 +1,56 @@
 /** Everybody who may do something here, each with what says so. */
 import { Select, Skeleton, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import type { TFunction } from "i18next";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { whoCanQuery } from "@/api/queries";
 import type { AccessAction, Resource } from "@/api/types";
-import { ACTIONS, actionHere, isOfDocuments } from "@/components/actions";
+import { ACTIONS, actionHere, actionName, isOfDocuments } from "@/components/actions";
 import { ErrorState } from "@/components/States";
 import classes from "./Access.module.css";
 import { PrincipalMark } from "./PrincipalMark";
-import { concerns, sourceWords, type Place } from "./words";
+import { concerns, inside, isInside, sourceWords, type Place } from "./words";
 
 type WhoCanProps = { resource: Resource; place: Place; onAsk: (principal: string) => void };
 
-function actionsOf({ kind }: Resource, place: Place): AccessAction[] {
-  const found = ACTIONS.filter((action) =>
-    kind === "document"
-      ? isOfDocuments(action)
-      : !isOfDocuments(action) || action === "dms:access:Manage",
-  );
-  return found.filter((action) => action !== "dms:cabinet:Create" && concerns(action, place));
+const MANAGE = "dms:access:Manage";
+
+/** What is asked about: of actions on documents in a folder, those documents. */
+const aboutOf = (action: AccessAction, { kind }: Resource, place: Place): string =>
+  kind === "folder" && isOfDocuments(action) && action !== MANAGE
+    ? inside(place.resource)
+    : place.resource;
+
+function choicesOf(t: TFunction, resource: Resource, place: Place) {
+  const here = ACTIONS.filter((action) => {
+    const about = aboutOf(action, resource, place);
+    const isKind = resource.kind === "folder" || isOfDocuments(action);
+    return isKind && action !== "dms:cabinet:Create" && concerns(action, about, place);
+  });
+  return here.map((action) => ({
+    value: action,
+    label: isInside(aboutOf(action, resource, place))
+      ? actionName(t, action)
+      : actionHere(t, action),
+  }));
 }
 
 export function WhoCan({ resource, place, onAsk }: WhoCanProps) {
   const { t } = useTranslation();
-  const [chosen, setChosen] = useState<string>(
+  const [chosen, setChosen] = useState<AccessAction>(
     resource.kind === "document" ? "dms:document:Read" : "dms:folder:List",
   );
-  const found = useQuery(whoCanQuery(chosen, place.resource));
+  const choices = choicesOf(t, resource, place);
+  const found = useQuery(whoCanQuery(chosen, aboutOf(chosen, resource, place)));
   return (
     <Stack gap="sm">
       <Select
         label={t("access.whoMay")}
         allowDeselect={false}
-        data={actionsOf(resource, place).map((action) => ({
-          value: action,
-          label: actionHere(t, action),
-        }))}
+        data={choices}
         value={chosen}
-        onChange={(value) => value !== null && setChosen(value)}
+        onChange={(value) => setChosen(choices.find((one) => one.value === value)?.value ?? chosen)}
       />
       {found.isError && <ErrorState error={found.error} />}
       {found.isPending && <Skeleton height={36} />}

@@ -28,6 +28,7 @@ test("who gains and who loses are told apart, the most first", () => {
     affected_users: 4,
     is_partial: false,
     most_counted: 10_000,
+    named: {},
   });
   expect(gained.map((one) => one.user.name)).toEqual(["b", "a", "d"]);
   expect(lost.map((one) => one.user.name)).toEqual(["b"]);

@@ -43,9 +43,14 @@ const rule: Rule = {
 const said = (one: Rule, through = {}) => ruleWords(t, one, { who: bob, place, through });
 
 test("the answer is a sentence about somebody, something and what is done to it", () => {
-  expect(answerWords(t, bob, "dms:document:Read", place, true)).toBe("Bob may read “Lease.pdf”.");
-  expect(answerWords(t, clerks, "dms:access:Manage", place, false)).toBe(
+  expect(answerWords(t, bob, "dms:document:Read", place.resource, place, true)).toBe(
+    "Bob may read “Lease.pdf”.",
+  );
+  expect(answerWords(t, clerks, "dms:access:Manage", place.resource, place, false)).toBe(
     "The group “Clerks” may not manage the access to “Lease.pdf”.",
+  );
+  expect(answerWords(t, bob, "dms:document:Read", "dms:folder:12/*", place, true)).toBe(
+    "Bob may read documents in “Lease.pdf”.",
   );
 });
 
@@ -147,14 +152,16 @@ test("a resource is one folder or document, or none in particular", () => {
 });
 
 test("a cabinet is deleted as one, and never moved; another folder the other way round", () => {
-  const folder: Place = { ...place, resource: "dms:folder:12", ancestors: [{ id: 5, name: "L" }] };
-  const cabinet: Place = { ...folder, ancestors: [] };
-  expect(concerns("dms:cabinet:Delete", cabinet)).toBe(true);
-  expect(concerns("dms:folder:Delete", cabinet)).toBe(false);
-  expect(concerns("dms:folder:Move", cabinet)).toBe(false);
-  expect(concerns("dms:cabinet:Delete", folder)).toBe(false);
-  expect(concerns("dms:folder:Delete", folder)).toBe(true);
-  expect(concerns("dms:document:Move", place)).toBe(true);
+  const folder: Place = { ...place, ancestors: [{ id: 5, name: "Legal" }] };
+  const cabinet: Place = { ...place, ancestors: [] };
+  const of = "dms:folder:12";
+  expect(concerns("dms:cabinet:Delete", of, cabinet)).toBe(true);
+  expect(concerns("dms:folder:Delete", of, cabinet)).toBe(false);
+  expect(concerns("dms:folder:Move", of, cabinet)).toBe(false);
+  expect(concerns("dms:cabinet:Delete", of, folder)).toBe(false);
+  expect(concerns("dms:folder:Delete", of, folder)).toBe(true);
+  expect(concerns("dms:document:Move", place.resource, place)).toBe(true);
+  expect(concerns("dms:access:Manage", "dms:folder:12/*", folder)).toBe(false);
 });
 
 test("grants are listed by where they stand, the nearest first, and the own place even if empty", () => {

@@ -1,7 +1,7 @@
 /** Why somebody may or may not do something, in sentences. Pure. */
 import type { TFunction } from "i18next";
 import type { AccessAction, Explained, Grant, Principal, Resource, Rule } from "@/api/types";
-import { actionVerb } from "@/components/actions";
+import { actionVerb, actionVerbInside } from "@/components/actions";
 import { formatDay } from "@/components/format";
 import { conditionWords } from "./conditions";
 
@@ -19,9 +19,15 @@ export function readResource(text: string): Resource | null {
 
 export const isGroup = ({ principal }: Principal): boolean => principal.startsWith("group:");
 
+/** A document in a folder of which nothing else is known, as the service writes it. */
+export const inside = (folder: string): string => `${folder}/*`;
+
+export const isInside = (about: string): boolean => about.endsWith("/*");
+
 /** Whether an action is one for this: a cabinet is deleted by another one than other folders, and never moved. */
-export function concerns(action: AccessAction, { resource, ancestors }: Place): boolean {
-  if (resource.startsWith("dms:document:")) return true;
+export function concerns(action: AccessAction, about: string, { ancestors }: Place): boolean {
+  if (about.startsWith("dms:document:")) return true;
+  if (isInside(about)) return action !== "dms:access:Manage";
   const isCabinet = ancestors.length === 0;
   if (action === "dms:cabinet:Delete") return isCabinet;
   return !isCabinet || (action !== "dms:folder:Delete" && action !== "dms:folder:Move");
@@ -36,14 +42,12 @@ export function answerWords(
   t: TFunction,
   who: Principal,
   action: AccessAction,
+  about: string,
   place: Place,
   allowed: boolean,
 ): string {
-  const data = {
-    who: sentence(principalWords(t, who)),
-    verb: actionVerb(t, action),
-    name: place.name,
-  };
+  const verb = isInside(about) ? actionVerbInside(t, action) : actionVerb(t, action);
+  const data = { who: sentence(principalWords(t, who)), verb, name: place.name };
   return t(allowed ? "access.answer.may" : "access.answer.mayNot", data);
 }
 

@@ -29,6 +29,7 @@ import { ErrorNote } from "@/features/library/dialogs";
 import { Attachments } from "./Attachments";
 import { openChange } from "./change";
 import { Faults } from "./Faults";
+import { InWords } from "./InWords";
 import classes from "./Policies.module.css";
 import { PolicyEditor, type EditorHandle } from "./PolicyEditor";
 import { FIRST_TEXT, writePolicy } from "./policyText";
@@ -296,6 +297,7 @@ function Fields({ draft, change, checked }: FieldsProps) {
         />
       </div>
       <Faults checked={checked} onShow={(offset) => editor.current?.reveal(offset)} />
+      {checked.says && <InWords {...checked.says} />}
     </Stack>
   );
 }

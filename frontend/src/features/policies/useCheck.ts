@@ -21,15 +21,18 @@ export function faultsOf(error: unknown, text: string): Fault[] | null {
   return named.map(({ pointer, detail }) => locate(text, pointer, detail));
 }
 
-async function check(document: PolicyDocument, text: string): Promise<Fault[]> {
+type Answer = { faults: Fault[]; names: Names };
+type Names = Record<string, string>;
+
+async function check(document: PolicyDocument, text: string): Promise<Answer> {
   try {
     // For nobody: it costs nothing, and what is no policy is refused all the same.
-    await simulateAccess({ document, action: "dms:document:Read" });
-    return [];
+    const { named } = await simulateAccess({ document, action: "dms:document:Read" });
+    return { faults: [], names: named };
   } catch (error) {
     const faults = faultsOf(error, text);
     if (faults === null) throw error;
-    return faults;
+    return { faults, names: {} };
   }
 }
 
@@ -38,6 +41,8 @@ export type Checked = {
   faults: readonly Fault[];
   /** Whether the text is a policy; not while it is being looked at. */
   isValid: boolean;
+  /** What the text says, where it is a policy, and the names of the folders and documents it is about. */
+  says: { document: PolicyDocument; names: Names } | null;
 };
 
 export function useCheck(text: string): Checked {
@@ -47,14 +52,22 @@ export function useCheck(text: string): Checked {
   const document = "document" in found ? found.document : null;
   const asked = useQuery({
     queryKey: [...keys.policies, "check", settled],
-    queryFn: () => (document === null ? [] : check(document, settled)),
+    queryFn: () => (document === null ? null : check(document, settled)),
     enabled: document !== null,
     staleTime: Infinity,
     gcTime: 60_000,
   });
   return useMemo(() => {
-    const faults = "fault" in found ? [found.fault] : (asked.data ?? []);
-    const isChecked = "document" in found && asked.isSuccess && settled === text;
-    return { text: settled, faults, isValid: isChecked && faults.length === 0 };
+    if ("fault" in found) {
+      return { text: settled, faults: [found.fault], isValid: false, says: null };
+    }
+    const { faults, names } = asked.data ?? { faults: [], names: {} };
+    const isPolicy = asked.isSuccess && faults.length === 0;
+    return {
+      text: settled,
+      faults,
+      isValid: isPolicy && settled === text,
+      says: isPolicy ? { document: found.document, names } : null,
+    };
   }, [found, asked.data, asked.isSuccess, settled, text]);
 }
