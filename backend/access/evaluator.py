@@ -28,6 +28,15 @@ class PolicyEvaluator:
         found = [rule for rule in self.rules if _matches(rule, request)]
         return sorted(found, key=lambda rule: -_depth(rule, request))
 
+    def unmet(self, request: Request) -> list[Rule]:
+        """Return the rules that would speak of what is asked if their conditions held, the nearest first."""
+        found = [
+            rule
+            for rule in self.rules
+            if _is_about(rule, request) and not holds(rule.condition, request.attributes)
+        ]
+        return sorted(found, key=lambda rule: -_depth(rule, request))
+
     def decide(self, request: Request) -> Decision:
         """Return whether it is allowed: by which rule, the nearest to the resource where there are several."""
         found = self.matching(request)
@@ -39,11 +48,11 @@ class PolicyEvaluator:
 
 
 def _matches(rule: Rule, request: Request) -> bool:
-    return (
-        request.action in rule.actions
-        and rule.target.covers(request.resource)
-        and holds(rule.condition, request.attributes)
-    )
+    return _is_about(rule, request) and holds(rule.condition, request.attributes)
+
+
+def _is_about(rule: Rule, request: Request) -> bool:
+    return request.action in rule.actions and rule.target.covers(request.resource)
 
 
 def _depth(rule: Rule, request: Request) -> int:

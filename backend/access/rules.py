@@ -53,6 +53,10 @@ class Principal:
         return cls(PrincipalKind(found[1]), int(found[2]))
 
 
+NOTHING_IN_PARTICULAR = 0
+"""The id of no folder and of no document: it stands for whatever may be in a folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """Something that is done to: a folder, a document, or with neither the organisation itself."""

@@ -1,10 +1,11 @@
-"""Wire shapes of access: principals, grants."""
+"""Wire shapes of access: grants, policies, and the answers to why, who and what if."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from backend.access.actions import Action
 from backend.access.roles import GrantRole
 from backend.access.rules import Effect
 
@@ -76,7 +77,7 @@ class GrantOut(BaseModel):
     principal: PrincipalOut
     effect: Effect
     role: GrantRole | None
-    actions: list[str]
+    actions: list[Action]
     resource: str
     resource_name: str
     inherited: bool = Field(description="Whether it stands on a folder above.")
@@ -136,6 +137,10 @@ class PolicyUpdate(BaseModel):
     name: PolicyName | None = None
     description: Description | None = None
     document: dict[str, Any] | None = None
+    version: int | None = Field(
+        default=None,
+        description="The version the change is based on: if there is another by now, nothing is changed.",
+    )
     reason: Reason | None = Field(
         default=None,
         description="Required of administrators for whom themselves the policy holds and would allow.",
@@ -199,6 +204,26 @@ class CabinetRef(BaseModel):
     name: str
 
 
+class ResourceOut(BaseModel):
+    """A folder or document, where it stands, and whether the caller may manage its access."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "resource": "dms:document:45",
+                "name": "Lease.pdf",
+                "ancestors": [{"id": 5, "name": "Legal"}, {"id": 12, "name": "Contracts 2026"}],
+                "may_manage": True,
+            }
+        }
+    )
+
+    resource: str
+    name: str
+    ancestors: list[CabinetRef] = Field(description="The folders it stands in, the cabinet first.")
+    may_manage: bool
+
+
 class RuleOut(BaseModel):
     """A rule that speaks of what was asked: where it comes from, for whom, and where it stands."""
 
@@ -211,6 +236,11 @@ class RuleOut(BaseModel):
     policy_name: str | None
     statement: int | None = Field(description="The place in the policy, from 0.")
     sid: str | None
+    condition: dict[str, Any] | None = Field(description="Of a policy's statement, as written.")
+    role: GrantRole | None = Field(description="Of a grant; without one, it names single actions.")
+    given_by: str | None = Field(description="Who gave the grant, by name.")
+    given_at: datetime | None
+    reason: str | None = Field(description="Why an administrator took it.")
 
 
 _RULE_EXAMPLE: dict[str, Any] = {
@@ -223,6 +253,11 @@ _RULE_EXAMPLE: dict[str, Any] = {
     "policy_name": None,
     "statement": None,
     "sid": None,
+    "condition": None,
+    "role": "reader",
+    "given_by": "Ada Lovelace",
+    "given_at": "2026-03-02T09:14:00Z",
+    "reason": None,
 }
 
 
@@ -236,6 +271,10 @@ class ExplanationOut(BaseModel):
                 "reason": "denied",
                 "decided_by": _RULE_EXAMPLE,
                 "matched": [_RULE_EXAMPLE],
+                "unmet": [],
+                "through": {
+                    "group:3": [{"principal": "group:8", "name": "Summer interns", "email": None}]
+                },
             }
         }
     )
@@ -245,6 +284,15 @@ class ExplanationOut(BaseModel):
     decided_by: RuleOut | None
     matched: list[RuleOut] = Field(
         description="All rules that speak of it, those nearest to the resource first."
+    )
+    unmet: list[RuleOut] = Field(
+        description="Rules that would speak of it if their conditions held."
+    )
+    through: dict[str, list[PrincipalOut]] = Field(
+        description=(
+            "For the groups by which rules hold: the groups inside them by which the principal belongs to them, "
+            "beginning with the one the principal is a member of. Groups it is a member of itself are left out."
+        )
     )
 
 
@@ -295,7 +343,7 @@ class EffectiveOut(BaseModel):
 class EffectiveAction(BaseModel):
     """One action, and the rule that decided it."""
 
-    action: str
+    action: Action
     allowed: bool
     decided_by: RuleOut | None
 
@@ -319,6 +367,11 @@ class SimulationIn(BaseModel):
         max_length=20,
         description="Whom the policy would be attached to. Of a policy there is, those it is attached to count too.",
     )
+    detached: list[PrincipalName] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Whom the policy there is would be attached to no more.",
+    )
     policy_id: int | None = Field(
         default=None, description="The policy that would say what `document` says, or be deleted."
     )
@@ -337,33 +390,62 @@ class SampleDocument(BaseModel):
     id: int
     name: str
     folder_id: int
+    folder_name: str
+
+
+class SampleFolder(BaseModel):
+    """A folder whose access would change, if the caller may see it."""
+
+    id: int
+    name: str
 
 
 class SimulatedUser(BaseModel):
-    """How a change would be felt by one user."""
+    """How a change would be felt by one user: documents as to the action asked about, folders as to listing them."""
 
     user: PrincipalOut
+    concerned_by: list[PrincipalOut] = Field(
+        description="The user or groups the change is about, by which it reaches this user."
+    )
     gained: int
     lost: int
     gained_sample: list[SampleDocument]
     lost_sample: list[SampleDocument]
+    folders_gained: int
+    folders_lost: int
+    folders_gained_sample: list[SampleFolder]
+    folders_lost_sample: list[SampleFolder]
 
 
 class SimulationOut(BaseModel):
-    """How a change would be felt: documents gained and lost, user by user."""
+    """How a change would be felt: documents and folders gained and lost, user by user."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
                 "affected_users": 1,
                 "is_partial": False,
+                "most_counted": 10_000,
+                "named": {"dms:folder:12/*": "Contracts 2026"},
                 "users": [
                     {
                         "user": _PRINCIPAL_EXAMPLE,
+                        "concerned_by": [{"principal": "group:3", "name": "Clerks", "email": None}],
                         "gained": 1,
                         "lost": 0,
-                        "gained_sample": [{"id": 45, "name": "Lease.pdf", "folder_id": 12}],
+                        "gained_sample": [
+                            {
+                                "id": 45,
+                                "name": "Lease.pdf",
+                                "folder_id": 12,
+                                "folder_name": "Contracts 2026",
+                            }
+                        ],
                         "lost_sample": [],
+                        "folders_gained": 0,
+                        "folders_lost": 0,
+                        "folders_gained_sample": [],
+                        "folders_lost_sample": [],
                     }
                 ],
             }
@@ -372,4 +454,8 @@ class SimulationOut(BaseModel):
 
     affected_users: int
     is_partial: bool = Field(description="Whether there are more users than were looked at.")
+    most_counted: int = Field(description="No count of documents or folders goes beyond it.")
     users: list[SimulatedUser]
+    named: dict[str, str] = Field(
+        description="The names of the folders and documents the change is about, by how it writes them."
+    )

@@ -104,6 +104,8 @@ export const theme = createTheme({
 export const cssVariables: CSSVariablesResolver = () => ({
   variables: { "--app-header": "3rem", "--app-row": "2.25rem" },
   light: {
+    "--app-added": "#dff4e8",
+    "--app-removed": "#fde4e4",
     "--app-warning": "#fff6dc",
     "--mantine-color-body": "#ffffff",
     "--mantine-color-dimmed": "#5b6577",
@@ -125,6 +127,8 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--app-paper": "#e9ecf2",
   },
   dark: {
+    "--app-added": "#12301f",
+    "--app-removed": "#3d1a1d",
     "--app-warning": "#2e2710",
     "--mantine-color-gray-light": "#262d3b",
     "--mantine-color-gray-light-hover": "#2f3747",

@@ -1,5 +1,6 @@
 """What the browser tests share: how they sign in, and how they find things on a page."""
 
+import secrets
 from dataclasses import dataclass
 
 from playwright.async_api import Locator, Page, expect
@@ -19,11 +20,31 @@ class Cabinet:
     url: str
 
 
-async def sign_in(page: Page, service: Service) -> None:
-    """Sign in with the form, as the administrator."""
+@dataclass(frozen=True)
+class Person:
+    """A user of a test's own."""
+
+    id: int
+    name: str
+    email: str
+    password: str
+
+
+def new_person(service: Service, name: str) -> Person:
+    """Create a member whose name begins so."""
+    unique, password = secrets.token_hex(3), secrets.token_hex(8)
+    person = {"name": f"{name} {unique}", "email": f"{name.lower()}{unique}@example.org"}
+    answer = service.login().post("/users", json={**person, "password": password, "role": "member"})
+    assert answer.status_code == 201, answer.text
+    return Person(answer.json()["id"], person["name"], person["email"], password)
+
+
+async def sign_in(page: Page, service: Service, person: Person | None = None) -> None:
+    """Sign in with the form, as the administrator or as somebody else."""
     await page.goto(f"{service.url}/login")
-    await page.get_by_label("E-mail address").fill(service.admin_email)
-    await page.get_by_label("Password", exact=True).fill(service.admin_password)
+    await page.get_by_label("E-mail address").fill(person.email if person else service.admin_email)
+    password = person.password if person else service.admin_password
+    await page.get_by_label("Password", exact=True).fill(password)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("heading", level=1, name="Hello")).to_be_visible()
 

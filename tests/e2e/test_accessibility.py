@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.e2e.pages import PATIENCE_MS, Cabinet, sign_in
+from tests.e2e.pages import PATIENCE_MS, Cabinet, Person, new_person, sign_in
 from tests.support.service import ROOT, Service
 
 AXE = (ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text
@@ -60,6 +60,28 @@ def filled(service: Service, cabinet: Cabinet) -> dict[str, int]:
     return made
 
 
+@pytest.fixture
+def ada(service: Service) -> Person:
+    return new_person(service, "Ada")
+
+
+@pytest.fixture
+def written(service: Service, cabinet: Cabinet, ada: Person) -> int:
+    """The id of a policy with two versions, which denies Ada everything in the cabinet."""
+    client, resource = service.login(), f"dms:folder:{cabinet.id}/*"
+    statement = {"Sid": "one", "Effect": "Allow", "Action": "*", "Resource": resource}
+    first = {"Version": "1", "Statement": [statement]}
+    made = client.post("/policies", json={"name": f"Of {cabinet.name}", "document": first})
+    assert made.status_code == 201, made.text
+    number: int = made.json()["id"]
+    attached = client.put(f"/policies/{number}/attachments/user:{ada.id}")
+    assert attached.status_code == 200, attached.text
+    deny = {"Version": "1", "Statement": [{**statement, "Effect": "Deny"}]}
+    changed = client.patch(f"/policies/{number}", json={"document": deny})
+    assert changed.status_code == 200, changed.text
+    return number
+
+
 async def violations(page: Page) -> list[str]:
     """What axe finds, one line each."""
     # Axe measures colours as they are: half-way through a transition they are neither.
@@ -80,6 +102,47 @@ async def violations(page: Page) -> list[str]:
 async def visit(page: Page, url: str, shown: str) -> None:
     await page.goto(url)
     await expect(page.get_by_text(shown).filter(visible=True).first).to_be_visible()
+
+
+async def test_axe_finds_nothing_about_access(
+    themed: Page,
+    service: Service,
+    cabinet: Cabinet,
+    filled: dict[str, int],
+    ada: Person,
+    written: int,
+) -> None:
+    page = themed
+    pdf = f"{service.url}/documents/{filled['page.pdf']}?tab=access"
+    policy = f"{service.url}/policies/{written}"
+    found: dict[str, list[str]] = {}
+    for screen, url, shown in (
+        ("folder", f"{service.url}/access/folder/{cabinet.id}", "Administrator may open"),
+        ("document", pdf, "On this document"),
+        ("policies", f"{service.url}/policies", f"Of {cabinet.name}"),
+        ("cabinets", f"{service.url}/policies?show=cabinets", cabinet.name),
+        ("new policy", f"{service.url}/policies/new", "There is no such thing"),
+        ("policy", policy, "Denies:"),
+    ):
+        await visit(page, url, shown)
+        found[screen] = await violations(page)
+
+    await visit(page, f"{pdf}&of=user:{ada.id}", f"{ada.name} may not read")
+    found["why"] = await violations(page)
+    await page.get_by_text("Who may", exact=True).click()
+    await expect(page.get_by_text("1 person")).to_be_visible()
+    found["who may"] = await violations(page)
+    await visit(page, f"{policy}?tab=versions", "In force")
+    await page.get_by_role("button", name="Compare version 2").click()
+    found["comparison"] = await violations(page)
+    await page.get_by_role("button", name="Restore version 1").click()
+    await expect(page.get_by_role("dialog").get_by_text("1 person gains access")).to_be_visible()
+    found["gains"] = await violations(page)
+    await visit(page, f"{service.url}/policies/new", "This is a policy")
+    await page.get_by_role("textbox", name="The policy as JSON").fill('{"Version": "2"}')
+    await expect(page.get_by_text("There are 2 mistakes")).to_be_visible()
+    found["mistakes"] = await violations(page)
+    assert {screen: ones for screen, ones in found.items() if ones} == {}
 
 
 async def test_axe_finds_nothing_on_any_screen(
@@ -146,7 +209,12 @@ async def test_the_sign_in_page_is_accessible(browser: Browser, service: Service
 
 @pytest.mark.parametrize("viewport", [PHONE, OFFICE], ids=["phone", "office"])
 async def test_no_screen_scrolls_sideways(
-    page: Page, service: Service, cabinet: Cabinet, filled: dict[str, int], viewport: dict[str, int]
+    page: Page,
+    service: Service,
+    cabinet: Cabinet,
+    filled: dict[str, int],
+    written: int,
+    viewport: dict[str, int],
 ) -> None:
     await page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
     too_wide = {}
@@ -157,6 +225,10 @@ async def test_no_screen_scrolls_sideways(
         (f"{cabinet.url}?view=grid", "page.pdf"),
         (f"{service.url}/documents/{filled['page.pdf']}", "amount"),
         (f"{service.url}/documents/{filled['page.pdf']}?tab=versions", "Version 1"),
+        (f"{service.url}/documents/{filled['page.pdf']}?tab=access", "On this document"),
+        (f"{service.url}/access/folder/{cabinet.id}", "On this folder"),
+        (f"{service.url}/policies", cabinet.name),
+        (f"{service.url}/policies/{written}?tab=versions", "In force"),
         (f"{service.url}/search?q=lease", "result"),
         (f"{service.url}/trash", "Trash"),
         (f"{service.url}/users", service.admin_email),

@@ -154,11 +154,12 @@ async def test_a_cabinet_is_shared_with_a_new_user_who_then_sees_only_that(
     await expect(page.get_by_role("listitem").filter(has_text=email)).to_be_visible()
 
     await page.goto(cabinet.url)
-    await page.get_by_role("button", name="Share").click()
-    await page.get_by_role("combobox", name="Person").click()
+    await page.get_by_role("link", name="Access").click()
+    await page.get_by_role("combobox", name="Person or group", exact=True).fill(name)
     await page.get_by_role("option", name=name).click()
-    await page.get_by_role("button", name="Add", exact=True).click()
-    await expect(page.get_by_role("dialog")).to_contain_text(email)
+    await page.get_by_role("button", name="Give access").click()
+    given = page.get_by_role("region", name="On this folder").get_by_role("listitem")
+    await expect(given.filter(has_text=email)).to_be_visible()
 
     assert page.context.browser
     other = await page.context.browser.new_context()

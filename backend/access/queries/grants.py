@@ -44,6 +44,18 @@ async def grant(session: AsyncSession, org_id: int, grant_id: int) -> Grant | No
     )
 
 
+async def origins(
+    session: AsyncSession, org_id: int, grant_ids: Iterable[int]
+) -> dict[int, tuple[Grant, str]]:
+    """Return (grant, name of who gave it) of grants by id."""
+    statement = (
+        select(Grant, User.name)
+        .join(User, User.id == Grant.created_by)
+        .where(Grant.org_id == org_id, Grant.id == any_(array(grant_ids)))
+    )
+    return {row[0].id: (row[0], row[1]) for row in await session.execute(statement)}
+
+
 async def same_grant(session: AsyncSession, like: Grant) -> Grant | None:
     """Return the grant of the same effect to the same principal on the same thing, locked."""
     statement = select(Grant).where(

@@ -13,6 +13,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     cast,
     delete,
     exists,
@@ -271,6 +272,22 @@ async def members_of(
         )
         .where(Membership.is_active)
         .distinct()
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def steps_up(
+    session: AsyncSession, org_id: int, principal: Principal
+) -> list[tuple[int | None, int]]:
+    """Return (group inside, or None for the principal itself; group around it): each step from a principal upwards."""
+    is_user = principal.kind is PrincipalKind.USER
+    member = GroupMember.user_id if is_user else GroupMember.member_group_id
+    is_first = and_(GroupMember.org_id == org_id, member == principal.id)
+    around = _groups(select(GroupMember.group_id).where(is_first))
+    rows = await session.execute(
+        select(
+            case((is_first, None), else_=GroupMember.member_group_id), GroupMember.group_id
+        ).where(or_(is_first, GroupMember.member_group_id.in_(around)))
     )
     return [(row[0], row[1]) for row in rows]
 

@@ -16,6 +16,7 @@ from backend.access.schemas import (
     EffectiveOut,
     ExplanationOut,
     PrincipalOut,
+    ResourceOut,
     SimulationIn,
     SimulationOut,
     WhoCanOut,
@@ -39,10 +40,34 @@ ResourceQuery = Annotated[
     str,
     Query(
         max_length=60,
-        description="A folder, a document, or `*` for the organisation itself.",
+        description=(
+            "A folder, a document, `dms:folder:12/*` for a document in the folder of which nothing else is known, or "
+            "`*` for the organisation itself."
+        ),
+        examples=["dms:folder:12", "dms:document:45", "dms:folder:12/*"],
+    ),
+]
+OneResourceQuery = Annotated[
+    str,
+    Query(
+        max_length=60,
+        description="A folder or a document.",
         examples=["dms:folder:12", "dms:document:45"],
     ),
 ]
+
+
+@router.get(
+    "/resource",
+    operation_id="getAccessResource",
+    summary="Say where something stands, and whether one may manage its access",
+    responses=problem_responses(*_ANSWERS),
+)
+async def get_access_resource(
+    session: SessionDep, actor: ActorDep, resource: OneResourceQuery
+) -> ResourceOut:
+    """Return a folder or document by name, with the folders it stands in. For who may see it, or manage its access."""
+    return await explaining.describe_resource(session, actor, resource)
 
 
 @router.get(
@@ -139,5 +164,5 @@ async def find_principals(
 async def simulate_access(
     session: SessionDep, actor: ActorDep, body: SimulationIn
 ) -> SimulationOut:
-    """Return the documents that users would gain and lose; nothing is changed."""
+    """Return the documents and folders that users would gain and lose; nothing is changed."""
     return await simulating.simulate(session, actor, body)

@@ -19,7 +19,7 @@ from backend.access.schemas import (
     PolicyVersionOut,
 )
 from backend.access.service import policies
-from backend.core.errors import ForbiddenError
+from backend.core.errors import ForbiddenError, StaleError
 from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
 from backend.core.web import AdministratorDep, SessionDep
@@ -74,6 +74,7 @@ async def get_policy(session: SessionDep, actor: AdministratorDep, policy_id: in
         PolicyInvalidError,
         PolicyNameTakenError,
         ReasonMissingError,
+        StaleError,
     ),
 )
 async def update_policy(

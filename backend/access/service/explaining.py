@@ -1,7 +1,7 @@
 """Why: whether a principal may do something, the rule that decided it, and where it stands; who else may."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -9,17 +9,28 @@ from backend.access.actions import ON_DOCUMENTS, Action
 from backend.access.conditions import Attributes
 from backend.access.errors import NameInvalidError
 from backend.access.evaluator import Decision
-from backend.access.queries import policies
+from backend.access.models import Grant
+from backend.access.queries import grants, policies
 from backend.access.queries import rules as queries
 from backend.access.queries.places import resource_names
 from backend.access.queries.rules import Place
-from backend.access.rules import Principal, PrincipalKind, Request, Rule, Scope, Target
+from backend.access.rules import (
+    NOTHING_IN_PARTICULAR,
+    Principal,
+    PrincipalKind,
+    Request,
+    Rule,
+    Scope,
+    Target,
+)
 from backend.access.schemas import (
+    CabinetRef,
     EffectiveAction,
     EffectiveOut,
     ExplanationOut,
     PermittedOut,
     PrincipalOut,
+    ResourceOut,
     RuleOut,
     WhoCanOut,
 )
@@ -59,13 +70,49 @@ async def explain(
     request = Request(wanted, asked.place.resource, {**context, **asked.place.attributes})
     evaluator = Relevant(rules).evaluator(request.resource)
     decision, matched = evaluator.decide(request), evaluator.matching(request)
-    shown = await describe_rules(session, actor, matched)
+    every = [*matched, *evaluator.unmet(request)]
+    described = await describe_rules(session, actor, every)
+    shown = described[: len(matched)]
     return ExplanationOut(
         allowed=decision.allowed,
         reason=_reason(decision),
         decided_by=None if decision.rule is None else shown[matched.index(decision.rule)],
         matched=shown,
+        unmet=described[len(matched) :],
+        through=await _through(session, actor, who, {rule.principal for rule in every} - {who}),
     )
+
+
+async def _through(
+    session: AsyncSession, actor: Actor, who: Principal, groups: Collection[Principal]
+) -> dict[str, list[PrincipalOut]]:
+    """Return, for those of the groups that hold a principal by other groups, the shortest way there."""
+    if not groups:
+        return {}
+    steps = await queries.steps_up(session, actor.org_id, who)
+    ways = ways_up(steps)
+    between = {
+        group: [Principal(PrincipalKind.GROUP, one) for one in ways[group.id][:-1]]
+        for group in groups
+        if group.id in ways
+    }
+    names = await principals_out(session, actor, {one for way in between.values() for one in way})
+    return {str(group): [names[one] for one in way] for group, way in between.items() if way}
+
+
+def ways_up(steps: Iterable[tuple[int | None, int]]) -> dict[int, list[int]]:
+    """Return the shortest way to each group, from steps (inner, outer) that begin at None; it ends with the group."""
+    around: dict[int | None, list[int]] = {}
+    for inner, outer in sorted(steps, key=lambda step: step[1]):
+        around.setdefault(inner, []).append(outer)
+    ways: dict[int, list[int]] = {}
+    reached: list[tuple[int | None, list[int]]] = [(None, [])]
+    for inner, way in reached:
+        for outer in around.get(inner, []):
+            if outer not in ways:
+                ways[outer] = [*way, outer]
+                reached.append((outer, ways[outer]))
+    return ways
 
 
 async def who_can(
@@ -128,6 +175,44 @@ async def effective(
     )
 
 
+async def describe_resource(session: AsyncSession, actor: Actor, resource: str) -> ResourceOut:
+    """Return a folder or document by name, where it stands, and whether the actor may manage its access.
+
+    Raises:
+        NameInvalidError: it is no single folder or document.
+        NotFoundError: there is none, or the actor may neither see it nor manage it.
+    """
+    target = Target.parse(resource)
+    folder_id, document_id = target.folder_id, target.document_id
+    if target.scope not in {Scope.FOLDER, Scope.DOCUMENT}:
+        raise NameInvalidError("Name one resource: dms:folder:12 or dms:document:45.")
+    try:
+        thing = await managed(session, actor, folder_id=folder_id, document_id=document_id)
+        place, may_manage = thing.place, True
+    except ForbiddenError:  # it is seen, and not managed
+        place, may_manage = await _place_of(session, actor, target), False
+    above = place.resource.path if document_id is not None else place.resource.path[:-1]
+    folders = [Target(Scope.FOLDER, one) for one in above]
+    names = await resource_names(session, actor.org_id, [*folders, target])
+    return ResourceOut(
+        resource=resource,
+        name=names[target],
+        ancestors=[
+            CabinetRef(id=one, name=names[folder])
+            for one, folder in zip(above, folders, strict=True)
+        ],
+        may_manage=may_manage,
+    )
+
+
+async def _place_of(session: AsyncSession, actor: Actor, target: Target) -> Place:
+    if target.document_id is not None:
+        documents = await queries.document_places(session, actor.org_id, [target.document_id])
+        return documents[target.document_id]
+    key = target.folder_id or 0
+    return (await queries.folder_places(session, actor.org_id, [key]))[key]
+
+
 def action_named(name: str) -> Action:
     """Return the action of a name.
 
@@ -186,7 +271,18 @@ async def _asked(
     if target.scope is Scope.DOCUMENT and target.id is not None:
         place = await document_place(session, actor, target.id, is_own=is_own)
         return _Asked(place, is_document=True)
-    raise NameInvalidError("Ask about one resource: dms:folder:12, dms:document:45 or *.")
+    if target.scope is Scope.BELOW and target.id is not None:
+        place = await folder_place(session, actor, target.id, is_own=is_own)
+        return _Asked(document_within(place), is_document=True)
+    raise NameInvalidError(
+        "Ask about one resource: dms:folder:12, dms:document:45, dms:folder:12/* for the documents in it, or *."
+    )
+
+
+def document_within(folder: Place) -> Place:
+    """Return the place of a document in a folder of which nothing else is known."""
+    inside = replace(folder.resource, document_id=NOTHING_IN_PARTICULAR)
+    return replace(folder, resource=inside, attributes={})
 
 
 async def folder_place(
@@ -219,7 +315,10 @@ async def describe_rules(
         session, actor.org_id, {rule.policy_id for rule in every if rule.policy_id is not None}
     )
     places = await resource_names(session, actor.org_id, [rule.target for rule in every])
-    return [_described(rule, names[rule.principal], says, places) for rule in every]
+    given = await grants.origins(
+        session, actor.org_id, {rule.grant_id for rule in every if rule.grant_id is not None}
+    )
+    return [_described(rule, names[rule.principal], says, places, given) for rule in every]
 
 
 def _described(
@@ -227,11 +326,14 @@ def _described(
     principal: PrincipalOut,
     says: dict[int, tuple[str, dict[str, object]]],
     places: dict[Target, str],
+    grants_given: dict[int, tuple[Grant, str]],
 ) -> RuleOut:
     name, document = says.get(rule.policy_id or 0, (None, {}))
     given = document.get("Statement")
     statements = given if isinstance(given, list) else [given]
     statement = statements[rule.statement] if rule.statement is not None else None
+    statement = statement if isinstance(statement, dict) else {}
+    grant, giver = grants_given.get(rule.grant_id or 0, (None, None))
     return RuleOut(
         effect=rule.effect,
         principal=principal,
@@ -241,5 +343,10 @@ def _described(
         policy_id=rule.policy_id,
         policy_name=name,
         statement=rule.statement,
-        sid=statement.get("Sid") if isinstance(statement, dict) else None,
+        sid=statement.get("Sid"),
+        condition=statement.get("Condition"),
+        role=None if grant is None else grant.role,
+        given_by=giver,
+        given_at=None if grant is None else grant.created_at,
+        reason=None if grant is None else grant.reason,
     )

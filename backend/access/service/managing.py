@@ -14,6 +14,7 @@ from backend.access.queries import rules as queries
 from backend.access.queries.places import cabinets
 from backend.access.queries.rules import Place
 from backend.access.rules import (
+    NOTHING_IN_PARTICULAR,
     Effect,
     Principal,
     PrincipalKind,
@@ -30,9 +31,6 @@ from backend.core.actor import Actor
 from backend.core.errors import ForbiddenError, NotFoundError
 from backend.core.pagination import decode_cursor, encode_cursor
 from backend.identity import service as identity
-
-_ANY = 0
-"""The id of no folder and no document: it stands for whatever may be in a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +137,8 @@ def holds_throughout(rules: Sequence[Rule], action: Action, resource: Resource) 
 def _probes(action: Action, resource: Resource) -> list[Resource]:
     if resource.document_id is not None:
         return [resource]
-    inside = replace(resource, document_id=_ANY)
-    below = Resource((*resource.path, _ANY))
+    inside = replace(resource, document_id=NOTHING_IN_PARTICULAR)
+    below = Resource((*resource.path, NOTHING_IN_PARTICULAR))
     if action in ON_DOCUMENTS:
         return [inside]
     return [resource, below, inside] if action is Action.ACCESS_MANAGE else [resource, below]

@@ -24,6 +24,7 @@ from backend.access.service.managing import includes, require_principal
 from backend.audit import service as audit
 from backend.core.actor import Actor
 from backend.core.clock import now
+from backend.core.errors import StaleError
 from backend.core.pagination import decode_cursor, encode_cursor
 
 
@@ -102,9 +103,15 @@ async def update_policy(
 
     Raises:
         PolicyNotFoundError, PolicyInvalidError, PolicyNameTakenError: as elsewhere.
+        StaleError: the change is based on a version that is not the present one.
         ReasonMissingError: the policy holds for the actor and would allow something, and no reason is given.
     """
     policy = await _policy(session, actor, policy_id)
+    if changes.version not in {None, policy.current_version}:
+        raise StaleError(
+            "The policy says something else since you read it; read it again.",
+            version=policy.current_version,
+        )
     before = await _facts(session, policy)
     async with _unless_name_taken(session):
         if changes.name is not None:

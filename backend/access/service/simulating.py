@@ -1,4 +1,4 @@
-"""What a change would do before it is made: the documents that users would gain and lose. Nothing is written."""
+"""What a change would do before it is made: what users would gain and lose. Nothing is written."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,25 @@ from backend.access.errors import GrantNotFoundError, NameInvalidError, PolicyNo
 from backend.access.language import parse_policy, rules_of
 from backend.access.queries import grants, policies, simulation
 from backend.access.queries import rules as queries
-from backend.access.reach import DocumentReach, reach_of_documents
+from backend.access.queries.places import resource_names
+from backend.access.reach import (
+    DocumentReach,
+    FolderReach,
+    reach_of_documents,
+    reach_of_folders,
+)
 from backend.access.rules import Principal, PrincipalKind, Rule, Scope, Target
 from backend.access.schemas import (
     GrantIn,
     PrincipalOut,
     SampleDocument,
+    SampleFolder,
     SimulatedUser,
     SimulationIn,
     SimulationOut,
 )
 from backend.access.service.explaining import action_named, context_for
-from backend.access.service.filtering import view
+from backend.access.service.filtering import View, view
 from backend.access.service.granting import actions_named
 from backend.access.service.managing import managed, require_principal
 from backend.access.service.policies import principals_out
@@ -36,9 +43,10 @@ _NO_POLICY = 0
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """Rules that would come, rules that would go, and whom that concerns."""
+    """Rules that would come, rules that would go, whom that concerns, and what the new ones name."""
 
     principals: frozenset[Principal]
+    targets: frozenset[Target]
     added: tuple[Rule, ...]
     removes: Callable[[Rule], bool]
 
@@ -46,7 +54,7 @@ class _Change:
 async def simulate(session: AsyncSession, actor: Actor, wanted: SimulationIn) -> SimulationOut:
     """Return what a change would give and take. Policies are the administrators' to try, grants the managers'.
 
-    Counts are of all documents there are, up to 10,000 each; samples name only what the caller may read.
+    Counts are of all documents and folders there are, up to 10,000 each; samples name only what the caller may see.
 
     Raises:
         PolicyInvalidError, NameInvalidError: the change could not be made.
@@ -59,16 +67,18 @@ async def simulate(session: AsyncSession, actor: Actor, wanted: SimulationIn) ->
             "Ask for an action that is done to documents, such as dms:document:Read."
         )
     change = await _change(session, actor, wanted)
-    for principal in change.principals:
-        await require_principal(session, actor.org_id, principal)
     users = await _users(session, actor.org_id, change.principals)
-    names = await principals_out(session, actor, map(Principal.of_user, users[:MOST_USERS]))
+    looked_at = [Principal.of_user(user_id) for user_id in users[:MOST_USERS]]
+    names = await principals_out(session, actor, {*looked_at, *change.principals})
+    seen = await view(session, actor)
+    places = await resource_names(session, actor.org_id, change.targets)
     return SimulationOut(
         affected_users=len(users),
         is_partial=len(users) > MOST_USERS,
+        most_counted=simulation.MOST,
+        named={str(target): name for target, name in places.items()},
         users=[
-            await _felt(session, actor, change, action, Principal.of_user(user_id), names)
-            for user_id in users[:MOST_USERS]
+            await _felt(session, actor, change, action, user, names, seen) for user in looked_at
         ],
     )
 
@@ -80,6 +90,7 @@ async def _felt(
     action: Action,
     user: Principal,
     names: dict[Principal, PrincipalOut],
+    seen: View,
 ) -> SimulatedUser:
     groups = await identity.group_ids(session, actor.org_id, user.id)
     own = {user, *(Principal(PrincipalKind.GROUP, group_id) for group_id in groups)}
@@ -88,21 +99,59 @@ async def _felt(
     changed = [*kept, *(rule for rule in change.added if rule.principal in own)]
     context = await context_for(session, actor, user)
     before, after = (reach_of_documents(these, action, context) for these in (rules, changed))
-    readable = (await view(session, actor)).readable
-
-    async def sample(one: DocumentReach, other: DocumentReach) -> list[SampleDocument]:
-        rows = await simulation.some_only_in(
-            session, actor.org_id, one, other, readable=readable, limit=_SAMPLE
-        )
-        return [SampleDocument(id=row[0], name=row[1], folder_id=row[2]) for row in rows]
-
+    listed, listed_then = (
+        reach_of_folders(these, Action.FOLDER_LIST, context) for these in (rules, changed)
+    )
+    gained, gained_sample = await _documents(session, actor, after, before, seen)
+    lost, lost_sample = await _documents(session, actor, before, after, seen)
+    folders_gained, folders_gained_sample = await _folders(
+        session, actor, listed_then, listed, seen
+    )
+    folders_lost, folders_lost_sample = await _folders(session, actor, listed, listed_then, seen)
     return SimulatedUser(
         user=names[user],
-        gained=await simulation.count_only_in(session, actor.org_id, after, before),
-        lost=await simulation.count_only_in(session, actor.org_id, before, after),
-        gained_sample=await sample(after, before),
-        lost_sample=await sample(before, after),
+        concerned_by=[names[one] for one in sorted(change.principals & own)],
+        gained=gained,
+        lost=lost,
+        gained_sample=gained_sample,
+        lost_sample=lost_sample,
+        folders_gained=folders_gained,
+        folders_lost=folders_lost,
+        folders_gained_sample=folders_gained_sample,
+        folders_lost_sample=folders_lost_sample,
     )
+
+
+async def _documents(
+    session: AsyncSession, actor: Actor, one: DocumentReach, other: DocumentReach, seen: View
+) -> tuple[int, list[SampleDocument]]:
+    """Return how many documents are in one reach and not in the other, and some of those the actor may read."""
+    count = 0
+    if one != other:
+        count = await simulation.count_only_in(session, actor.org_id, one, other)
+    if not count:
+        return 0, []
+    rows = await simulation.some_only_in(
+        session, actor.org_id, one, other, readable=seen.readable, limit=_SAMPLE
+    )
+    return count, [
+        SampleDocument(id=row[0], name=row[1], folder_id=row[2], folder_name=row[3]) for row in rows
+    ]
+
+
+async def _folders(
+    session: AsyncSession, actor: Actor, one: FolderReach, other: FolderReach, seen: View
+) -> tuple[int, list[SampleFolder]]:
+    """Return how many folders are in one reach and not in the other, and some of those the actor may list."""
+    count = 0
+    if one != other:
+        count = await simulation.count_folders_only_in(session, actor.org_id, one, other)
+    if not count:
+        return 0, []
+    rows = await simulation.some_folders_only_in(
+        session, actor.org_id, one, other, listed=seen.listed, limit=_SAMPLE
+    )
+    return count, [SampleFolder(id=row[0], name=row[1]) for row in rows]
 
 
 async def _change(session: AsyncSession, actor: Actor, wanted: SimulationIn) -> _Change:
@@ -121,19 +170,23 @@ async def _change(session: AsyncSession, actor: Actor, wanted: SimulationIn) -> 
 
 async def _policy_change(session: AsyncSession, actor: Actor, wanted: SimulationIn) -> _Change:
     principals = {Principal.parse(one) for one in wanted.principals}
+    for principal in principals:
+        await require_principal(session, actor.org_id, principal)
     policy_id = wanted.policy_id
     if policy_id is not None:
         if await policies.policy(session, actor.org_id, policy_id) is None:
             raise PolicyNotFoundError(f"There is no policy {policy_id}.")
         principals |= {one.principal for one in await policies.attachments(session, [policy_id])}
+    detached = {Principal.parse(one) for one in wanted.detached}
     statements = [] if wanted.document is None else parse_policy(wanted.document)
     added = [
         rule
-        for principal in principals
+        for principal in principals - detached
         for rule in rules_of(statements, principal, policy_id or _NO_POLICY)
     ]
     return _Change(
         frozenset(principals),
+        frozenset(target for statement in statements for target in statement.targets),
         tuple(added),
         lambda rule: policy_id is not None and rule.policy_id == policy_id,
     )
@@ -150,6 +203,7 @@ async def _grant_change(
     else:
         raise NameInvalidError("A grant is on one resource: dms:folder:12 or dms:document:45.")
     principal = Principal.parse(grant.principal)
+    await require_principal(session, actor.org_id, principal)
     actions = actions_named(grant.role, grant.actions, thing.target)
     rule = Rule(principal, grant.effect, actions, thing.target)
 
@@ -157,7 +211,7 @@ async def _grant_change(
         same = (old.principal, old.effect, old.target) == (principal, grant.effect, thing.target)
         return old.grant_id is not None and same
 
-    return _Change(frozenset({principal}), (rule,), replaces)
+    return _Change(frozenset({principal}), frozenset({thing.target}), (rule,), replaces)
 
 
 async def _revocation(session: AsyncSession, actor: Actor, grant_id: int) -> _Change:
@@ -165,7 +219,9 @@ async def _revocation(session: AsyncSession, actor: Actor, grant_id: int) -> _Ch
     if grant is None:
         raise GrantNotFoundError(f"There is no grant {grant_id}.")
     await managed(session, actor, folder_id=grant.folder_id, document_id=grant.document_id)
-    return _Change(frozenset({grant.principal}), (), lambda rule: rule.grant_id == grant_id)
+    return _Change(
+        frozenset({grant.principal}), frozenset(), (), lambda rule: rule.grant_id == grant_id
+    )
 
 
 async def _users(

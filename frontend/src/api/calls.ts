@@ -6,7 +6,7 @@ import createClient from "openapi-fetch";
 import { apiFetch } from "./http";
 import { problemFromBody } from "./problem";
 import type { components, operations, paths } from "./schema";
-import type { FolderKind, GrantRole } from "./types";
+import type { FolderKind, Resource } from "./types";
 
 const client = createClient<paths>({ baseUrl: location.origin, fetch: apiFetch });
 
@@ -160,23 +160,6 @@ export const trashFolder = (id: number) =>
   ok(client.DELETE("/api/v1/folders/{folder_id}", { params: inFolder(id) }));
 export const restoreFolder = (id: number) =>
   ok(client.POST("/api/v1/folders/{folder_id}/restore", { params: inFolder(id) }));
-export const listGrants = (id: number) =>
-  ok(client.GET("/api/v1/folders/{folder_id}/grants", { params: inFolder(id) }));
-export const grantRole = (folder_id: number, principal: string, role: GrantRole) =>
-  ok(
-    client.POST("/api/v1/folders/{folder_id}/grants", {
-      params: inFolder(folder_id),
-      body: { principal, role, effect: "allow" },
-    }),
-  );
-export const revokeGrant = (folder_id: number, grant_id: number) =>
-  ok(
-    client.DELETE("/api/v1/folders/{folder_id}/grants/{grant_id}", {
-      params: { path: { folder_id, grant_id } },
-    }),
-  );
-export const findPrincipals = (q: string) =>
-  ok(client.GET("/api/v1/access/principals", { params: { query: { q, limit: 20 } } }));
 
 // Documents
 export const getDocument = (id: number) =>
@@ -228,6 +211,71 @@ export const contentTicket = (
     client.POST("/api/v1/documents/{document_id}/content-ticket", {
       params: ofDocument(id),
       body: { version, disposition },
+    }),
+  );
+
+// Access
+export const listGrants = ({ kind, id }: Resource) =>
+  kind === "folder"
+    ? ok(client.GET("/api/v1/folders/{folder_id}/grants", { params: inFolder(id) }))
+    : ok(client.GET("/api/v1/documents/{document_id}/grants", { params: ofDocument(id) }));
+export const giveGrant = ({ kind, id }: Resource, body: Schemas["GrantIn"]) =>
+  kind === "folder"
+    ? ok(client.POST("/api/v1/folders/{folder_id}/grants", { params: inFolder(id), body }))
+    : ok(client.POST("/api/v1/documents/{document_id}/grants", { params: ofDocument(id), body }));
+export const revokeGrant = ({ kind, id }: Resource, grant_id: number, reason?: string) => {
+  const query = { ...(reason !== undefined && { reason }) };
+  return kind === "folder"
+    ? ok(
+        client.DELETE("/api/v1/folders/{folder_id}/grants/{grant_id}", {
+          params: { path: { folder_id: id, grant_id }, query },
+        }),
+      )
+    : ok(
+        client.DELETE("/api/v1/documents/{document_id}/grants/{grant_id}", {
+          params: { path: { document_id: id, grant_id }, query },
+        }),
+      );
+};
+export const findPrincipals = (q: string) =>
+  ok(client.GET("/api/v1/access/principals", { params: { query: { q, limit: 20 } } }));
+export const getAccessResource = (resource: string) =>
+  ok(client.GET("/api/v1/access/resource", { params: { query: { resource } } }));
+export const getEffectiveAccess = (principal: string, resource: string) =>
+  ok(client.GET("/api/v1/access/effective", { params: { query: { principal, resource } } }));
+export const explainAccess = (query: QueryOf<"explainAccess">) =>
+  ok(client.GET("/api/v1/access/explain", { params: { query } }));
+export const whoCan = (action: string, resource: string) =>
+  ok(client.GET("/api/v1/access/who-can", { params: { query: { action, resource, limit: 100 } } }));
+export const simulateAccess = (body: Schemas["SimulationIn"]) =>
+  ok(client.POST("/api/v1/access/simulate", { body }));
+export const listAllCabinets = (cursor?: string) =>
+  ok(client.GET("/api/v1/access/cabinets", page(cursor)));
+
+// Policies
+const ofPolicy = (policy_id: number) => ({ path: { policy_id } });
+export const listPolicies = (cursor?: string) => ok(client.GET("/api/v1/policies", page(cursor)));
+export const getPolicy = (id: number) =>
+  ok(client.GET("/api/v1/policies/{policy_id}", { params: ofPolicy(id) }));
+export const createPolicy = (body: Schemas["PolicyIn"]) =>
+  ok(client.POST("/api/v1/policies", { body }));
+export const updatePolicy = (id: number, body: Schemas["PolicyUpdate"]) =>
+  ok(client.PATCH("/api/v1/policies/{policy_id}", { params: ofPolicy(id), body }));
+export const deletePolicy = (id: number) =>
+  ok(client.DELETE("/api/v1/policies/{policy_id}", { params: ofPolicy(id) }));
+export const listPolicyVersions = (id: number) =>
+  ok(client.GET("/api/v1/policies/{policy_id}/versions", { params: ofPolicy(id) }));
+export const attachPolicy = (policy_id: number, principal: string, reason?: string) =>
+  ok(
+    client.PUT("/api/v1/policies/{policy_id}/attachments/{principal}", {
+      params: { path: { policy_id, principal } },
+      body: { ...(reason !== undefined && { reason }) },
+    }),
+  );
+export const detachPolicy = (policy_id: number, principal: string) =>
+  ok(
+    client.DELETE("/api/v1/policies/{policy_id}/attachments/{principal}", {
+      params: { path: { policy_id, principal } },
     }),
   );
 

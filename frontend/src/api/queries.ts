@@ -5,14 +5,17 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import * as calls from "./calls";
 import { ApiProblem } from "./problem";
-import type { FaultState, SortField, SortOrder } from "./types";
+import type { FaultState, Resource, SimulatedChange, SortField, SortOrder } from "./types";
 
 export const keys = {
+  access: ["access"] as const,
   audit: ["audit"] as const,
   folders: ["folders"] as const,
   folder: (id: number) => ["folders", id] as const,
   children: (id: number) => ["children", id] as const,
   documents: ["documents"] as const,
+  policies: ["policies"] as const,
+  policy: (id: number) => ["policies", id] as const,
   document: (id: number) => ["documents", id] as const,
   storage: ["storage"] as const,
 };
@@ -93,8 +96,70 @@ export const subfoldersQuery = (id: number) =>
     },
   });
 
-export const grantsQuery = (id: number) =>
-  queryOptions({ queryKey: [...keys.folder(id), "grants"], queryFn: () => calls.listGrants(id) });
+/** What somebody may do can change at any moment by somebody else's hand: nothing of it is kept for long. */
+export const grantsQuery = (resource: Resource) =>
+  queryOptions({
+    queryKey: [...keys.access, "grants", resource],
+    queryFn: () => calls.listGrants(resource),
+  });
+
+export const accessResourceQuery = (resource: string) =>
+  queryOptions({
+    queryKey: [...keys.access, "resource", resource],
+    queryFn: () => calls.getAccessResource(resource),
+  });
+
+export const effectiveQuery = (principal: string, resource: string) =>
+  queryOptions({
+    queryKey: [...keys.access, "effective", principal, resource],
+    queryFn: () => calls.getEffectiveAccess(principal, resource),
+    staleTime: 0,
+  });
+
+export const explainQuery = (principal: string, action: string, resource: string) =>
+  queryOptions({
+    queryKey: [...keys.access, "explain", principal, action, resource],
+    queryFn: () => calls.explainAccess({ principal, action, resource }),
+    staleTime: 0,
+  });
+
+export const whoCanQuery = (action: string, resource: string) =>
+  queryOptions({
+    queryKey: [...keys.access, "who-can", action, resource],
+    queryFn: () => calls.whoCan(action, resource),
+    staleTime: 0,
+  });
+
+export const simulationQuery = (change: SimulatedChange) =>
+  queryOptions({
+    queryKey: [...keys.access, "simulate", change],
+    queryFn: () => calls.simulateAccess(change),
+    staleTime: 0,
+    gcTime: 0,
+  });
+
+export const allCabinetsQuery = infiniteQueryOptions({
+  queryKey: [...keys.access, "cabinets"],
+  queryFn: ({ pageParam }) => calls.listAllCabinets(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
+export const policiesQuery = infiniteQueryOptions({
+  queryKey: [...keys.policies, "list"],
+  queryFn: ({ pageParam }) => calls.listPolicies(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
+export const policyQuery = (id: number) =>
+  queryOptions({ queryKey: keys.policy(id), queryFn: () => calls.getPolicy(id) });
+
+export const policyVersionsQuery = (id: number) =>
+  queryOptions({
+    queryKey: [...keys.policy(id), "versions"],
+    queryFn: () => calls.listPolicyVersions(id),
+  });
 
 export const principalsQuery = (q: string) =>
   queryOptions({ queryKey: ["principals", q], queryFn: () => calls.findPrincipals(q) });
@@ -226,6 +291,13 @@ export const suggestQuery = (q: string) =>
     queryFn: ({ signal }) => calls.suggest(q, signal),
     staleTime: 30_000,
   });
+
+/** Marks stale what a grant or a policy decides: who may what, and what one sees oneself. */
+export function accessChanged(): void {
+  for (const queryKey of [keys.access, keys.policies, keys.folders, keys.documents, ["children"]]) {
+    void queryClient.invalidateQueries({ queryKey });
+  }
+}
 
 /** Marks stale what changing the content of a folder touches: its list, the counts, the tree. */
 export function folderChanged(...ids: (number | null | undefined)[]): void {

@@ -1309,6 +1309,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/access/resource": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say where something stands, and whether one may manage its access
+         * @description Return a folder or document by name, with the folders it stands in. For who may see it, or manage its access.
+         */
+        get: operations["getAccessResource"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/access/explain": {
         parameters: {
             query?: never;
@@ -1420,7 +1440,7 @@ export interface paths {
         put?: never;
         /**
          * Say what a change would give and take
-         * @description Return the documents that users would gain and lose; nothing is changed.
+         * @description Return the documents and folders that users would gain and lose; nothing is changed.
          */
         post: operations["simulateAccess"];
         delete?: never;
@@ -2106,6 +2126,15 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Action
+         * @description Something an actor may be allowed to do.
+         *
+         *     The resource of `dms:document:Create` and `dms:folder:Create` is the folder in which something is to be created;
+         *     that of `dms:cabinet:Create` is the organisation itself, which only `*` names.
+         * @enum {string}
+         */
+        Action: "dms:cabinet:Create" | "dms:cabinet:Delete" | "dms:folder:List" | "dms:folder:Create" | "dms:folder:Update" | "dms:folder:Move" | "dms:folder:Delete" | "dms:folder:Restore" | "dms:folder:Purge" | "dms:document:Read" | "dms:document:Create" | "dms:document:Update" | "dms:document:Move" | "dms:document:Delete" | "dms:document:Restore" | "dms:document:Purge" | "dms:document:Lock" | "dms:access:Manage";
+        /**
          * ActorRef
          * @description Who acted; without a name where the user is gone.
          */
@@ -2672,8 +2701,7 @@ export interface components {
          * @description One action, and the rule that decided it.
          */
         EffectiveAction: {
-            /** Action */
-            action: string;
+            action: components["schemas"]["Action"];
             /** Allowed */
             allowed: boolean;
             decided_by: components["schemas"]["RuleOut"] | null;
@@ -2828,27 +2856,42 @@ export interface components {
          *       "allowed": false,
          *       "decided_by": {
          *         "effect": "deny",
+         *         "given_at": "2026-03-02T09:14:00Z",
+         *         "given_by": "Ada Lovelace",
          *         "grant_id": 31,
          *         "principal": {
          *           "name": "Interns",
          *           "principal": "group:3"
          *         },
          *         "resource": "dms:folder:12",
+         *         "role": "reader",
          *         "stands_on": "Contracts 2026"
          *       },
          *       "matched": [
          *         {
          *           "effect": "deny",
+         *           "given_at": "2026-03-02T09:14:00Z",
+         *           "given_by": "Ada Lovelace",
          *           "grant_id": 31,
          *           "principal": {
          *             "name": "Interns",
          *             "principal": "group:3"
          *           },
          *           "resource": "dms:folder:12",
+         *           "role": "reader",
          *           "stands_on": "Contracts 2026"
          *         }
          *       ],
-         *       "reason": "denied"
+         *       "reason": "denied",
+         *       "through": {
+         *         "group:3": [
+         *           {
+         *             "name": "Summer interns",
+         *             "principal": "group:8"
+         *           }
+         *         ]
+         *       },
+         *       "unmet": []
          *     }
          */
         ExplanationOut: {
@@ -2865,6 +2908,18 @@ export interface components {
              * @description All rules that speak of it, those nearest to the resource first.
              */
             matched: components["schemas"]["RuleOut"][];
+            /**
+             * Unmet
+             * @description Rules that would speak of it if their conditions held.
+             */
+            unmet: components["schemas"]["RuleOut"][];
+            /**
+             * Through
+             * @description For the groups by which rules hold: the groups inside them by which the principal belongs to them, beginning with the one the principal is a member of. Groups it is a member of itself are left out.
+             */
+            through: {
+                [key: string]: components["schemas"]["PrincipalOut"][];
+            };
         };
         /**
          * ExportFormat
@@ -3141,7 +3196,7 @@ export interface components {
             effect: components["schemas"]["Effect"];
             role: components["schemas"]["GrantRole"] | null;
             /** Actions */
-            actions: string[];
+            actions: components["schemas"]["Action"][];
             /** Resource */
             resource: string;
             /** Resource Name */
@@ -4000,6 +4055,11 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             /**
+             * Version
+             * @description The version the change is based on: if there is another by now, nothing is changed.
+             */
+            version?: number | null;
+            /**
              * Reason
              * @description Required of administrators for whom themselves the policy holds and would allow.
              */
@@ -4195,6 +4255,38 @@ export interface components {
             language: components["schemas"]["Language"];
         };
         /**
+         * ResourceOut
+         * @description A folder or document, where it stands, and whether the caller may manage its access.
+         * @example {
+         *       "ancestors": [
+         *         {
+         *           "id": 5,
+         *           "name": "Legal"
+         *         },
+         *         {
+         *           "id": 12,
+         *           "name": "Contracts 2026"
+         *         }
+         *       ],
+         *       "may_manage": true,
+         *       "name": "Lease.pdf",
+         *       "resource": "dms:document:45"
+         *     }
+         */
+        ResourceOut: {
+            /** Resource */
+            resource: string;
+            /** Name */
+            name: string;
+            /**
+             * Ancestors
+             * @description The folders it stands in, the cabinet first.
+             */
+            ancestors: components["schemas"]["CabinetRef"][];
+            /** May Manage */
+            may_manage: boolean;
+        };
+        /**
          * Role
          * @description What a user is in an organisation.
          * @enum {string}
@@ -4228,6 +4320,27 @@ export interface components {
             statement: number | null;
             /** Sid */
             sid: string | null;
+            /**
+             * Condition
+             * @description Of a policy's statement, as written.
+             */
+            condition: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Of a grant; without one, it names single actions. */
+            role: components["schemas"]["GrantRole"] | null;
+            /**
+             * Given By
+             * @description Who gave the grant, by name.
+             */
+            given_by: string | null;
+            /** Given At */
+            given_at: string | null;
+            /**
+             * Reason
+             * @description Why an administrator took it.
+             */
+            reason: string | null;
         };
         /**
          * SampleDocument
@@ -4240,6 +4353,18 @@ export interface components {
             name: string;
             /** Folder Id */
             folder_id: number;
+            /** Folder Name */
+            folder_name: string;
+        };
+        /**
+         * SampleFolder
+         * @description A folder whose access would change, if the caller may see it.
+         */
+        SampleFolder: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
         };
         /**
          * ScanInfo
@@ -4555,10 +4680,15 @@ export interface components {
         };
         /**
          * SimulatedUser
-         * @description How a change would be felt by one user.
+         * @description How a change would be felt by one user: documents as to the action asked about, folders as to listing them.
          */
         SimulatedUser: {
             user: components["schemas"]["PrincipalOut"];
+            /**
+             * Concerned By
+             * @description The user or groups the change is about, by which it reaches this user.
+             */
+            concerned_by: components["schemas"]["PrincipalOut"][];
             /** Gained */
             gained: number;
             /** Lost */
@@ -4567,6 +4697,14 @@ export interface components {
             gained_sample: components["schemas"]["SampleDocument"][];
             /** Lost Sample */
             lost_sample: components["schemas"]["SampleDocument"][];
+            /** Folders Gained */
+            folders_gained: number;
+            /** Folders Lost */
+            folders_lost: number;
+            /** Folders Gained Sample */
+            folders_gained_sample: components["schemas"]["SampleFolder"][];
+            /** Folders Lost Sample */
+            folders_lost_sample: components["schemas"]["SampleFolder"][];
         };
         /**
          * SimulationIn
@@ -4607,6 +4745,11 @@ export interface components {
              */
             principals?: string[];
             /**
+             * Detached
+             * @description Whom the policy there is would be attached to no more.
+             */
+            detached?: string[];
+            /**
              * Policy Id
              * @description The policy that would say what `document` says, or be deleted.
              */
@@ -4631,16 +4774,31 @@ export interface components {
         };
         /**
          * SimulationOut
-         * @description How a change would be felt: documents gained and lost, user by user.
+         * @description How a change would be felt: documents and folders gained and lost, user by user.
          * @example {
          *       "affected_users": 1,
          *       "is_partial": false,
+         *       "most_counted": 10000,
+         *       "named": {
+         *         "dms:folder:12/*": "Contracts 2026"
+         *       },
          *       "users": [
          *         {
+         *           "concerned_by": [
+         *             {
+         *               "name": "Clerks",
+         *               "principal": "group:3"
+         *             }
+         *           ],
+         *           "folders_gained": 0,
+         *           "folders_gained_sample": [],
+         *           "folders_lost": 0,
+         *           "folders_lost_sample": [],
          *           "gained": 1,
          *           "gained_sample": [
          *             {
          *               "folder_id": 12,
+         *               "folder_name": "Contracts 2026",
          *               "id": 45,
          *               "name": "Lease.pdf"
          *             }
@@ -4664,8 +4822,20 @@ export interface components {
              * @description Whether there are more users than were looked at.
              */
             is_partial: boolean;
+            /**
+             * Most Counted
+             * @description No count of documents or folders goes beyond it.
+             */
+            most_counted: number;
             /** Users */
             users: components["schemas"]["SimulatedUser"][];
+            /**
+             * Named
+             * @description The names of the folders and documents the change is about, by how it writes them.
+             */
+            named: {
+                [key: string]: string;
+            };
         };
         /**
          * SocketTicket
@@ -5051,12 +5221,15 @@ export interface components {
          *         {
          *           "decided_by": {
          *             "effect": "allow",
+         *             "given_at": "2026-03-02T09:14:00Z",
+         *             "given_by": "Ada Lovelace",
          *             "grant_id": 31,
          *             "principal": {
          *               "name": "Interns",
          *               "principal": "group:3"
          *             },
          *             "resource": "dms:folder:12",
+         *             "role": "reader",
          *             "stands_on": "Contracts 2026"
          *           },
          *           "user": {
@@ -9665,6 +9838,16 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `stale`: Changed by someone else. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `policy_invalid`: Not a policy. `reason_missing`: Give a reason. */
             422: {
                 headers: {
@@ -9866,6 +10049,69 @@ export interface operations {
             };
         };
     };
+    getAccessResource: {
+        parameters: {
+            query: {
+                /** @description A folder or a document. */
+                resource: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourceOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_name`: Not a name. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     explainAccess: {
         parameters: {
             query: {
@@ -9873,7 +10119,7 @@ export interface operations {
                 principal: string;
                 /** @description One action. */
                 action: string;
-                /** @description A folder, a document, or `*` for the organisation itself. */
+                /** @description A folder, a document, `dms:folder:12/*` for a document in the folder of which nothing else is known, or `*` for the organisation itself. */
                 resource: string;
             };
             header?: never;
@@ -9938,7 +10184,7 @@ export interface operations {
             query: {
                 /** @description One action. */
                 action: string;
-                /** @description A folder, a document, or `*` for the organisation itself. */
+                /** @description A folder, a document, `dms:folder:12/*` for a document in the folder of which nothing else is known, or `*` for the organisation itself. */
                 resource: string;
                 /** @description How many items at most. */
                 limit?: number;
@@ -10005,7 +10251,7 @@ export interface operations {
             query: {
                 /** @description A user or a group. */
                 principal: string;
-                /** @description A folder, a document, or `*` for the organisation itself. */
+                /** @description A folder, a document, `dms:folder:12/*` for a document in the folder of which nothing else is known, or `*` for the organisation itself. */
                 resource: string;
             };
             header?: never;

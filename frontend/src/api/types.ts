@@ -3,6 +3,10 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 
+/** What the access of can be managed; the service writes it `dms:folder:12`, `dms:document:45`. */
+export type Resource = { kind: "folder" | "document"; id: number };
+
+export type AccessAction = Schemas["Action"];
 export type AccessToken = Schemas["TokenOut"];
 export type ApiKey = Schemas["ApiKeyOut"];
 export type Ceremony = Schemas["CeremonyOut"];
@@ -12,8 +16,12 @@ export type Checkpoint = Schemas["CheckpointOut"];
 export type Children = Schemas["FolderContents"];
 export type Crumb = Schemas["FolderRef"];
 export type Document = Schemas["DocumentOut"];
+export type EffectiveAccess = Schemas["EffectiveOut"];
+export type EffectiveAction = Schemas["EffectiveAction"];
+export type Effect = Schemas["Effect"];
 export type Enrolled = Schemas["EnrolledOut"];
 export type Enrolment = Schemas["EnrolmentOut"];
+export type Explained = Schemas["ExplanationOut"];
 export type ExtractedText = Schemas["TextOut"];
 export type Facets = Schemas["Facets"];
 export type FaultState = Schemas["FaultState"];
@@ -28,12 +36,20 @@ export type Language = Schemas["Language"];
 export type Me = Schemas["MeOut"];
 export type Passkey = Schemas["PasskeyOut"];
 export type Grant = Schemas["GrantOut"];
+export type GrantChange = Schemas["GrantIn"];
 export type GrantRole = Schemas["GrantRole"];
+export type Policy = Schemas["PolicyOut"];
+export type PolicyVersion = Schemas["PolicyVersionOut"];
+export type Principal = Schemas["PrincipalOut"];
 export type PropertyValue = Document["properties"][string];
 export type Role = Schemas["Role"];
+export type Rule = Schemas["RuleOut"];
 export type SearchHit = Schemas["SearchItem"];
 export type SearchResult = Schemas["SearchResult"];
 export type Session = Schemas["SessionOut"];
+export type Simulation = Schemas["SimulationOut"];
+export type SimulatedChange = Schemas["SimulationIn"];
+export type SimulatedUser = Schemas["SimulatedUser"];
 export type SortField = Schemas["SortBy"];
 export type SortOrder = Schemas["Order"];
 export type StorageFault = Schemas["FaultOut"];

@@ -7,6 +7,7 @@ import {
   IconLayoutSidebarLeftCollapse,
   IconSearch,
   IconServer2,
+  IconShieldLock,
   IconTrash,
   IconUsers,
   IconUsersGroup,
@@ -63,6 +64,9 @@ export function Navigation({ onClose }: { onClose: () => void }) {
         {isAdministrator && <Place to="/users" icon={IconUsers} label={t("nav.users")} />}
         {isAdministrator && (
           <Place to="/groups" icon={IconUsersGroup} label={t("people.groups.title")} />
+        )}
+        {isAdministrator && (
+          <Place to="/policies" icon={IconShieldLock} label={t("policies.title")} />
         )}
         {isAdministrator && <Place to="/storage" icon={IconDatabase} label={t("nav.storage")} />}
         {readsTrail && <Place to="/audit" icon={IconListCheck} label={t("nav.audit")} />}

@@ -15,12 +15,16 @@ import { IconError404 } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { meQuery, queryClient } from "@/api/queries";
 import { session } from "@/api/session";
+import type { Resource } from "@/api/types";
 import { ErrorState, Message } from "@/components/States";
 import {
+  accessSearch,
   auditSearch,
   documentSearch,
   librarySearch,
   loginSearch,
+  policiesSearch,
+  policySearch,
   searchSearch,
 } from "./search-params";
 import { Shell } from "./Shell";
@@ -148,6 +152,44 @@ const documentRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/document/DocumentPage"), "DocumentPage"),
 });
 
+const accessRoute = createRoute({
+  ...inApp,
+  path: "/access/$kind/$id",
+  params: {
+    parse: ({ kind, id }): Resource => ({
+      kind: kind === "document" ? "document" : "folder",
+      id: Number(id),
+    }),
+    stringify: ({ kind, id }) => ({ kind, id: String(id) }),
+  },
+  validateSearch: accessSearch,
+  component: lazyRouteComponent(() => import("@/features/access/AccessPage"), "AccessPage"),
+});
+
+const policiesRoute = createRoute({
+  ...inApp,
+  path: "/policies",
+  validateSearch: policiesSearch,
+  component: lazyRouteComponent(() => import("@/features/policies/PoliciesPage"), "PoliciesPage"),
+});
+
+const newPolicyRoute = createRoute({
+  ...inApp,
+  path: "/policies/new",
+  component: lazyRouteComponent(() => import("@/features/policies/PolicyPage"), "NewPolicyPage"),
+});
+
+const policyRoute = createRoute({
+  ...inApp,
+  path: "/policies/$policyId",
+  params: {
+    parse: ({ policyId }) => ({ policyId: Number(policyId) }),
+    stringify: ({ policyId }) => ({ policyId: String(policyId) }),
+  },
+  validateSearch: policySearch,
+  component: lazyRouteComponent(() => import("@/features/policies/PolicyPage"), "PolicyPage"),
+});
+
 const searchRoute = createRoute({
   ...inApp,
   path: "/search",
@@ -202,6 +244,10 @@ const routeTree = rootRoute.addChildren([
     libraryRoute,
     folderRoute,
     documentRoute,
+    accessRoute,
+    policiesRoute,
+    newPolicyRoute,
+    policyRoute,
     searchRoute,
     trashRoute,
     usersRoute,

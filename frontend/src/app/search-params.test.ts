@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
 import {
+  accessSearch,
   auditSearch,
   documentSearch,
   librarySearch,
   loginSearch,
+  policiesSearch,
+  policySearch,
   searchSearch,
 } from "./search-params";
 
@@ -51,4 +54,22 @@ test("the audit trail's address takes its filters and nothing else", () => {
     actor: 3,
     after: "2026-01-01",
   });
+});
+
+test("access is asked of a user or a group, and of nothing else", () => {
+  expect(accessSearch({ of: "user:7" })).toEqual({ of: "user:7" });
+  expect(documentSearch({ tab: "access", of: "group:12" })).toEqual({
+    tab: "access",
+    of: "group:12",
+  });
+  for (const of of ["user:0", "user:x", "role:1", "user:7;", 7]) {
+    expect(accessSearch({ of })).toEqual({});
+  }
+});
+
+test("a policy has its tabs, and the page of policies lists them or the cabinets", () => {
+  expect(policySearch({ tab: "versions" })).toEqual({ tab: "versions" });
+  expect(policySearch({ tab: "history" })).toEqual({});
+  expect(policiesSearch({ show: "cabinets" })).toEqual({ show: "cabinets" });
+  expect(policiesSearch({ show: "all" })).toEqual({});
 });

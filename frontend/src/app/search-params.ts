@@ -36,16 +36,39 @@ export function librarySearch(raw: Raw): LibrarySearch {
   };
 }
 
-export const DOCUMENT_TABS = ["properties", "versions", "text", "history"] as const;
+export const DOCUMENT_TABS = ["properties", "versions", "text", "history", "access"] as const;
 export type DocumentTab = (typeof DOCUMENT_TABS)[number];
-export type DocumentSearch = { tab?: DocumentTab; version?: number; q?: string };
+export type DocumentSearch = { tab?: DocumentTab; version?: number; q?: string } & AccessSearch;
 
 export function documentSearch(raw: Raw): DocumentSearch {
   return {
     tab: oneOf(raw.tab, DOCUMENT_TABS),
     version: positive(raw.version),
     q: text(raw.q),
+    ...accessSearch(raw),
   };
+}
+
+export type AccessSearch = { of?: string };
+
+/** Of whom something is asked: a user or a group, as the service writes them. */
+export function accessSearch(raw: Raw): AccessSearch {
+  const of = text(raw.of);
+  return { of: of !== undefined && /^(user|group):[1-9]\d*$/.test(of) ? of : undefined };
+}
+
+export const POLICY_TABS = ["attached", "simulator", "versions"] as const;
+export type PolicyTab = (typeof POLICY_TABS)[number];
+export type PolicySearch = { tab?: PolicyTab };
+
+export function policySearch(raw: Raw): PolicySearch {
+  return { tab: oneOf(raw.tab, POLICY_TABS) };
+}
+
+export type PoliciesSearch = { show?: "cabinets" };
+
+export function policiesSearch(raw: Raw): PoliciesSearch {
+  return { show: oneOf(raw.show, ["cabinets"]) };
 }
 
 export type SearchSearch = {

@@ -34,6 +34,10 @@ export function formatWhen(iso: string, now: Date = new Date()): string {
 export const formatDateTime = (iso: string): string =>
   new Date(iso).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });
 
+/** The day alone, in full, for sentences. */
+export const formatDay = (iso: string): string =>
+  new Date(iso).toLocaleDateString(undefined, { dateStyle: "long" });
+
 /** The name up to its last dot, which rename dialogs select. */
 export function stemLength(name: string): number {
   const dot = name.lastIndexOf(".");

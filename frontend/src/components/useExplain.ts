@@ -4,6 +4,7 @@ import { useCallback } from "react";
 import { useTranslation } from "react-i18next";
 import { PasskeyCancelled } from "@/api/passkeys";
 import { ApiProblem, NetworkProblem } from "@/api/problem";
+import { actionName } from "./actions";
 
 export type Explanation = { title: string; advice: string };
 
@@ -43,6 +44,13 @@ const KNOWN = [
   "account_exists",
   "reset_link_not_found",
   "no_mail_server",
+  "grant_exceeds",
+  "grant_not_found",
+  "policy_invalid",
+  "policy_name_taken",
+  "policy_not_found",
+  "principal_not_found",
+  "reason_missing",
 ] as const;
 
 type Known = (typeof KNOWN)[number];
@@ -68,11 +76,16 @@ function detailOf({ status, body }: ApiProblem): string | null {
   return body.errors?.map((one) => one.msg).join(" ") ?? body.detail ?? null;
 }
 
+/** What was asked for beyond what one holds, by name. */
+const actionsOf = (t: TFunction, actions: unknown): string =>
+  Array.isArray(actions) ? actions.map((one) => actionName(t, String(one))).join(", ") : "";
+
 function explainProblem(t: TFunction, problem: ApiProblem): Explanation {
   const { code, status, body } = problem;
   const data = {
     signature: typeof body.signature === "string" ? body.signature : "",
     seconds: Math.ceil(problem.retryAfter ?? 60),
+    actions: actionsOf(t, body.actions),
   };
   if (isKnown(code)) {
     return { title: t(`errors.${code}.title`, data), advice: t(`errors.${code}.advice`, data) };

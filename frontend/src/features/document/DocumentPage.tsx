@@ -1,5 +1,5 @@
 /** One document: its preview on the left, everything known about it on the right. */
-import { Alert, Button, Menu, Skeleton, Tabs } from "@mantine/core";
+import { Alert, Button, Menu, Skeleton, Tabs, Text } from "@mantine/core";
 import { useDocumentTitle, useHotkeys } from "@mantine/hooks";
 import {
   IconDots,
@@ -23,6 +23,7 @@ import { DocumentIcon } from "@/components/FileIcon";
 import { notifyDone, notifyError } from "@/components/notify";
 import { PageHead } from "@/components/PageHead";
 import { ErrorState } from "@/components/States";
+import { AccessPanel } from "@/features/access/AccessPanel";
 import { Breadcrumbs } from "@/features/library/Breadcrumbs";
 import { openMove, openRename, openTrash } from "@/features/library/dialogs";
 import { documentItem } from "@/features/library/items";
@@ -115,7 +116,7 @@ function DocumentView({ document, version }: ViewProps) {
           >
             <Tabs.List grow>
               {DOCUMENT_TABS.map((one) => (
-                <Tabs.Tab key={one} value={one} fz="sm">
+                <Tabs.Tab key={one} value={one} fz="sm" px={6}>
                   {t(`document.tab.${one}`)}
                 </Tabs.Tab>
               ))}
@@ -132,10 +133,33 @@ function DocumentView({ document, version }: ViewProps) {
             <Tabs.Panel value="history">
               {tab === "history" && <HistoryTab documentId={document.id} />}
             </Tabs.Panel>
+            <Tabs.Panel value="access">
+              {tab === "access" && <AccessTab of={document} />}
+            </Tabs.Panel>
           </Tabs>
         </aside>
       </div>
     </>
+  );
+}
+
+function AccessTab({ of }: { of: Document }) {
+  const { t } = useTranslation();
+  const { of: whom } = route.useSearch();
+  const navigate = route.useNavigate();
+  if (of.status === "trashed") {
+    return (
+      <Text size="sm" c="dimmed">
+        {t("access.trashed")}
+      </Text>
+    );
+  }
+  return (
+    <AccessPanel
+      resource={{ kind: "document", id: of.id }}
+      of={whom}
+      onAsk={(next) => void navigate({ search: (old) => ({ ...old, of: next }), replace: true })}
+    />
   );
 }
 

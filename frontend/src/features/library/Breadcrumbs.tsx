@@ -9,13 +9,28 @@ import classes from "./Breadcrumbs.module.css";
 import { useFolderDrop } from "./drag";
 
 type BreadcrumbsProps = {
-  ancestors: readonly Crumb[];
+  ancestors: readonly Step[];
   /** The page itself: the last step, not a link. */
   name: string;
   withRoot?: boolean;
+  /** Whether a step leads to the access to the folder, rather than into it. */
+  toAccess?: boolean;
 };
 
-export function Breadcrumbs({ ancestors, name, withRoot = true }: BreadcrumbsProps) {
+type Step = Pick<Crumb, "id" | "name">;
+
+/** Where a step leads. */
+const leadsTo = ({ id }: Step, toAccess: boolean) =>
+  toAccess
+    ? ({ to: "/access/$kind/$id", params: { kind: "folder", id } } as const)
+    : ({ to: "/library/$folderId", params: { folderId: id } } as const);
+
+export function Breadcrumbs({
+  ancestors,
+  name,
+  withRoot = true,
+  toAccess = false,
+}: BreadcrumbsProps) {
   const { t } = useTranslation();
   const phone = useMediaQuery("(max-width: 48em)");
   const room = phone ? 0 : ancestors.length > 3 ? 2 : ancestors.length;
@@ -43,9 +58,7 @@ export function Breadcrumbs({ ancestors, name, withRoot = true }: BreadcrumbsPro
               {hidden.map((crumb) => (
                 <Menu.Item
                   key={crumb.id}
-                  renderRoot={(props) => (
-                    <Link to="/library/$folderId" params={{ folderId: crumb.id }} {...props} />
-                  )}
+                  renderRoot={(props) => <Link {...leadsTo(crumb, toAccess)} {...props} />}
                 >
                   {crumb.name}
                 </Menu.Item>
@@ -56,7 +69,7 @@ export function Breadcrumbs({ ancestors, name, withRoot = true }: BreadcrumbsPro
         </>
       )}
       {shown.map((crumb) => (
-        <Step key={crumb.id} crumb={crumb} />
+        <StepLink key={crumb.id} crumb={crumb} toAccess={toAccess} />
       ))}
       <Title order={1} className={classes.here} title={name}>
         {name}
@@ -69,13 +82,12 @@ function Separator() {
   return <IconChevronRight size={14} className={classes.separator} aria-hidden />;
 }
 
-function Step({ crumb }: { crumb: Crumb }) {
+function StepLink({ crumb, toAccess }: { crumb: Step; toAccess: boolean }) {
   const { over, handlers } = useFolderDrop(crumb.id);
   return (
     <>
       <Link
-        to="/library/$folderId"
-        params={{ folderId: crumb.id }}
+        {...leadsTo(crumb, toAccess)}
         className={classes.crumb ?? ""}
         data-over={over ?? undefined}
         title={crumb.name}

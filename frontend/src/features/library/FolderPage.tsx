@@ -7,11 +7,11 @@ import {
   IconFolderPlus,
   IconFolderUp,
   IconInbox,
+  IconShieldLock,
   IconUpload,
-  IconUsers,
 } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useMemo, useRef, type ChangeEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { childrenQuery, folderQuery } from "@/api/queries";
@@ -23,7 +23,7 @@ import { uploadPanel } from "@/features/uploads/panelState";
 import { uploads } from "@/features/uploads/uploads";
 import { foundInInput } from "@/features/uploads/walk";
 import { Breadcrumbs } from "./Breadcrumbs";
-import { openNewFolder, openShare } from "./dialogs";
+import { openNewFolder } from "./dialogs";
 import { useFolderDrop } from "./drag";
 import classes from "./FolderPage.module.css";
 import { ItemBrowser } from "./ItemBrowser";
@@ -178,19 +178,19 @@ function FolderActions({ folder, writable }: { folder: Folder; writable: boolean
 
   return (
     <>
-      {folder.permissions.includes("manage") && (
-        <Tooltip label={t("library.share")}>
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            size={30}
-            aria-label={t("library.share")}
-            onClick={() => openShare(folder)}
-          >
-            <IconUsers size={17} stroke={1.8} />
-          </ActionIcon>
-        </Tooltip>
-      )}
+      <Tooltip label={t("access.title")}>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size={30}
+          aria-label={t("access.title")}
+          renderRoot={(props) => (
+            <Link to="/access/$kind/$id" params={{ kind: "folder", id: folder.id }} {...props} />
+          )}
+        >
+          <IconShieldLock size={17} stroke={1.8} />
+        </ActionIcon>
+      </Tooltip>
       {writable && (
         <>
           <input ref={files} type="file" multiple hidden onChange={picked} data-testid="files" />

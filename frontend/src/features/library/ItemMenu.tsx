@@ -7,12 +7,13 @@ import {
   IconExternalLink,
   IconFolderSymlink,
   IconPencil,
+  IconShieldLock,
   IconTrash,
-  IconUsers,
 } from "@tabler/icons-react";
+import { useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { notifyDone } from "@/components/notify";
-import { openMove, openRename, openShare, openTrash } from "./dialogs";
+import { openMove, openRename, openTrash } from "./dialogs";
 import { canDelete, canMove, canWrite, type Item } from "./items";
 import { downloadItems } from "./operations";
 
@@ -29,6 +30,7 @@ export const addressOf = (item: Item): string =>
 
 export function ItemMenu({ place, onClose, onOpen }: ItemMenuProps) {
   const { t } = useTranslation();
+  const navigate = useNavigate();
   if (place === null) return null;
   const { items, x, y } = place;
   const single = items.length === 1 ? items[0] : undefined;
@@ -37,10 +39,14 @@ export function ItemMenu({ place, onClose, onOpen }: ItemMenuProps) {
     (one) => canMove(one) && (one.type === "document" || one.folder.parent_id),
   );
   const downloadable = items.every((one) => one.type === "document");
-  const manageable =
-    single?.type === "folder" && single.folder.permissions.includes("manage")
-      ? single.folder
-      : null;
+  const toAccess = (item: Item) =>
+    item.type === "folder"
+      ? navigate({ to: "/access/$kind/$id", params: { kind: "folder", id: item.folder.id } })
+      : navigate({
+          to: "/documents/$documentId",
+          params: { documentId: item.document.id },
+          search: { tab: "access" },
+        });
 
   const copyLink = (item: Item) => {
     void navigator.clipboard
@@ -95,9 +101,12 @@ export function ItemMenu({ place, onClose, onOpen }: ItemMenuProps) {
             {t("library.copyLink")}
           </Menu.Item>
         )}
-        {manageable && (
-          <Menu.Item leftSection={<IconUsers size={16} />} onClick={() => openShare(manageable)}>
-            {t("library.share")}
+        {single && (
+          <Menu.Item
+            leftSection={<IconShieldLock size={16} />}
+            onClick={() => void toAccess(single)}
+          >
+            {t("access.title")}
           </Menu.Item>
         )}
         {(writable || movable) && <Menu.Divider />}

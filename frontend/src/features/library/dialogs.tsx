@@ -1,4 +1,4 @@
-/** The small dialogs of the library: new folder, rename, move, delete, share. */
+/** The small dialogs of the library: new folder, rename, move, delete. */
 import { Alert, Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { modals } from "@mantine/modals";
 import { useMutation } from "@tanstack/react-query";
@@ -6,13 +6,12 @@ import { useRef, useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { createFolder } from "@/api/calls";
 import { folderChanged } from "@/api/queries";
-import type { Folder, FolderKind } from "@/api/types";
+import type { FolderKind } from "@/api/types";
 import { stemLength } from "@/components/format";
 import { useExplain } from "@/components/useExplain";
 import { i18next } from "@/i18n";
 import { FolderPicker } from "./FolderPicker";
 import { nameOf, type Item } from "./items";
-import { MembersForm } from "./MembersForm";
 import { renameItem, trashItems } from "./operations";
 
 type NameFormProps = {
@@ -129,15 +128,6 @@ export function openTrash(items: readonly Item[]): void {
     labels: { confirm: i18next.t("library.toTrash"), cancel: i18next.t("common.cancel") },
     confirmProps: { color: "red", "data-autofocus": true },
     onConfirm: () => void trashItems(items),
-  });
-}
-
-export function openShare(folder: Folder): void {
-  modals.open({
-    modalId: "share",
-    title: i18next.t("members.title", { name: folder.name }),
-    size: "md",
-    children: <MembersForm folderId={folder.id} />,
   });
 }
 

@@ -311,7 +311,7 @@ function GroupMembers({ group }: { group: UserGroup }) {
           placeholder={t("people.groups.choose")}
           searchable
           style={{ flex: 1 }}
-          nothingFoundMessage={t("members.nobody")}
+          nothingFoundMessage={t("access.nobodyFound")}
           data={[
             {
               group: t("people.groups.title"),

@@ -6,6 +6,7 @@ import {
   IconHome,
   IconSearch,
   IconServer2,
+  IconShieldLock,
   IconTrash,
   IconUsers,
   type Icon,
@@ -48,6 +49,7 @@ export function Palette() {
     ...(isAdministrator
       ? ([
           { to: "/users", label: t("nav.users"), icon: IconUsers },
+          { to: "/policies", label: t("policies.title"), icon: IconShieldLock },
           { to: "/storage", label: t("nav.storage"), icon: IconDatabase },
         ] satisfies Place[])
       : []),
