@@ -105,6 +105,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
   variables: { "--app-header": "3rem", "--app-row": "2.25rem" },
   light: {
     "--app-added": "#dff4e8",
+    "--app-good": "#0a6a4b",
     "--app-removed": "#fde4e4",
     "--app-warning": "#fff6dc",
     "--mantine-color-body": "#ffffff",
@@ -128,6 +129,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
   },
   dark: {
     "--app-added": "#12301f",
+    "--app-good": "#5fd3a6",
     "--app-removed": "#3d1a1d",
     "--app-warning": "#2e2710",
     "--mantine-color-gray-light": "#262d3b",

@@ -170,7 +170,7 @@ async def test_axe_finds_nothing_on_any_screen(
         ("storage", f"{service.url}/storage", "Waiting for collection"),
         ("security", f"{service.url}/security", "No API keys yet"),
         ("audit", f"{service.url}/audit", "Sealed events"),
-        ("history", f"{pdf}?tab=history", "Created"),
+        ("history", f"{pdf}?tab=history", "Changed"),
         ("not there", f"{service.url}/documents/999999999", "This was not found"),
     ):
         await visit(page, url, shown)

@@ -1,6 +1,5 @@
 """Why: whether a principal may do something, the rule that decided it, and where it stands; who else may."""
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,8 +8,6 @@ from backend.access.actions import ON_DOCUMENTS, Action
 from backend.access.conditions import Attributes
 from backend.access.errors import NameInvalidError
 from backend.access.evaluator import Decision
-from backend.access.models import Grant
-from backend.access.queries import grants, policies
 from backend.access.queries import rules as queries
 from backend.access.queries.places import resource_names
 from backend.access.queries.rules import Place
@@ -19,7 +16,6 @@ from backend.access.rules import (
     Principal,
     PrincipalKind,
     Request,
-    Rule,
     Scope,
     Target,
 )
@@ -29,13 +25,12 @@ from backend.access.schemas import (
     EffectiveOut,
     ExplanationOut,
     PermittedOut,
-    PrincipalOut,
     ResourceOut,
-    RuleOut,
     WhoCanOut,
 )
 from backend.access.service.context import assumed_context, context_of, principal_of
 from backend.access.service.deciding import ROOT, Relevant, require, require_document
+from backend.access.service.describing import describe_rules, ways_to
 from backend.access.service.managing import managed, require_principal
 from backend.access.service.policies import principals_out
 from backend.access.service.telling import who_may
@@ -79,40 +74,8 @@ async def explain(
         decided_by=None if decision.rule is None else shown[matched.index(decision.rule)],
         matched=shown,
         unmet=described[len(matched) :],
-        through=await _through(session, actor, who, {rule.principal for rule in every} - {who}),
+        through=await ways_to(session, actor, who, {rule.principal for rule in every} - {who}),
     )
-
-
-async def _through(
-    session: AsyncSession, actor: Actor, who: Principal, groups: Collection[Principal]
-) -> dict[str, list[PrincipalOut]]:
-    """Return, for those of the groups that hold a principal by other groups, the shortest way there."""
-    if not groups:
-        return {}
-    steps = await queries.steps_up(session, actor.org_id, who)
-    ways = ways_up(steps)
-    between = {
-        group: [Principal(PrincipalKind.GROUP, one) for one in ways[group.id][:-1]]
-        for group in groups
-        if group.id in ways
-    }
-    names = await principals_out(session, actor, {one for way in between.values() for one in way})
-    return {str(group): [names[one] for one in way] for group, way in between.items() if way}
-
-
-def ways_up(steps: Iterable[tuple[int | None, int]]) -> dict[int, list[int]]:
-    """Return the shortest way to each group, from steps (inner, outer) that begin at None; it ends with the group."""
-    around: dict[int | None, list[int]] = {}
-    for inner, outer in sorted(steps, key=lambda step: step[1]):
-        around.setdefault(inner, []).append(outer)
-    ways: dict[int, list[int]] = {}
-    reached: list[tuple[int | None, list[int]]] = [(None, [])]
-    for inner, way in reached:
-        for outer in around.get(inner, []):
-            if outer not in ways:
-                ways[outer] = [*way, outer]
-                reached.append((outer, ways[outer]))
-    return ways
 
 
 async def who_can(
@@ -303,50 +266,3 @@ async def document_place(
         await require_document(session, actor, Action.DOCUMENT_READ, document_id=document_id)
         return (await queries.document_places(session, actor.org_id, [document_id]))[document_id]
     return (await managed(session, actor, document_id=document_id)).place
-
-
-async def describe_rules(
-    session: AsyncSession, actor: Actor, rules: Iterable[Rule]
-) -> list[RuleOut]:
-    """Return the wire shapes of rules, in their order."""
-    every = list(rules)
-    names = await principals_out(session, actor, {rule.principal for rule in every})
-    says = await policies.documents(
-        session, actor.org_id, {rule.policy_id for rule in every if rule.policy_id is not None}
-    )
-    places = await resource_names(session, actor.org_id, [rule.target for rule in every])
-    given = await grants.origins(
-        session, actor.org_id, {rule.grant_id for rule in every if rule.grant_id is not None}
-    )
-    return [_described(rule, names[rule.principal], says, places, given) for rule in every]
-
-
-def _described(
-    rule: Rule,
-    principal: PrincipalOut,
-    says: dict[int, tuple[str, dict[str, object]]],
-    places: dict[Target, str],
-    grants_given: dict[int, tuple[Grant, str]],
-) -> RuleOut:
-    name, document = says.get(rule.policy_id or 0, (None, {}))
-    given = document.get("Statement")
-    statements = given if isinstance(given, list) else [given]
-    statement = statements[rule.statement] if rule.statement is not None else None
-    statement = statement if isinstance(statement, dict) else {}
-    grant, giver = grants_given.get(rule.grant_id or 0, (None, None))
-    return RuleOut(
-        effect=rule.effect,
-        principal=principal,
-        resource=str(rule.target),
-        stands_on=places.get(rule.target),
-        grant_id=rule.grant_id,
-        policy_id=rule.policy_id,
-        policy_name=name,
-        statement=rule.statement,
-        sid=statement.get("Sid"),
-        condition=statement.get("Condition"),
-        role=None if grant is None else grant.role,
-        given_by=giver,
-        given_at=None if grant is None else grant.created_at,
-        reason=None if grant is None else grant.reason,
-    )

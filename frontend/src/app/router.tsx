@@ -176,7 +176,7 @@ const policiesRoute = createRoute({
 const newPolicyRoute = createRoute({
   ...inApp,
   path: "/policies/new",
-  component: lazyRouteComponent(() => import("@/features/policies/PolicyPage"), "NewPolicyPage"),
+  component: lazyRouteComponent(() => import("@/features/policies/NewPolicyPage"), "NewPolicyPage"),
 });
 
 const policyRoute = createRoute({

@@ -388,6 +388,7 @@ export const en = {
     choose: "Choose a person or a group",
     condition: "It holds where {{words}}.",
     denied: "Denied: {{what}}",
+    deniedBy: "denied by {{name}}",
     deny: "Deny",
     denyButton: "Deny access",
     denyWins:
@@ -396,6 +397,7 @@ export const en = {
     giveButton: "Give access",
     giveTitle: "Give or deny access",
     given: "{{name}} has access now",
+    givenBy: "given by {{name}}",
     givenHere: { document: "On this document", folder: "On this folder" },
     group: "Group",
     groupNamed: "the group “{{name}}”",
@@ -511,6 +513,7 @@ export const en = {
     for: "For {{names}}",
     forNobody: "Attached to nobody",
     forbidden: "Only administrators manage policies.",
+    hint: "How a policy calls a folder or a document is told at the end of its Access.",
     inForce: "In force",
     inWords: "In words",
     keepMine: "Go on with mine",

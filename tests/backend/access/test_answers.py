@@ -3,7 +3,8 @@
 import pytest
 from httpx import AsyncClient
 
-from backend.access.service.explaining import ways_up
+from backend.access.service import simulating
+from backend.access.service.describing import ways_up
 from backend.core.actor import Role
 from backend.core.db import Database
 from tests.backend.access.test_grants import new_group, problem
@@ -173,6 +174,18 @@ async def test_a_policy_of_somebody_who_left_can_still_be_tried(admin: Api, memb
     assert (answer.status_code, answer.json()["users"]) == (200, [])
     answer = await admin.post("/access/simulate", json={**change, "principals": [user]})
     assert problem(answer) == (404, "principal_not_found")
+
+
+async def test_a_simulation_says_when_it_did_not_look_at_everybody(
+    admin: Api, member: Api, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = await new_group(database, admin.org_id, admin.user_id, member.user_id)
+    change = {"principals": [f"group:{group}"], "document": saying(allow("*"))}
+    whole = (await admin.post("/access/simulate", json=change)).json()
+    assert (whole["is_partial"], whole["affected_users"], len(whole["users"])) == (False, 2, 2)
+    monkeypatch.setattr(simulating, "MOST_USERS", 1)
+    partial = (await admin.post("/access/simulate", json=change)).json()
+    assert (partial["is_partial"], partial["affected_users"], len(partial["users"])) == (True, 2, 1)
 
 
 async def test_the_documents_in_a_folder_are_asked_about_as_one(

@@ -80,7 +80,7 @@ export function GrantForm({ resource }: { resource: Resource }) {
           />
           <Select
             label={t("access.what")}
-            style={{ flex: 1, minWidth: 150 }}
+            style={{ flex: 1, minWidth: 200 }}
             allowDeselect={false}
             data={[
               ...ROLES.map((one) => ({ value: one, label: t(`access.roleChoice.${one}`) })),

@@ -108,7 +108,11 @@ function GrantRow({ grant, resource, onAsk }: GrantRowProps) {
           {name}
         </button>
         <Text size="xs" c="dimmed" className={classes.wrap}>
-          {email ?? t("access.group")} · {grant.created_by}, <When at={grant.created_at} />
+          {email ?? t("access.group")}
+        </Text>
+        <Text size="xs" c="dimmed" className={classes.wrap}>
+          {t(isDeny ? "access.deniedBy" : "access.givenBy", { name: grant.created_by })},{" "}
+          <When at={grant.created_at} />
         </Text>
         {grant.role === null && (
           <Text size="xs" className={classes.wrap}>

@@ -1,16 +1,16 @@
 /** Administration of access: the policies there are, and the cabinets whose access can be managed. */
 import { Badge, Button, Group, SegmentedControl, Text } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
-import { IconFileDescription, IconLock, IconPlus, IconServer2 } from "@tabler/icons-react";
+import { IconFileDescription, IconPlus, IconServer2 } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { allCabinetsQuery, policiesQuery } from "@/api/queries";
 import type { Policy } from "@/api/types";
-import { useMe } from "@/app/useMe";
 import { PageHead } from "@/components/PageHead";
 import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import { When } from "@/components/When";
+import { ForAdministrators } from "./ForAdministrators";
 import classes from "./Policies.module.css";
 
 const route = getRouteApi("/app/policies");
@@ -18,13 +18,11 @@ const route = getRouteApi("/app/policies");
 export function PoliciesPage() {
   const { t } = useTranslation();
   useDocumentTitle(`${t("policies.title")} · ${t("app.name")}`);
-  const { isAdministrator } = useMe();
-  if (!isAdministrator) {
-    return (
-      <Message icon={IconLock} title={t("users.forbiddenTitle")} text={t("policies.forbidden")} />
-    );
-  }
-  return <Administration />;
+  return (
+    <ForAdministrators>
+      <Administration />
+    </ForAdministrators>
+  );
 }
 
 function Administration() {

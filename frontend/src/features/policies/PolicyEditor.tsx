@@ -21,7 +21,7 @@ import type { Fault } from "./policyText";
 
 const colours = HighlightStyle.define([
   { tag: tags.propertyName, color: "var(--app-accent)" },
-  { tag: tags.string, color: "var(--mantine-color-teal-light-color)" },
+  { tag: tags.string, color: "var(--app-good)" },
   { tag: [tags.number, tags.bool, tags.null], color: "var(--mantine-color-orange-light-color)" },
 ]);
 

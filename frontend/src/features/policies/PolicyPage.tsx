@@ -1,40 +1,27 @@
 /** One policy: what it says, for whom; tried before it is saved, and what it said before. */
-import {
-  Alert,
-  Button,
-  Menu,
-  Skeleton,
-  Stack,
-  Tabs,
-  Text,
-  Textarea,
-  TextInput,
-} from "@mantine/core";
+import { Alert, Button, Menu, Skeleton, Tabs } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
-import { IconAlertTriangle, IconDots, IconLock, IconTrash } from "@tabler/icons-react";
+import { IconAlertTriangle, IconDots, IconTrash } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { useRef, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { createPolicy, deletePolicy, updatePolicy } from "@/api/calls";
+import { deletePolicy, updatePolicy } from "@/api/calls";
 import { isProblem } from "@/api/problem";
 import { accessChanged, keys, policyQuery, queryClient } from "@/api/queries";
 import type { Policy } from "@/api/types";
 import { POLICY_TABS, type PolicyTab } from "@/app/search-params";
-import { useMe } from "@/app/useMe";
 import { notifyDone } from "@/components/notify";
 import { PageHead } from "@/components/PageHead";
-import { ErrorState, Message } from "@/components/States";
+import { ErrorState } from "@/components/States";
 import { ErrorNote } from "@/features/library/dialogs";
 import { Attachments } from "./Attachments";
 import { openChange } from "./change";
-import { Faults } from "./Faults";
-import { InWords } from "./InWords";
+import { ForAdministrators } from "./ForAdministrators";
 import classes from "./Policies.module.css";
-import { PolicyEditor, type EditorHandle } from "./PolicyEditor";
-import { FIRST_TEXT, writePolicy } from "./policyText";
+import { PolicyFields } from "./PolicyFields";
+import { writePolicy } from "./policyText";
 import { Simulator } from "./Simulator";
-import { read, useCheck, type Checked } from "./useCheck";
+import { read, useCheck } from "./useCheck";
 import { useDraft, useLeaveGuard, type Draft } from "./useDraft";
 import { Versions } from "./Versions";
 
@@ -43,28 +30,11 @@ const route = getRouteApi("/app/policies/$policyId");
 const asTab = (value: string | null): PolicyTab =>
   POLICY_TABS.find((tab) => tab === value) ?? "attached";
 
-function ForAdministrators({ children }: { children: ReactNode }) {
-  const { t } = useTranslation();
-  const { isAdministrator } = useMe();
-  if (isAdministrator) return children;
-  return (
-    <Message icon={IconLock} title={t("users.forbiddenTitle")} text={t("policies.forbidden")} />
-  );
-}
-
 export function PolicyPage() {
   const { policyId } = route.useParams();
   return (
     <ForAdministrators>
       <Loaded key={policyId} policyId={policyId} />
-    </ForAdministrators>
-  );
-}
-
-export function NewPolicyPage() {
-  return (
-    <ForAdministrators>
-      <NewPolicy />
     </ForAdministrators>
   );
 }
@@ -171,7 +141,7 @@ function EditPolicy({ policy }: { policy: Policy }) {
           </Alert>
         )}
         <div className={classes.columns}>
-          <Fields draft={draft} change={change} checked={checked} />
+          <PolicyFields draft={draft} change={change} checked={checked} />
           <Tabs
             value={tab ?? "attached"}
             onChange={(next) => void navigate({ search: { tab: asTab(next) }, replace: true })}
@@ -205,102 +175,6 @@ function EditPolicy({ policy }: { policy: Policy }) {
 }
 
 const READ = "dms:document:Read";
-
-function NewPolicy() {
-  const { t } = useTranslation();
-  useDocumentTitle(`${t("policies.new")} · ${t("app.name")}`);
-  const navigate = useNavigate();
-  const { draft, change, isChanged } = useDraft({
-    name: "",
-    description: "",
-    text: FIRST_TEXT,
-    version: 0,
-  });
-  const checked = useCheck(draft.text);
-  const create = useMutation({
-    mutationFn: async () => {
-      const found = read(t, draft.text);
-      if ("fault" in found) return null;
-      const { name, description } = draft;
-      return createPolicy({ name: name.trim(), description, document: found.document });
-    },
-    onSuccess: (made) => {
-      if (made === null) return;
-      queryClient.setQueryData(keys.policy(made.id), made);
-      accessChanged();
-      notifyDone(t("policies.created"));
-      void navigate({
-        to: "/policies/$policyId",
-        params: { policyId: made.id },
-        search: { tab: "attached" },
-        ignoreBlocker: true,
-      });
-    },
-  });
-  useLeaveGuard(isChanged);
-  return (
-    <>
-      <PageHead title={t("policies.new")}>
-        <Button
-          disabled={!checked.isValid || draft.name.trim() === ""}
-          loading={create.isPending}
-          onClick={() => create.mutate()}
-        >
-          {t("common.save")}
-        </Button>
-      </PageHead>
-      <div className={classes.page} tabIndex={0} role="region" aria-label={t("policies.new")}>
-        {create.isError && <ErrorNote error={create.error} />}
-        <div className={classes.columns}>
-          <Fields draft={draft} change={change} checked={checked} />
-          <section aria-label={t("policies.tab.simulator")}>
-            <Simulator attached={[]} text={draft.text} isValid={checked.isValid} />
-          </section>
-        </div>
-      </div>
-    </>
-  );
-}
-
-type FieldsProps = { draft: Draft; change: (part: Partial<Draft>) => void; checked: Checked };
-
-function Fields({ draft, change, checked }: FieldsProps) {
-  const { t } = useTranslation();
-  const editor = useRef<EditorHandle>(null);
-  return (
-    <Stack gap="sm" className={classes.fields}>
-      <TextInput
-        label={t("policies.name")}
-        required
-        withAsterisk={false}
-        maxLength={200}
-        value={draft.name}
-        onChange={(event) => change({ name: event.currentTarget.value })}
-      />
-      <Textarea
-        label={t("policies.description")}
-        autosize
-        maxLength={2000}
-        value={draft.description}
-        onChange={(event) => change({ description: event.currentTarget.value })}
-      />
-      <div>
-        <Text size="sm" fw={500} mb={2} aria-hidden>
-          {t("policies.editor")}
-        </Text>
-        <PolicyEditor
-          ref={editor}
-          label={t("policies.editor")}
-          value={draft.text}
-          onChange={(text) => change({ text })}
-          checked={checked}
-        />
-      </div>
-      <Faults checked={checked} onShow={(offset) => editor.current?.reveal(offset)} />
-      {checked.says && <InWords {...checked.says} />}
-    </Stack>
-  );
-}
 
 function PolicyMenu({ policy }: { policy: Policy }) {
   const { t } = useTranslation();
