@@ -63,7 +63,7 @@ SIMILAR_NAMES = 100
 """So many of them at most, the most similar ones."""
 WALK = 20_000
 """So many of the newest documents are looked at one by one before the index is asked for all matches."""
-ENOUGH = 200
+ENOUGH = 100
 """Matches in a sample that an estimate may rest on."""
 SNIPPET_SOURCE = 20_000
 """Characters of a text that snippets are cut from."""
