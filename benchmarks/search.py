@@ -45,8 +45,9 @@ from backend.documents import service as documents_service
 from backend.documents.schemas import Order, SortBy
 from backend.launch.postgres import EmbeddedPostgres, embedded_postgres
 from backend.launch.postgres import Role as DatabaseRole
-from backend.search import queries, relevance, service, upkeep
-from backend.search.queries import Criteria
+from backend.search import relevance, service, upkeep
+from backend.search.queries import searching as queries
+from backend.search.queries.searching import Criteria
 from backend.search.routing import Route
 from backend.search.schemas import Sort
 from backend.search.syntax import parse
