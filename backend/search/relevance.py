@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.search import queries
-from backend.search.queries import Criteria, Outcome
+from backend.search.queries import searching as queries
+from backend.search.queries.searching import Criteria, Outcome
 from backend.search.routing import Asked, Route, choose
 
 MOST_SHOWN = 150

@@ -28,7 +28,9 @@ class SearchItem(BaseModel):
         description="Plain text around the hits, each between U+0002 and U+0003; the beginning of the text where only "
         "the name matches; empty without text. Never HTML."
     )
-    score: float = Field(description="Comparable within one search only.")
+    score: float = Field(
+        description="Comparable within one page only: the next may be scored in another way."
+    )
     matched: Literal["text", "name"] = Field(
         description="`name` where the words are in the name, or it resembles them."
     )

@@ -23,9 +23,10 @@ from backend.core.pagination import (
 from backend.documents import service as documents
 from backend.documents.service import get_version
 from backend.folders import service as folders
-from backend.search import queries, relevance
+from backend.search import relevance
 from backend.search.errors import NoTextError
-from backend.search.queries import Criteria, Hit, Outcome
+from backend.search.queries import searching as queries
+from backend.search.queries.searching import Criteria, Hit, Outcome
 from backend.search.relevance import Progress
 from backend.search.routing import Route
 from backend.search.schemas import (

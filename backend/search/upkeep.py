@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from backend.core.clock import now
 from backend.core.db import Database, Tenant
-from backend.search import queries
+from backend.search.queries import upkeep as queries
 
 COMMON = 5_000
 """What is in more documents has a list of champions."""

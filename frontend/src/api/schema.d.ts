@@ -4407,7 +4407,7 @@ export interface components {
             snippet: string;
             /**
              * Score
-             * @description Comparable within one search only.
+             * @description Comparable within one page only: the next may be scored in another way.
              */
             score: number;
             /**

@@ -19,8 +19,9 @@ from backend.access.service import Keys
 from backend.core.actor import Actor
 from backend.core.db import Database, Tenant
 from backend.launch.postgres import DATABASE, EmbeddedPostgres
-from backend.search import queries
-from backend.search.queries import Criteria
+from backend.search.queries import searching as queries
+from backend.search.queries import upkeep
+from backend.search.queries.searching import Criteria
 from backend.search.syntax import parse
 from tests.backend.search.conftest import Library, new_organisation
 
@@ -86,9 +87,9 @@ async def archive(database: Database, postgres: EmbeddedPostgres) -> tuple[Actor
         for statement in FILL:
             await session.execute(text(statement.format(**places)))
     async with database.transaction(Tenant(library.org_id)) as session:
-        await queries.count_words(session, library.org_id, common=1_000, sampled_from=10**9)
-        for lexeme in await queries.arm(session, library.org_id, limit=100):
-            await queries.gather(session, library.org_id, lexeme, size=1_000)
+        await upkeep.count_words(session, library.org_id, common=1_000, sampled_from=10**9)
+        for lexeme in await upkeep.arm(session, library.org_id, limit=100):
+            await upkeep.gather(session, library.org_id, lexeme, size=1_000)
     postgres.query("VACUUM ANALYZE", DATABASE)
     return library.administrator, member
 

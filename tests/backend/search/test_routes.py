@@ -19,8 +19,10 @@ from backend.core.clock import now
 from backend.core.db import Database
 from backend.core.pagination import decode_cursor
 from backend.documents.models import Document
-from backend.search import queries, routing
+from backend.search import routing
 from backend.search.models import SearchLexeme, search_champions
+from backend.search.queries import searching as queries
+from backend.search.queries import upkeep
 from backend.search.routing import Route
 from backend.search.schemas import SearchResult
 from tests.backend.search.conftest import Library, new_organisation
@@ -44,12 +46,12 @@ def forced(route: Route) -> Iterator[None]:
 async def gather(library: Library, *, size: int = 1_000) -> None:
     """Count, and gather the champions of every word there is, as the scheduler does for common ones."""
     session, org_id = library.session, library.org_id
-    await queries.count_words(session, org_id, common=0, sampled_from=10**9)
+    await upkeep.count_words(session, org_id, common=0, sampled_from=10**9)
     await session.execute(
         update(SearchLexeme).values(is_due=True).execution_options(synchronize_session=False)
     )
-    for lexeme in await queries.arm(session, org_id, limit=10_000):
-        assert await queries.gather(session, org_id, lexeme, size=size)
+    for lexeme in await upkeep.arm(session, org_id, limit=10_000):
+        assert await upkeep.gather(session, org_id, lexeme, size=size)
 
 
 def route_of(result: SearchResult) -> str:

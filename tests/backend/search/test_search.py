@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.db import Database, Tenant
 from backend.core.pagination import InvalidCursorError, encode_cursor
 from backend.documents.models import Document
-from backend.search import queries, service
+from backend.search import service
 from backend.search.errors import NoTextError
 from backend.search.models import DocumentSearch
+from backend.search.queries import searching as queries
 from backend.search.schemas import Sort
 from backend.search.syntax import Family
 from tests.backend.search.conftest import Library, new_organisation

@@ -1,4 +1,4 @@
-"""SQL of search, and the only door to `document_search`.
+"""SQL of searching, and, with `upkeep` beside it, the only door to `document_search`.
 
 That table has no row-level-security policy (ADR 0004). Every statement here that reads it therefore filters by
 organisation and by the keys the actor may read, through `_readable`; `tests/backend/search/test_isolation.py` tries to
@@ -35,7 +35,6 @@ from sqlalchemy import (
     true,
     tuple_,
     union_all,
-    update,
 )
 from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -63,7 +62,7 @@ SIMILAR_NAMES = 100
 """So many of them at most, the most similar ones."""
 WALK = 20_000
 """So many of the newest documents are looked at one by one before the index is asked for all matches."""
-ENOUGH = 200
+ENOUGH = 100
 """Matches in a sample that an estimate may rest on."""
 SNIPPET_SOURCE = 20_000
 """Characters of a text that snippets are cut from."""
@@ -728,96 +727,3 @@ def _tsquery(value: str) -> ColumnElement[Any]:
 
 def _array(keys: Collection[int]) -> ColumnElement[Any]:
     return literal(list(keys), ARRAY(BigInteger))
-
-
-# Upkeep of what the routes go by.
-
-
-async def count_documents(session: AsyncSession, org_id: int) -> int:
-    """Return how many documents of an organisation are searched."""
-    statement = select(func.count()).where(_doc.org_id == org_id, ~_doc.is_deleted)
-    return (await session.execute(statement)).scalar_one()
-
-
-async def last_count(session: AsyncSession, org_id: int) -> SearchStatistics | None:
-    """Return what was counted last."""
-    statement = select(SearchStatistics).where(SearchStatistics.org_id == org_id)
-    return await session.scalar(statement)
-
-
-async def count_words(
-    session: AsyncSession, org_id: int, *, common: int, sampled_from: int
-) -> None:
-    """Count the documents each lexeme is in, for those in more than `common`; from a sample where there are many."""
-    await session.execute(
-        select(func.dms_search_count(literal(org_id, BigInteger), common, sampled_from))
-    )
-
-
-async def mark_drifted(session: AsyncSession, org_id: int, *, size: int) -> None:
-    """Have lists gathered anew that have grown to twice their size, or shrunk to half although there are documents."""
-    listed = search_champions.c
-    lengths = (
-        select(listed.lexeme, func.count().label("length"))
-        .where(listed.org_id == org_id)
-        .group_by(listed.lexeme)
-        .subquery("lengths")
-    )
-    length = func.coalesce(
-        select(lengths.c.length).where(lengths.c.lexeme == SearchLexeme.lexeme).scalar_subquery(), 0
-    )
-    shrunk = (length * 2 < size) & (length * 2 < SearchLexeme.documents)
-    await session.execute(
-        update(SearchLexeme)
-        .where(
-            SearchLexeme.org_id == org_id, SearchLexeme.is_listed, or_(length > 2 * size, shrunk)
-        )
-        .values(is_due=True)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def arm(session: AsyncSession, org_id: int, *, limit: int) -> Sequence[str]:
-    """Have whoever writes a document enter it for some lexemes whose champions are due, whatever it weighs."""
-    due = (
-        select(SearchLexeme.lexeme)
-        .where(SearchLexeme.org_id == org_id, SearchLexeme.is_due)
-        .order_by(SearchLexeme.lexeme)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    armed = await session.scalars(
-        update(SearchLexeme)
-        .where(SearchLexeme.org_id == org_id, SearchLexeme.lexeme.in_(due))
-        .values(threshold=0)
-        .returning(SearchLexeme.lexeme)
-        .execution_options(synchronize_session=False)
-    )
-    return armed.all()
-
-
-async def gather(session: AsyncSession, org_id: int, lexeme: str, *, size: int) -> bool:
-    """Gather the champions of a lexeme; tell whether they were due, and nobody else does it."""
-    done = func.dms_search_gather(literal(org_id, BigInteger), lexeme, size)
-    return bool(await session.scalar(select(done)))
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """The transactions that write, by their numbers."""
-
-    oldest: int
-    """Every one before has ended."""
-    following: int
-    """No one from here on had begun."""
-
-
-async def running(session: AsyncSession) -> Running:
-    """Return which transactions write now, of any organisation."""
-    snapshot = func.pg_current_snapshot()
-    oldest, following = (
-        cast(cast(bound(snapshot), Text), BigInteger)
-        for bound in (func.pg_snapshot_xmin, func.pg_snapshot_xmax)
-    )
-    row = (await session.execute(select(oldest, following))).one()
-    return Running(row[0], row[1])

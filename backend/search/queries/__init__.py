@@ -1,0 +1,1 @@
+"""SQL of search. Used by its services alone."""
