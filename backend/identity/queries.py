@@ -12,6 +12,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    or_,
     select,
     text,
     update,
@@ -31,7 +32,10 @@ from backend.identity.models import (
     SpentTicket,
     User,
 )
+    UserKind,
 from backend.identity.throttle import FORGOTTEN_AFTER, Counter
+from backend.identity.passkeys.models import Passkey
+from backend.identity.second_factor.models import Authenticator
 
 _NO_ORGANISATION = 0
 _SWEEP = 100
@@ -45,6 +49,11 @@ class Bearer(NamedTuple):
 
 
 # Built once: every request asks this.
+_HAS_SECOND_FACTOR = or_(
+    exists().where(Authenticator.user_id == User.id, Authenticator.confirmed_at.is_not(None)),
+    exists().where(Passkey.user_id == User.id),
+)
+
 _BEARER = (
     select(User.name, Membership.role)
     .join(Membership, Membership.user_id == User.id)
@@ -124,24 +133,49 @@ async def belongs_elsewhere(session: AsyncSession, tenant: Tenant, user_id: int)
     return bool(elsewhere)
 
 
-async def users(
-    session: AsyncSession, org_id: int, *, after: tuple[str, int] | None, limit: int
-) -> Sequence[tuple[User, Membership, str]]:
-    """Return users of an organisation by name, from `after` (sort key, id) on, each with its sort key.
+class Listed(NamedTuple):
+    """A user of an organisation, as listed."""
 
-    The key is the database's lower-cased name: Python lower-cases some letters otherwise.
-    """
+    user: User
+    membership: Membership
+    key: str
+    """By which users are sorted: the database's lower-cased name. Python lower-cases some letters otherwise."""
+    has_second_factor: bool
+
+
+async def users(
+    session: AsyncSession,
+    org_id: int,
+    *,
+    kind: UserKind | None,
+    after: tuple[str, int] | None,
+    limit: int,
+) -> Sequence[Listed]:
+    """Return users of an organisation by name, from `after` (sort key, id) on; of one kind where that is asked."""
     key = func.lower(User.name)
     statement = (
-        select(User, Membership, key)
+        select(User, Membership, key, _HAS_SECOND_FACTOR)
         .join(Membership, Membership.user_id == User.id)
         .where(Membership.org_id == org_id)
         .order_by(key, User.id)
         .limit(limit)
     )
     if after is not None:
+    if kind is not None:
+        statement = statement.where(User.kind == kind)
         statement = statement.where((key > after[0]) | ((key == after[0]) & (User.id > after[1])))
-    return [(row[0], row[1], row[2]) for row in await session.execute(statement)]
+    return [Listed(*row) for row in await session.execute(statement)]
+
+
+async def people_by_role(session: AsyncSession, org_id: int) -> Sequence[tuple[Role, bool, int]]:
+    """Return how many active people hold each role, apart by whether they have a second factor."""
+    rows = await session.execute(
+        select(Membership.role, _HAS_SECOND_FACTOR, func.count())
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.org_id == org_id, Membership.is_active, User.kind == UserKind.PERSON)
+        .group_by(Membership.role, _HAS_SECOND_FACTOR)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 async def user(

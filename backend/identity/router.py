@@ -3,7 +3,7 @@
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Cookie, Depends, Request, Response, status
+from fastapi import APIRouter, Cookie, Depends, Query, Request, Response, status
 
 from backend.core.errors import (
     ForbiddenError,
@@ -39,6 +39,7 @@ from backend.identity.errors import (
 from backend.identity.external.errors import IdentityRefusedError, LinkNeededError
 from backend.identity.passwords import hash_password
 from backend.identity.schemas import (
+from backend.identity.models import UserKind
     LoginIn,
     MeOut,
     PasswordChange,
@@ -46,6 +47,7 @@ from backend.identity.schemas import (
     UserCreate,
     UserOut,
     UserUpdate,
+    UserListed,
 )
 from backend.identity.second_factor.errors import WrongSignInCodeError
 from backend.identity.sessions import SessionKeeper, Tokens
@@ -217,10 +219,16 @@ async def change_password(
     responses=problem_responses(UnauthenticatedError, ForbiddenError, InvalidCursorError),
 )
 async def list_users(
-    session: SessionDep, actor: AdministratorDep, limit: Limit = 50, cursor: Cursor = None
-) -> Page[UserOut]:
+    session: SessionDep,
+    actor: AdministratorDep,
+    kind: Annotated[UserKind | None, Query(description="People or programs alone.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[UserListed]:
     """Return users by name, deactivated ones too."""
-    items, next_cursor = await service.list_users(session, actor, cursor=cursor, limit=limit)
+    items, next_cursor = await service.list_users(
+        session, actor, kind=kind, cursor=cursor, limit=limit
+    )
     return Page(items=list(items), next_cursor=next_cursor)
 
 

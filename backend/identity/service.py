@@ -23,9 +23,16 @@ from backend.identity.errors import (
     SharedUserError,
     UserNotFoundError,
 )
-from backend.identity.models import Membership, Organisation, User
+from backend.identity.models import Membership, Organisation, User, UserKind
 from backend.identity.passwords import hash_password
-from backend.identity.schemas import MeOut, OrganisationRef, UserOut, UserRef, UserUpdate
+from backend.identity.schemas import (
+    MeOut,
+    OrganisationRef,
+    UserListed,
+    UserOut,
+    UserRef,
+    UserUpdate,
+)
 from backend.identity.tokens import AccessClaims, TokenSigner
 
 
@@ -232,9 +239,14 @@ async def set_own_password(session: AsyncSession, actor: Actor, password_hash: s
 
 
 async def list_users(
-    session: AsyncSession, actor: Actor, *, cursor: str | None, limit: int
-) -> tuple[Sequence[UserOut], str | None]:
-    """Return a page of the organisation's users by name, and the cursor of the next."""
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    kind: UserKind | None = None,
+    cursor: str | None,
+    limit: int,
+) -> tuple[Sequence[UserListed], str | None]:
+    """Return a page of the organisation's users by name, of one kind or all, and the cursor of the next."""
     after = None if cursor is None else decode_cursor(cursor, str, int)
     rows = await queries.users(
         session,
@@ -242,11 +254,19 @@ async def list_users(
         after=None if after is None else (after[0], after[1]),
         limit=limit + 1,
     )
-    page = [described(user, membership) for user, membership, _ in rows[:limit]]
+    page = [
+        UserListed(
+            **described(one.user, one.membership).model_dump(),
+            kind=one.user.kind,
+            has_second_factor=one.has_second_factor,
+        )
+        for one in rows[:limit]
+    ]
+        kind=kind,
     if len(rows) <= limit:
         return page, None
-    last, _, key = rows[limit - 1]
-    return page, encode_cursor(key, last.id)
+    last = rows[limit - 1]
+    return page, encode_cursor(last.key, last.user.id)
 
 
 async def update_user(

@@ -1,21 +1,38 @@
 """What administrators decide of signing in: of whom a second factor is asked, and whose is reset when it is lost."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.audit.service import Deed, record
-from backend.core.actor import Actor
+from backend.core.actor import Actor, Role
 from backend.core.db import Tenant
 from backend.identity import queries
 from backend.identity.endings import end_sessions
 from backend.identity.errors import SharedUserError, UserNotFoundError
 from backend.identity.passkeys import service as passkeys
 from backend.identity.second_factor import service as second_factor
-from backend.identity.second_factor.schemas import SignInPolicy
+from backend.identity.second_factor.schemas import Coverage, SignInPolicy, SignInPolicyOut
 
 
-async def policy(session: AsyncSession, actor: Actor) -> SignInPolicy:
-    """Return what the actor's organisation asks of those who sign in."""
-    return SignInPolicy.model_validate(await queries.organisation(session, actor.org_id))
+async def policy(session: AsyncSession, actor: Actor) -> SignInPolicyOut:
+    """Return what the actor's organisation asks of those who sign in, and how many have what may be asked."""
+    organisation = await queries.organisation(session, actor.org_id)
+    counted = await queries.people_by_role(session, actor.org_id)
+    return SignInPolicyOut(
+        second_factor=organisation.second_factor,
+        everybody=_coverage([(has, count) for _, has, count in counted]),
+        administrators=_coverage(
+            [(has, count) for role, has, count in counted if role is Role.ADMINISTRATOR]
+        ),
+    )
+
+
+def _coverage(counted: Sequence[tuple[bool, int]]) -> Coverage:
+    return Coverage(
+        people=sum(count for _, count in counted),
+        without=sum(count for has, count in counted if not has),
+    )
 
 
 async def set_policy(session: AsyncSession, actor: Actor, wanted: SignInPolicy) -> SignInPolicy:

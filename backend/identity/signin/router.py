@@ -24,7 +24,7 @@ from backend.identity.second_factor.errors import (
     WrongCodeError,
     WrongSignInCodeError,
 )
-from backend.identity.second_factor.schemas import EnrolmentOut, SignInPolicy
+from backend.identity.second_factor.schemas import EnrolmentOut, SignInPolicy, SignInPolicyOut
 from backend.identity.signin import administration, service
 from backend.identity.signin.schemas import (
     EnrolledOut,
@@ -131,8 +131,8 @@ async def sign_in_with_passkey(
     summary="What the organisation asks of those who sign in",
     responses=problem_responses(UnauthenticatedError, ForbiddenError),
 )
-async def get_sign_in_policy(session: SessionDep, actor: AdministratorDep) -> SignInPolicy:
-    """Return of whom a second factor is asked."""
+async def get_sign_in_policy(session: SessionDep, actor: AdministratorDep) -> SignInPolicyOut:
+    """Return of whom a second factor is asked, and how many have set one up."""
     return await administration.policy(session, actor)
 
 

@@ -1,12 +1,14 @@
 """Service accounts and the token endpoint of OAuth 2, over HTTP."""
 
 import base64
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 import pytest
 from httpx import AsyncClient, Response
 
+from backend.core.clock import now
 from backend.core.db import Database
 from backend.identity.api_keys.keys import new_key
 from tests.backend.identity.trail import recorded
@@ -166,10 +168,7 @@ async def test_a_token_may_be_narrower_than_its_key_and_never_wider(
 ) -> None:
     machine = await make(admin, scopes=["dms:folder:*", "dms:document:Read"])
     cabinet = await admin.folder("Cabinet")
-    sharing = await admin.request(
-        "PUT", f"/folders/{cabinet}/members/{machine.user_id}", json={"role": "editor"}
-    )
-    assert sharing.status_code == 200
+    await admin.grant(f"folders/{cabinet}", f"user:{machine.user_id}", role="editor")
     whole = await ask(client, machine.body)
     assert whole.json()["scope"] == "dms:document:Read dms:folder:*"
     narrow = await ask(client, {**machine.body, "scope": "dms:folder:List"})
