@@ -29,6 +29,8 @@ from backend.identity.errors import (
     ForeignOriginError,
     InvalidCredentialsError,
     LastAdministratorError,
+    NoPasswordError,
+    OwnCredentialsError,
     SecondFactorRequiredError,
     SessionEndedError,
     SharedUserError,
@@ -37,17 +39,17 @@ from backend.identity.errors import (
     WrongPasswordError,
 )
 from backend.identity.external.errors import IdentityRefusedError, LinkNeededError
+from backend.identity.models import UserKind
 from backend.identity.passwords import hash_password
 from backend.identity.schemas import (
-from backend.identity.models import UserKind
     LoginIn,
     MeOut,
     PasswordChange,
     TokenOut,
     UserCreate,
+    UserListed,
     UserOut,
     UserUpdate,
-    UserListed,
 )
 from backend.identity.second_factor.errors import WrongSignInCodeError
 from backend.identity.sessions import SessionKeeper, Tokens
@@ -259,8 +261,10 @@ async def create_user(session: SessionDep, actor: AdministratorDep, body: UserCr
     responses=problem_responses(
         UnauthenticatedError,
         ForbiddenError,
+        OwnCredentialsError,
         UserNotFoundError,
         LastAdministratorError,
+        NoPasswordError,
         SharedUserError,
     ),
 )

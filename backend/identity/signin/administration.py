@@ -9,7 +9,7 @@ from backend.core.actor import Actor, Role
 from backend.core.db import Tenant
 from backend.identity import queries
 from backend.identity.endings import end_sessions
-from backend.identity.errors import SharedUserError, UserNotFoundError
+from backend.identity.errors import OwnCredentialsError, SharedUserError, UserNotFoundError
 from backend.identity.passkeys import service as passkeys
 from backend.identity.second_factor import service as second_factor
 from backend.identity.second_factor.schemas import Coverage, SignInPolicy, SignInPolicyOut
@@ -54,8 +54,11 @@ async def reset_second_factor(session: AsyncSession, actor: Actor, user_id: int)
     Raises:
         UserNotFoundError: the organisation has no such user.
         SharedUserError: the user belongs to another organisation too, which relies on the same factors.
+        OwnCredentialsError: it is the actor, who gives up factors with a proof that they are the actor's.
     """
-    if await queries.user(session, actor.org_id, user_id) is None:
+    if user_id == actor.user_id:
+        raise OwnCredentialsError("Remove your own second factor on the page Security.")
+    if await queries.user(session, actor.org_id, user_id, lock=True) is None:
         raise UserNotFoundError(f"There is no user {user_id}.")
     if await queries.belongs_elsewhere(session, Tenant(actor.org_id, actor.user_id), user_id):
         raise SharedUserError(

@@ -9,6 +9,7 @@ from backend.identity.errors import (
     ForeignOriginError,
     InvalidCredentialsError,
     InvalidTicketError,
+    OwnCredentialsError,
     SharedUserError,
     TooManyAttemptsError,
     UserNotFoundError,
@@ -77,7 +78,7 @@ async def begin_enrolment(response: Response, keeper: KeeperDep, body: Enrolment
     "/enrolment/confirm",
     operation_id="finishEnrolment",
     summary="Sign in: confirm the second factor that was set up",
-    responses=problem_responses(NoAuthenticatorError, WrongCodeError),
+    responses=problem_responses(AuthenticatorExistsError, NoAuthenticatorError, WrongCodeError),
 )
 async def finish_enrolment(
     request: Request, response: Response, keeper: KeeperDep, body: SecondStepIn
@@ -155,7 +156,11 @@ async def set_sign_in_policy(
     summary="Take a user's second factors away",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problem_responses(
-        UnauthenticatedError, ForbiddenError, UserNotFoundError, SharedUserError
+        UnauthenticatedError,
+        ForbiddenError,
+        OwnCredentialsError,
+        UserNotFoundError,
+        SharedUserError,
     ),
 )
 async def reset_second_factor(session: SessionDep, actor: AdministratorDep, user_id: int) -> None:
