@@ -7,6 +7,7 @@ import {
   IconLayoutSidebarLeftCollapse,
   IconSearch,
   IconServer2,
+  IconShieldLock,
   IconTrash,
   IconUsers,
   IconUsersGroup,
@@ -64,6 +65,7 @@ export function Navigation({ onClose }: { onClose: () => void }) {
         {isAdministrator && (
           <Place to="/groups" icon={IconUsersGroup} label={t("people.groups.title")} />
         )}
+        {isAdministrator && <Place to="/sign-in" icon={IconShieldLock} label={t("signIn.title")} />}
         {isAdministrator && <Place to="/storage" icon={IconDatabase} label={t("nav.storage")} />}
         {readsTrail && <Place to="/audit" icon={IconListCheck} label={t("nav.audit")} />}
       </nav>

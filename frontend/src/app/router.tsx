@@ -22,6 +22,7 @@ import {
   librarySearch,
   loginSearch,
   searchSearch,
+  signInSearch,
 } from "./search-params";
 import { Shell } from "./Shell";
 
@@ -185,6 +186,13 @@ const securityRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/security/SecurityPage"), "SecurityPage"),
 });
 
+const signInRoute = createRoute({
+  ...inApp,
+  path: "/sign-in",
+  validateSearch: signInSearch,
+  component: lazyRouteComponent(() => import("@/features/admin/SignInPage"), "SignInPage"),
+});
+
 const auditRoute = createRoute({
   ...inApp,
   path: "/audit",
@@ -208,6 +216,7 @@ const routeTree = rootRoute.addChildren([
     groupsRoute,
     storageRoute,
     securityRoute,
+    signInRoute,
     auditRoute,
   ]),
 ]);

@@ -5,6 +5,7 @@ import {
   librarySearch,
   loginSearch,
   searchSearch,
+  signInSearch,
 } from "./search-params";
 
 test("a search keeps what it understands and drops the rest", () => {
@@ -39,6 +40,8 @@ test.each([
   ["/library/3?sort=size", true],
   ["//evil.example", false],
   ["/\\evil.example", false],
+  ["/\t/evil.example", false],
+  ["/\n/evil.example", false],
   ["https://evil.example", false],
   ["javascript:alert(1)", false],
 ])("after sign-in, %s is followed: %s", (redirect, followed) => {
@@ -51,4 +54,13 @@ test("the audit trail's address takes its filters and nothing else", () => {
     actor: 3,
     after: "2026-01-01",
   });
+});
+
+test("the page of sign-in shows what it has, and keys in states that there are", () => {
+  expect(signInSearch({ show: "keys", q: 7, state: "idle" })).toEqual({
+    show: "keys",
+    q: "7",
+    state: "idle",
+  });
+  expect(signInSearch({ show: "secrets", state: "lost" })).toEqual({});
 });
