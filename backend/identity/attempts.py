@@ -27,16 +27,18 @@ async def attempt(
     check: Callable[[], Awaitable[T | None]],
     *,
     forgiven: Collection[bytes],
+    slots: asyncio.Semaphore = _SLOTS,
 ) -> T | None:
     """Return what `check` returns, and count a failure under every key where that is None.
 
-    Success forgives the failures under the keys `forgiven`.
+    Success forgives the failures under the keys `forgiven`. Only so many are checked at once as there are `slots`: what
+    may take long has its own.
 
     Raises:
         TooManyAttemptsError: too many failures came before, with the seconds to wait; nothing was checked.
     """
     keys = sorted(allowances)
-    async with _SLOTS:
+    async with slots:
         async with database.transaction() as session:
             counters = await queries.counters(session, keys)
         wait = seconds_to_wait(counters, allowances, now())

@@ -84,6 +84,20 @@ class UserNotFoundError(NotFoundError):
     title = "No such user"
 
 
+class OwnCredentialsError(ForbiddenError):
+    """An administrator may not set anew what the administrator signs in with: that takes a proof, as of anybody."""
+
+    code = "own_credentials"
+    title = "Your own credentials"
+
+
+class NoPasswordError(ConflictError):
+    """The user is a program, which has keys and no password."""
+
+    code = "no_password"
+    title = "Programs have no password"
+
+
 class EmailTakenError(ConflictError):
     """Another user has this e-mail address."""
 

@@ -150,6 +150,8 @@ class RefreshToken(Base):
     second_factor: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = created_at_column()
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    # When the session ends however often it is carried on: whoever vouched for the user is to be asked again.
+    ends_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     replaced_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    or_,
     select,
     text,
     update,
@@ -27,10 +28,14 @@ from backend.identity.models import (
     LoginThrottle,
     Membership,
     Organisation,
+    PasswordReset,
     RefreshToken,
     SpentTicket,
     User,
+    UserKind,
 )
+from backend.identity.passkeys.models import Passkey
+from backend.identity.second_factor.models import Authenticator
 from backend.identity.throttle import FORGOTTEN_AFTER, Counter
 
 _NO_ORGANISATION = 0
@@ -43,6 +48,11 @@ class Bearer(NamedTuple):
     name: str
     role: Role
 
+
+_HAS_SECOND_FACTOR = or_(
+    exists().where(Authenticator.user_id == User.id, Authenticator.confirmed_at.is_not(None)),
+    exists().where(Passkey.user_id == User.id),
+)
 
 # Built once: every request asks this.
 _BEARER = (
@@ -124,24 +134,49 @@ async def belongs_elsewhere(session: AsyncSession, tenant: Tenant, user_id: int)
     return bool(elsewhere)
 
 
-async def users(
-    session: AsyncSession, org_id: int, *, after: tuple[str, int] | None, limit: int
-) -> Sequence[tuple[User, Membership, str]]:
-    """Return users of an organisation by name, from `after` (sort key, id) on, each with its sort key.
+class Listed(NamedTuple):
+    """A user of an organisation, as listed."""
 
-    The key is the database's lower-cased name: Python lower-cases some letters otherwise.
-    """
+    user: User
+    membership: Membership
+    key: str
+    """By which users are sorted: the database's lower-cased name. Python lower-cases some letters otherwise."""
+    has_second_factor: bool
+
+
+async def users(
+    session: AsyncSession,
+    org_id: int,
+    *,
+    kind: UserKind | None,
+    after: tuple[str, int] | None,
+    limit: int,
+) -> Sequence[Listed]:
+    """Return users of an organisation by name, from `after` (sort key, id) on; of one kind where that is asked."""
     key = func.lower(User.name)
     statement = (
-        select(User, Membership, key)
+        select(User, Membership, key, _HAS_SECOND_FACTOR)
         .join(Membership, Membership.user_id == User.id)
         .where(Membership.org_id == org_id)
         .order_by(key, User.id)
         .limit(limit)
     )
+    if kind is not None:
+        statement = statement.where(User.kind == kind)
     if after is not None:
         statement = statement.where((key > after[0]) | ((key == after[0]) & (User.id > after[1])))
-    return [(row[0], row[1], row[2]) for row in await session.execute(statement)]
+    return [Listed(*row) for row in await session.execute(statement)]
+
+
+async def people_by_role(session: AsyncSession, org_id: int) -> Sequence[tuple[Role, bool, int]]:
+    """Return how many active people hold each role, apart by whether they have a second factor."""
+    rows = await session.execute(
+        select(Membership.role, _HAS_SECOND_FACTOR, func.count())
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.org_id == org_id, Membership.is_active, User.kind == UserKind.PERSON)
+        .group_by(Membership.role, _HAS_SECOND_FACTOR)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 async def user(
@@ -154,7 +189,10 @@ async def user(
         .where(Membership.org_id == org_id, User.id == user_id)
     )
     if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
+        # What only refers to the user, such as the next token of a session, does not wait for this.
+        statement = statement.with_for_update(key_share=True).execution_options(
+            populate_existing=True
+        )
     row = (await session.execute(statement)).one_or_none()
     return None if row is None else (row[0], row[1])
 
@@ -162,6 +200,22 @@ async def user(
 async def lock_administrators(session: AsyncSession, org_id: int) -> Sequence[int]:
     """Return the active administrators, locked: two of them cannot take each other's role at once."""
     return (await session.scalars(_administrators(org_id).with_for_update())).all()
+
+
+async def hold_password(session: AsyncSession, user_id: int) -> str | None:
+    """Return what is kept of a user's password. Who would change it, or deactivate the user, waits for this."""
+    statement = select(User).where(User.id == user_id).with_for_update(read=True)
+    user = await session.scalar(statement.execution_options(populate_existing=True))
+    return None if user is None else user.password_hash
+
+
+async def close_resets(session: AsyncSession, user_id: int, at: datetime) -> None:
+    """Let no link by which a user could set a new password be good any more."""
+    await session.execute(
+        update(PasswordReset)
+        .where(PasswordReset.user_id == user_id, PasswordReset.used_at.is_(None))
+        .values(used_at=at)
+    )
 
 
 async def replace_hash(session: AsyncSession, user_id: int, *, old: str, new: str) -> None:
@@ -210,10 +264,10 @@ def started_at(session_id: str | InstrumentedAttribute[str]) -> ColumnElement[da
     return func.coalesce(of_session, func.now())
 
 
-async def second_factor_of(session: AsyncSession, session_id: str) -> str | None:
-    """Return what served as the second factor when a session that stands began; None where nothing did."""
+async def current_token(session: AsyncSession, session_id: str) -> RefreshToken | None:
+    """Return the last token of a session that stands."""
     return await session.scalar(
-        select(RefreshToken.second_factor)
+        select(RefreshToken)
         .where(RefreshToken.session_id == session_id, RefreshToken.revoked_at.is_(None))
         .order_by(RefreshToken.id.desc())
         .limit(1)

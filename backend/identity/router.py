@@ -3,7 +3,7 @@
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Cookie, Depends, Request, Response, status
+from fastapi import APIRouter, Cookie, Depends, Query, Request, Response, status
 
 from backend.core.errors import (
     ForbiddenError,
@@ -29,6 +29,8 @@ from backend.identity.errors import (
     ForeignOriginError,
     InvalidCredentialsError,
     LastAdministratorError,
+    NoPasswordError,
+    OwnCredentialsError,
     SecondFactorRequiredError,
     SessionEndedError,
     SharedUserError,
@@ -37,6 +39,7 @@ from backend.identity.errors import (
     WrongPasswordError,
 )
 from backend.identity.external.errors import IdentityRefusedError, LinkNeededError
+from backend.identity.models import UserKind
 from backend.identity.passwords import hash_password
 from backend.identity.schemas import (
     LoginIn,
@@ -44,6 +47,7 @@ from backend.identity.schemas import (
     PasswordChange,
     TokenOut,
     UserCreate,
+    UserListed,
     UserOut,
     UserUpdate,
 )
@@ -217,10 +221,16 @@ async def change_password(
     responses=problem_responses(UnauthenticatedError, ForbiddenError, InvalidCursorError),
 )
 async def list_users(
-    session: SessionDep, actor: AdministratorDep, limit: Limit = 50, cursor: Cursor = None
-) -> Page[UserOut]:
+    session: SessionDep,
+    actor: AdministratorDep,
+    kind: Annotated[UserKind | None, Query(description="People or programs alone.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[UserListed]:
     """Return users by name, deactivated ones too."""
-    items, next_cursor = await service.list_users(session, actor, cursor=cursor, limit=limit)
+    items, next_cursor = await service.list_users(
+        session, actor, kind=kind, cursor=cursor, limit=limit
+    )
     return Page(items=list(items), next_cursor=next_cursor)
 
 
@@ -251,8 +261,10 @@ async def create_user(session: SessionDep, actor: AdministratorDep, body: UserCr
     responses=problem_responses(
         UnauthenticatedError,
         ForbiddenError,
+        OwnCredentialsError,
         UserNotFoundError,
         LastAdministratorError,
+        NoPasswordError,
         SharedUserError,
     ),
 )

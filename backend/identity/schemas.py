@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from backend.core.actor import Role
+from backend.identity.models import UserKind
 
 _USER_EXAMPLE: dict[str, Any] = {
     "id": 7,
@@ -147,6 +148,19 @@ class UserOut(BaseModel):
     role: Role
     is_active: bool
     created_at: datetime
+
+
+class UserListed(UserOut):
+    """A user in the list that administrators work with."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {**_USER_EXAMPLE, "kind": "person", "has_second_factor": True}
+        }
+    )
+
+    kind: UserKind = Field(description="A person, or a program: a service account.")
+    has_second_factor: bool = Field(description="An authenticator app or a passkey was set up.")
 
 
 class UserCreate(BaseModel):

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.audit import service as audit
 from backend.audit.service import Deed
 from backend.core.actor import KEY_SESSION, Actor, Role
+from backend.core.clock import now
 from backend.core.db import Tenant, set_tenant
 from backend.core.errors import UnauthenticatedError
 from backend.core.pagination import decode_cursor, encode_cursor
@@ -20,12 +21,21 @@ from backend.identity.endings import end_sessions
 from backend.identity.errors import (
     EmailTakenError,
     LastAdministratorError,
+    NoPasswordError,
+    OwnCredentialsError,
     SharedUserError,
     UserNotFoundError,
 )
-from backend.identity.models import Membership, Organisation, User
+from backend.identity.models import Membership, Organisation, User, UserKind
 from backend.identity.passwords import hash_password
-from backend.identity.schemas import MeOut, OrganisationRef, UserOut, UserRef, UserUpdate
+from backend.identity.schemas import (
+    MeOut,
+    OrganisationRef,
+    UserListed,
+    UserOut,
+    UserRef,
+    UserUpdate,
+)
 from backend.identity.tokens import AccessClaims, TokenSigner
 
 
@@ -223,6 +233,7 @@ async def set_own_password(session: AsyncSession, actor: Actor, password_hash: s
     user = await account(session, actor)
     user.password_hash = password_hash
     await session.flush()
+    await queries.close_resets(session, actor.user_id, now())
     for org_id in await queries.organisations_of(session, actor.user_id):
         await set_tenant(session, Tenant(org_id, actor.user_id))
         await end_sessions(session, org_id, actor.user_id, but=actor.session_id)
@@ -232,21 +243,34 @@ async def set_own_password(session: AsyncSession, actor: Actor, password_hash: s
 
 
 async def list_users(
-    session: AsyncSession, actor: Actor, *, cursor: str | None, limit: int
-) -> tuple[Sequence[UserOut], str | None]:
-    """Return a page of the organisation's users by name, and the cursor of the next."""
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    kind: UserKind | None = None,
+    cursor: str | None,
+    limit: int,
+) -> tuple[Sequence[UserListed], str | None]:
+    """Return a page of the organisation's users by name, of one kind or all, and the cursor of the next."""
     after = None if cursor is None else decode_cursor(cursor, str, int)
     rows = await queries.users(
         session,
         actor.org_id,
+        kind=kind,
         after=None if after is None else (after[0], after[1]),
         limit=limit + 1,
     )
-    page = [described(user, membership) for user, membership, _ in rows[:limit]]
+    page = [
+        UserListed(
+            **described(one.user, one.membership).model_dump(),
+            kind=one.user.kind,
+            has_second_factor=one.has_second_factor,
+        )
+        for one in rows[:limit]
+    ]
     if len(rows) <= limit:
         return page, None
-    last, _, key = rows[limit - 1]
-    return page, encode_cursor(key, last.id)
+    last = rows[limit - 1]
+    return page, encode_cursor(last.key, last.user.id)
 
 
 async def update_user(
@@ -258,7 +282,11 @@ async def update_user(
         UserNotFoundError: the organisation has no such user.
         LastAdministratorError: nobody would be left to administer the organisation.
         SharedUserError: name and password belong to the user of several organisations, not to one of them.
+        OwnCredentialsError: the actor's own password is changed with the former one.
+        NoPasswordError: a program has none.
     """
+    if changes.password is not None and user_id == actor.user_id:
+        raise OwnCredentialsError("Change your own password on the page Security.")
     # Locked before the user's own row, in everyone's order.
     administrators = await queries.lock_administrators(session, actor.org_id)
     user, membership = await _user(session, actor, user_id, lock=True)
@@ -318,8 +346,12 @@ async def _change_account(
         )
     if changes.name is not None:
         user.name = changes.name
-    if changes.password is not None:
-        user.password_hash = await hash_password(changes.password)
+    if changes.password is None:
+        return
+    if user.kind is UserKind.MACHINE:
+        raise NoPasswordError("A service account has API keys and no password.")
+    user.password_hash = await hash_password(changes.password)
+    await queries.close_resets(session, user.id, now())
 
 
 async def require_user(session: AsyncSession, actor: Actor, user_id: int) -> None:

@@ -79,22 +79,26 @@ async def begin(
     org_id: int,
     method: str,
     second_factor: str | None,
+    ends_at: datetime | None,
 ) -> Tokens:
     """Begin a session of an active user of the organisation that the transaction is bound to.
 
-    Who the user is has been proven before, by `method` and, where there was one, `second_factor`.
+    Who the user is has been proven before, by `method` and, where there was one, `second_factor`. At `ends_at` the
+    session ends, if ever: however often it was carried on.
     """
     await queries.sweep_tokens(session, user_id, now())
     claims = AccessClaims(
         user_id=user_id, org_id=org_id, session_id=secrets.token_urlsafe(_SESSION_ID_BYTES)
     )
-    refresh_token = await _add_token(session, keeper, claims, second_factor=second_factor)
+    refresh_token = await _add_token(
+        session, keeper, claims, second_factor=second_factor, ends_at=ends_at
+    )
     bind_session(claims.session_id)
     facts = {"method": method, "second_factor": second_factor}
     await _record(session, "user.signed_in", claims, **facts)
     user = await queries.user_by_id(session, user_id)
     log.info("signed_in", user_id=user_id, org_id=org_id)
-    return _tokens(keeper, claims, refresh_token, began_for=user.email)
+    return _tokens(keeper, claims, refresh_token, ends_at=ends_at, began_for=user.email)
 
 
 async def refresh(keeper: SessionKeeper, token: str | None) -> Tokens:
@@ -150,14 +154,19 @@ async def _rotate(session: AsyncSession, keeper: SessionKeeper, token: str) -> T
     claimed = await queries.claim_token(session, _hash(token), at)
     if claimed is not None:
         claims = _claims(claimed)
-        factor = claimed.second_factor
-        following = await _add_token(session, keeper, claims, second_factor=factor)
-        return _tokens(keeper, claims, following)
+        following = await _add_token(
+            session,
+            keeper,
+            claims,
+            second_factor=claimed.second_factor,
+            ends_at=claimed.ends_at,
+        )
+        return _tokens(keeper, claims, following, ends_at=claimed.ends_at)
     known = await queries.token(session, _hash(token))
     if known is None:
         return None
     if _lost_a_race(known, at):
-        return _tokens(keeper, _claims(known), None)
+        return _tokens(keeper, _claims(known), None, ends_at=known.ends_at)
     if known.revoked_at is None:
         log.warning("session_ended", user_id=known.user_id, reused=known.replaced_at is not None)
         await end_sessions(session, known.org_id, known.user_id, only=known.session_id)
@@ -188,10 +197,12 @@ async def _add_token(
     claims: AccessClaims,
     *,
     second_factor: str | None,
+    ends_at: datetime | None,
 ) -> str:
     """Make the session's next refresh token. It names the organisation: row-level security must know where to look."""
     token = f"{claims.org_id}.{secrets.token_urlsafe(32)}"
     caller = current_origin()
+    expires_at = now() + timedelta(seconds=keeper.settings.refresh_token_seconds)
     session.add(
         RefreshToken(
             org_id=claims.org_id,
@@ -202,7 +213,8 @@ async def _add_token(
             address=caller.address,
             user_agent=caller.user_agent,
             second_factor=second_factor,
-            expires_at=now() + timedelta(seconds=keeper.settings.refresh_token_seconds),
+            expires_at=expires_at if ends_at is None else min(expires_at, ends_at),
+            ends_at=ends_at,
         )
     )
     await session.flush()
@@ -214,9 +226,12 @@ def _tokens(
     claims: AccessClaims,
     refresh_token: str | None,
     *,
+    ends_at: datetime | None,
     began_for: str | None = None,
 ) -> Tokens:
     seconds = keeper.settings.access_token_seconds
+    if ends_at is not None:
+        seconds = max(1, min(seconds, int((ends_at - now()).total_seconds())))
     access_token = keeper.signer.access_token(claims, ttl=seconds)
     return Tokens(access_token, seconds, refresh_token, began_for)
 

@@ -24,6 +24,7 @@ WITHOUT_SIGNING_IN = {
     ("GET", "/api/v1/auth/oidc/{provider_id}/callback"),
     ("POST", "/api/v1/auth/invitation/open"),
     ("POST", "/api/v1/auth/invitation/accept"),
+    ("POST", "/api/v1/auth/invitation/join"),
     ("POST", "/api/v1/auth/password-reset"),
     ("POST", "/api/v1/auth/password-reset/redeem"),
     ("GET", "/healthz"),

@@ -169,6 +169,9 @@ async def test_axe_finds_nothing_on_any_screen(
         ("no invitation", f"{service.url}/accept-invitation#x", "not valid"),
         ("storage", f"{service.url}/storage", "Waiting for collection"),
         ("security", f"{service.url}/security", "No API keys yet"),
+        ("sign-in", f"{service.url}/sign-in", "Nobody has to"),
+        ("all keys", f"{service.url}/sign-in?show=keys", "Key or person"),
+        ("service accounts", f"{service.url}/sign-in?show=accounts", "New service account"),
         ("audit", f"{service.url}/audit", "Sealed events"),
         ("history", f"{pdf}?tab=history", "Changed"),
         ("not there", f"{service.url}/documents/999999999", "This was not found"),
@@ -235,6 +238,9 @@ async def test_no_screen_scrolls_sideways(
         (f"{service.url}/groups", "New group"),
         (f"{service.url}/storage", "Waiting for collection"),
         (f"{service.url}/security", "No API keys yet"),
+        (f"{service.url}/sign-in", "Nobody has to"),
+        (f"{service.url}/sign-in?show=keys", "Key or person"),
+        (f"{service.url}/sign-in?show=accounts", "New service account"),
     ):
         await visit(page, url, shown)
         width = await page.evaluate(

@@ -13,6 +13,7 @@ import httpx
 
 from backend.launch.valkey import free_port
 
+ROOT = Path(__file__).parents[2]
 _PATIENCE = 60.0
 
 
@@ -41,15 +42,23 @@ class Provider:
             answer = await administrator.put(f"{self.issuer}/users/{subject}", json=claims)
         assert answer.is_success, answer.text
 
+    async def lie(self, subject: str, *, key: str = "known", **claims: Any) -> None:
+        """Let the provider give tokens of somebody with these claims (None: without), signed with another key."""
+        async with httpx.AsyncClient() as administrator:
+            answer = await administrator.put(
+                f"{self.issuer}/lies/{subject}", json={"key": key, "claims": claims}
+            )
+        assert answer.is_success, answer.text
+
 
 @contextmanager
 def provider(log: Path) -> Iterator[Provider]:
     """Run a provider."""
     port = free_port()
-    command = [sys.executable, "-m", "oidc_provider_mock", "-p", str(port), "-n", "true"]
+    command = [sys.executable, "-m", "tests.support.oidc_server", str(port)]
     with (
         log.open("w") as output,
-        subprocess.Popen(command, stdout=output, stderr=output) as process,
+        subprocess.Popen(command, stdout=output, stderr=output, cwd=ROOT) as process,
     ):
         try:
             issuer = f"http://127.0.0.1:{port}"

@@ -1,10 +1,11 @@
 """A directory: OpenLDAP's slapd, with people and groups in it, over LDAP, StartTLS and LDAPS."""
 
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,24 @@ class Slapd:
         assert root.add(f"cn={cn},ou=groups,{BASE}", "groupOfNames", attributes), root.result
         root.unbind()
 
+    def add_person(self, uid: str, password: str) -> None:
+        """Add a person."""
+        attributes = {
+            "cn": "Grace Hopper",
+            "sn": "Hopper",
+            "mail": f"{uid}@example.org",
+            "userPassword": password,
+        }
+        root = Connection(Server(self.url), f"cn=root,{BASE}", _ROOT_PASSWORD, auto_bind=True)
+        assert root.add(f"uid={uid},ou=people,{BASE}", "inetOrgPerson", attributes), root.result
+        root.unbind()
+
+    def remove_person(self, uid: str) -> None:
+        """Remove a person, as whoever leaves is removed."""
+        root = Connection(Server(self.url), f"cn=root,{BASE}", _ROOT_PASSWORD, auto_bind=True)
+        assert root.delete(f"uid={uid},ou=people,{BASE}"), root.result
+        root.unbind()
+
     @property
     def certificate(self) -> Path:
         return self.home / "cert.pem"
@@ -143,11 +162,20 @@ def _make_certificate(home: Path) -> None:
     )
 
 
+def _listens(running: Slapd) -> bool:
+    with suppress(OSError):
+        for port in (running.plain_port, running.tls_port):
+            socket.create_connection(("localhost", port), timeout=5).close()
+        return True
+    return False
+
+
 def _await(running: Slapd, process: subprocess.Popen[bytes]) -> None:
     ends = time.monotonic() + _PATIENCE
     while time.monotonic() < ends:
         assert process.poll() is None, "slapd ended"
-        if (running.home / "pid").exists():
+        # It says that it runs before it listens.
+        if (running.home / "pid").exists() and _listens(running):
             return
         time.sleep(0.05)
     raise AssertionError("slapd did not start")

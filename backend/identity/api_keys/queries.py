@@ -4,12 +4,26 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import DateTime, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, DateTime, bindparam, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.actor import Role
 from backend.identity.api_keys.models import ApiKey
+from backend.identity.api_keys.schemas import KeyState
+from backend.identity.external.models import ExternalIdentity
 from backend.identity.models import Membership, User
+
+IDLE_AFTER = timedelta(days=90)
+VOUCHED_FOR = timedelta(days=30)
+"""How long a sign-in by an issuer keeps the keys of a user good who has no password here."""
+
+_AT = bindparam("at", type_=DateTime(timezone=True))
+_VOUCHED_AT = (
+    select(func.max(ExternalIdentity.last_used_at))
+    .where(ExternalIdentity.user_id == User.id)
+    .correlate(User)
+    .scalar_subquery()
+)
 
 
 class Holder(NamedTuple):
@@ -34,9 +48,14 @@ _HOLDERS = (
         ApiKey.org_id == bindparam("org_id"),
         or_(
             ApiKey.expires_at.is_(None),
-            ApiKey.expires_at > bindparam("at", type_=DateTime(timezone=True)),
+            ApiKey.expires_at > _AT,
         ),
         Membership.is_active,
+        # Whoever has no password here is vouched for by an issuer alone, and must have signed in by one lately.
+        or_(
+            User.password_hash.is_not(None),
+            func.coalesce(_VOUCHED_AT, _AT) > _AT - VOUCHED_FOR,
+        ),
     )
 )
 _BY_HASH = _HOLDERS.where(ApiKey.key_hash == bindparam("key_hash"))
@@ -86,20 +105,69 @@ async def count_of(session: AsyncSession, org_id: int, user_id: int) -> int:
     return await session.scalar(statement) or 0
 
 
+class KeyOf(NamedTuple):
+    """A key, whose it is, and whether that user is active."""
+
+    key: ApiKey
+    user: User
+    is_active: bool
+
+
 async def keys(
-    session: AsyncSession, org_id: int, *, before: int | None, limit: int
-) -> Sequence[tuple[ApiKey, User]]:
-    """Return keys of everybody in the organisation, the newest first, from below an id on."""
+    session: AsyncSession,
+    org_id: int,
+    *,
+    text: str | None,
+    state: KeyState | None,
+    at: datetime,
+    before: int | None,
+    limit: int,
+) -> Sequence[KeyOf]:
+    """Return keys of everybody in the organisation, the newest first, from below an id on.
+
+    Those whose name or user's name or address contains `text`, and in a state at a moment, where that is asked.
+    """
     statement = (
-        select(ApiKey, User)
+        select(ApiKey, User, Membership.is_active)
         .join(User, User.id == ApiKey.user_id)
+        .join(
+            Membership,
+            (Membership.org_id == ApiKey.org_id) & (Membership.user_id == ApiKey.user_id),
+        )
         .where(ApiKey.org_id == org_id)
         .order_by(ApiKey.id.desc())
         .limit(limit)
     )
+    if text is not None:
+        named = (ApiKey.name, User.name, User.email)
+        statement = statement.where(
+            or_(*(column.icontains(text, autoescape=True) for column in named))
+        )
+    if state is not None:
+        statement = statement.where(_is_in(state, at))
     if before is not None:
         statement = statement.where(ApiKey.id < before)
-    return [(row[0], row[1]) for row in await session.execute(statement)]
+    return [KeyOf(*row) for row in await session.execute(statement)]
+
+
+def _is_in(state: KeyState, at: datetime) -> ColumnElement[bool]:
+    good = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > at)
+    idle = func.coalesce(ApiKey.last_used_at, ApiKey.created_at) <= at - IDLE_AFTER
+    return {
+        KeyState.EXPIRED: ~good,
+        KeyState.IDLE: good & idle,
+        KeyState.USED: good & ~idle,
+    }[state]
+
+
+async def lock(session: AsyncSession, org_id: int, user_id: int, key_id: int) -> ApiKey | None:
+    """Return a user's key, locked: of two who rotate it at once one comes second."""
+    return await session.scalar(
+        select(ApiKey)
+        .where(ApiKey.org_id == org_id, ApiKey.user_id == user_id, ApiKey.id == key_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
 
 
 async def remove(

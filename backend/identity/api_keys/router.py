@@ -1,6 +1,8 @@
 """HTTP of API keys: one's own, and an administrator's view of everybody's."""
 
-from fastapi import APIRouter, Response, status
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response, status
 
 from backend.core.errors import (
     ForbiddenError,
@@ -18,6 +20,7 @@ from backend.identity.api_keys.schemas import (
     ApiKeyCreated,
     ApiKeyOfUserOut,
     ApiKeyOut,
+    KeyState,
 )
 
 _own = APIRouter(prefix="/me/api-keys", tags=["me"])
@@ -71,10 +74,25 @@ async def revoke_own_api_key(session: SessionDep, actor: PersonDep, key_id: int)
     responses=problem_responses(UnauthenticatedError, ForbiddenError, InvalidCursorError),
 )
 async def list_api_keys(
-    session: SessionDep, actor: AdministratorDep, limit: Limit = 50, cursor: Cursor = None
+    session: SessionDep,
+    actor: AdministratorDep,
+    q: Annotated[
+        str | None,
+        Query(max_length=200, description="In the name of the key, or its user's name or address."),
+    ] = None,
+    state: Annotated[
+        KeyState | None,
+        Query(
+            description="`idle`: good, and not used for ninety days; `used`: the other good ones."
+        ),
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[ApiKeyOfUserOut]:
     """Return the organisation's keys, the newest first."""
-    items, next_cursor = await service.list_keys(session, actor, cursor=cursor, limit=limit)
+    items, next_cursor = await service.list_keys(
+        session, actor, text=q, state=state, cursor=cursor, limit=limit
+    )
     return Page(items=list(items), next_cursor=next_cursor)
 
 

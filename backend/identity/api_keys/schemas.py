@@ -1,10 +1,12 @@
 """Wire shapes of API keys."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from backend.identity.models import UserKind
 from backend.identity.schemas import Name, UserRef
 
 READ_ONLY = ("dms:*:List", "dms:*:Read")
@@ -33,6 +35,16 @@ _KEY_EXAMPLE: dict[str, Any] = {
     "expires_at": "2027-03-02T00:00:00Z",
     "last_used_at": None,
 }
+
+
+class KeyState(StrEnum):
+    """What keys to list."""
+
+    USED = "used"
+    """Good, and used within the last ninety days; or not older than that."""
+    IDLE = "idle"
+    """Good, and not used for ninety days."""
+    EXPIRED = "expired"
 
 
 class ApiKeyCreate(BaseModel):
@@ -83,6 +95,18 @@ class ApiKeyCreated(ApiKeyOut):
     key: str
 
 
+class ApiKeyRotate(BaseModel):
+    """How long a key goes on beside its successor."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"overlap_seconds": 86_400}}
+    )
+
+    overlap_seconds: int = Field(
+        ge=0, le=30 * 86_400, description="0: the former key is refused from now on."
+    )
+
+
 class ApiKeyOfUserOut(ApiKeyOut):
     """A key, and whose it is."""
 
@@ -91,8 +115,12 @@ class ApiKeyOfUserOut(ApiKeyOut):
             "example": {
                 **_KEY_EXAMPLE,
                 "user": {"id": 7, "email": "grace@example.org", "name": "Grace Hopper"},
+                "kind": "person",
+                "is_active": True,
             }
         }
     )
 
     user: UserRef
+    kind: UserKind = Field(description="Whether it acts for a person or for a service account.")
+    is_active: bool = Field(description="Whether its user is; the key is refused otherwise.")

@@ -26,6 +26,7 @@ from backend.identity.api_keys.schemas import (
     ApiKeyCreated,
     ApiKeyOfUserOut,
     ApiKeyOut,
+    KeyState,
 )
 from backend.identity.schemas import UserRef
 from backend.identity.tokens import AccessClaims
@@ -110,17 +111,65 @@ async def keys_of(session: AsyncSession, actor: Actor, user_id: int) -> list[Api
     return [ApiKeyOut.model_validate(key) for key in found]
 
 
+async def rotate(
+    session: AsyncSession, actor: Actor, key_id: int, *, user_id: int, overlap: timedelta
+) -> ApiKeyCreated:
+    """Make a key with the name, the scopes and the length of life of another, which goes on for `overlap` at most.
+
+    Raises:
+        ApiKeyNotFoundError: the user has no such key.
+        TooManyApiKeysError: there is no room for both.
+    """
+    old = await queries.lock(session, actor.org_id, user_id, key_id)
+    if old is None:
+        raise _not_found(key_id)
+    at = now()
+    life = None if old.expires_at is None else old.expires_at - old.created_at
+    wanted = ApiKeyCreate(
+        name=old.name, scopes=old.scopes, expires_at=None if life is None else at + life
+    )
+    if not overlap:
+        await revoke(session, actor, key_id, user_id=user_id)
+        return await create(session, actor, user_id=user_id, wanted=wanted)
+    made = await create(session, actor, user_id=user_id, wanted=wanted)
+    ends = at + overlap
+    old.expires_at = ends if old.expires_at is None else min(old.expires_at, ends)
+    await session.flush()
+    await _record(session, actor, "api_key.rotated", old, successor=f"api_key:{made.id}")
+    return made
+
+
 async def list_keys(
-    session: AsyncSession, actor: Actor, *, cursor: str | None, limit: int
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    text: str | None = None,
+    state: KeyState | None = None,
+    cursor: str | None,
+    limit: int,
 ) -> tuple[Sequence[ApiKeyOfUserOut], str | None]:
-    """Return a page of everybody's keys, the newest first, and the cursor of the next."""
+    """Return a page of everybody's keys, the newest first, and the cursor of the next.
+
+    Where `text` is given: those whose name, or whose user's name or address, contains it.
+    """
     before = None if cursor is None else decode_cursor(cursor, int)[0]
-    rows = await queries.keys(session, actor.org_id, before=before, limit=limit + 1)
+    rows = await queries.keys(
+        session,
+        actor.org_id,
+        text=text,
+        state=state,
+        at=now(),
+        before=before,
+        limit=limit + 1,
+    )
     page = [
         ApiKeyOfUserOut(
-            **ApiKeyOut.model_validate(key).model_dump(), user=UserRef.model_validate(user)
+            **ApiKeyOut.model_validate(key).model_dump(),
+            user=UserRef.model_validate(user),
+            kind=user.kind,
+            is_active=is_active,
         )
-        for key, user in rows[:limit]
+        for key, user, is_active in rows[:limit]
     ]
     return page, encode_cursor(page[-1].id) if len(rows) > limit else None
 
@@ -135,19 +184,22 @@ async def revoke(
     """
     key = await queries.remove(session, actor.org_id, key_id, user_id=user_id)
     if key is None:
-        raise ApiKeyNotFoundError(f"There is no API key {key_id}.")
+        raise _not_found(key_id)
     # Whoever holds a socket open with it hears nothing from now on.
     ended = {"user_id": key.user_id, "session_ids": [f"{KEY_SESSION}{key.id}"]}
     await emit(session, SESSION_ENDED, org_id=actor.org_id, data=ended)
     await _record(session, actor, "api_key.revoked", key)
 
 
-async def _record(session: AsyncSession, actor: Actor, action: str, key: ApiKey) -> None:
+async def _record(
+    session: AsyncSession, actor: Actor, action: str, key: ApiKey, **more: str
+) -> None:
     data = {
         "user": f"user:{key.user_id}",
         "name": key.name,
         "scopes": key.scopes,
         "expires_at": _text(key.expires_at),
+        **more,
     }
     deed = Deed(action, f"api_key:{key.id}", data)
     await record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
@@ -169,6 +221,10 @@ def _actor(org_id: int, holder: Holder, *, narrowed: frozenset[str] | None = Non
         session_id=f"{KEY_SESSION}{holder.key_id}",
         scopes=scopes,
     )
+
+
+def _not_found(key_id: int) -> ApiKeyNotFoundError:
+    return ApiKeyNotFoundError(f"There is no API key {key_id}.")
 
 
 def _invalid() -> InvalidApiKeyError:

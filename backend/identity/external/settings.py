@@ -26,6 +26,8 @@ class Vouching(BaseModel):
     """Whether who is not known yet is made a user."""
     allowed_domains: tuple[str, ...] = ()
     """Domains of e-mail addresses that users may be made for; none: no user is made."""
+    session_hours: Annotated[int, Field(ge=1, le=2_160)] = 12
+    """Hours after which a session that the issuer vouched for ends, and the issuer is asked again."""
     groups: dict[str, str] = Field(default_factory=dict)
     """By the issuer's name of a group: the name of the group here."""
 

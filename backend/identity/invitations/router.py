@@ -4,11 +4,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response, status
 
-from backend.core.errors import ForbiddenError, SessionRequiredError, UnauthenticatedError
+from backend.core.errors import (
+    ForbiddenError,
+    SessionRequiredError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
 from backend.core.web import AdministratorDep, PersonDep, SessionDep, SettingsDep
-from backend.identity.errors import EnrolmentRequiredError, ForeignOriginError
+from backend.identity.errors import (
+    EnrolmentRequiredError,
+    ForeignOriginError,
+    InvalidCredentialsError,
+    SecondFactorRequiredError,
+    TooManyAttemptsError,
+)
+from backend.identity.external.errors import IdentityRefusedError, LinkNeededError
 from backend.identity.groups.errors import GroupNotFoundError
 from backend.identity.invitations import service
 from backend.identity.invitations.errors import (
@@ -21,6 +33,7 @@ from backend.identity.invitations.errors import (
 from backend.identity.invitations.schemas import (
     InvitationAccept,
     InvitationCreate,
+    InvitationJoin,
     InvitationLink,
     InvitationOpened,
     InvitationOut,
@@ -128,6 +141,39 @@ async def accept_invitation(
 ) -> TokenOut:
     """Create the account, join, and begin a session."""
     tokens = await service.accept(keeper, body, address=address)
+    return hand_out(request, response, keeper, tokens)
+
+
+@_auth.post(
+    "/join",
+    operation_id="joinByInvitation",
+    summary="Accept an invitation with the account there is",
+    responses=problem_responses(
+        InvalidCredentialsError,
+        SecondFactorRequiredError,
+        EnrolmentRequiredError,
+        ForeignOriginError,
+        IdentityRefusedError,
+        InvitationForAnotherError,
+        InvitationNotFoundError,
+        AlreadyMemberError,
+        LinkNeededError,
+        TooManyAttemptsError,
+        UnavailableError,
+    ),
+)
+async def join_by_invitation(
+    request: Request,
+    response: Response,
+    keeper: KeeperDep,
+    address: AddressDep,
+    body: InvitationJoin,
+) -> TokenOut:
+    """Join with the password of the account that has the invited address, and begin a session there.
+
+    An account that is active nowhere cannot sign in before; a second factor is asked for as in signing in.
+    """
+    tokens = await service.join(keeper, body, address=address)
     return hand_out(request, response, keeper, tokens)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from backend.core.actor import Role
-from backend.identity.schemas import Email, Name, NewPassword, OrganisationRef, UserRef
+from backend.identity.schemas import Email, Name, NewPassword, OrganisationRef, Password, UserRef
 from backend.notifications.mail import Language
 
 LinkSecret = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -137,3 +137,20 @@ class InvitationAccept(BaseModel):
     token: LinkSecret
     name: Name
     password: NewPassword
+
+
+class InvitationJoin(BaseModel):
+    """Who accepts with the account there is: its password."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "token": "1.Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4",
+                "password": "correct horse battery",
+            }
+        },
+    )
+
+    token: LinkSecret
+    password: Password

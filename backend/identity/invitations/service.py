@@ -1,11 +1,11 @@
-"""Invitations. Who has no account yet chooses name and password; who has one signs in with it and joins.
+"""Invitations. Who has no account yet chooses name and password; who has one joins with it.
 
 An administrator does not learn whether an address has an account in another organisation: inviting answers alike.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -35,6 +35,7 @@ from backend.identity.invitations.queries import Sent
 from backend.identity.invitations.schemas import (
     InvitationAccept,
     InvitationCreate,
+    InvitationJoin,
     InvitationOpened,
     InvitationOut,
     InvitationState,
@@ -199,6 +200,29 @@ async def _join(session: AsyncSession, given: InvitationAccept) -> Proven:
     return Proven(user.id, signin.INVITATION, org_id=invitation.org_id)
 
 
+async def join(keeper: SessionKeeper, given: InvitationJoin, *, address: str) -> Tokens:
+    """Accept an invitation with the account that has its address, by the password of that, and begin a session.
+
+    Signing in first would not do for whoever is active nowhere. The membership is there even where the session is not
+    begun yet.
+
+    Raises:
+        SecondFactorRequiredError, EnrolmentRequiredError: accepted; a second factor is asked for now.
+        InvitationNotFoundError: the link opens nothing, or nothing any more.
+        InvalidCredentialsError: it is not the password of the account, or there is none.
+        AlreadyMemberError: the user belongs to the organisation, active or deactivated.
+        TooManyAttemptsError, UnavailableError, IdentityRefusedError, LinkNeededError: as in signing in.
+    """
+    async with keeper.database.transaction() as session:
+        invitation, _ = await _by_token(session, given.token)
+    proven = await signin.prove(
+        keeper, email=invitation.email, password=given.password, address=address
+    )
+    async with keeper.database.transaction() as session:
+        org_id = await _join_as(session, given.token, proven.user_id)
+    return await signin.go_on(keeper, replace(proven, org_id=org_id), address=address)
+
+
 async def accept_as(session: AsyncSession, actor: Actor, token: str) -> OrganisationRef:
     """Accept an invitation with the account signed in with; return the organisation joined.
 
@@ -207,17 +231,23 @@ async def accept_as(session: AsyncSession, actor: Actor, token: str) -> Organisa
         InvitationForAnotherError: it was sent to another address.
         AlreadyMemberError: the user belongs to the organisation, active or deactivated.
     """
-    invitation, _ = await _by_token(session, token, lock=True, user_id=actor.user_id)
-    if not await queries.is_sent_to(session, invitation.id, actor.user_id):
+    org_id = await _join_as(session, token, actor.user_id)
+    organisation = await users.organisation(session, org_id)
+    await set_tenant(session, Tenant(actor.org_id, actor.user_id))
+    return OrganisationRef.model_validate(organisation)
+
+
+async def _join_as(session: AsyncSession, token: str, user_id: int) -> int:
+    """Let a user join the organisation that a link names, and return it; the transaction is bound to it."""
+    invitation, _ = await _by_token(session, token, lock=True, user_id=user_id)
+    if not await queries.is_sent_to(session, invitation.id, user_id):
         raise InvitationForAnotherError(
             "This invitation was sent to another address; sign in with the account of that address."
         )
-    if not await queries.add_membership(session, invitation.org_id, actor.user_id, invitation.role):
+    if not await queries.add_membership(session, invitation.org_id, user_id, invitation.role):
         raise AlreadyMemberError("You belong to this organisation already.")
-    await _accepted(session, invitation, actor.user_id)
-    organisation = await users.organisation(session, invitation.org_id)
-    await set_tenant(session, Tenant(actor.org_id, actor.user_id))
-    return OrganisationRef.model_validate(organisation)
+    await _accepted(session, invitation, user_id)
+    return invitation.org_id
 
 
 async def letter(

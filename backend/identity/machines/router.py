@@ -1,5 +1,6 @@
 """HTTP of service accounts, and the token endpoint of OAuth 2."""
 
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response, status
@@ -8,8 +9,13 @@ from backend.core.errors import ForbiddenError, InvalidError, UnauthenticatedErr
 from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
 from backend.core.web import AdministratorDep, SessionDep, SettingsDep
-from backend.identity.api_keys.errors import TooManyApiKeysError
-from backend.identity.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyOut
+from backend.identity.api_keys.errors import ApiKeyNotFoundError, TooManyApiKeysError
+from backend.identity.api_keys.schemas import (
+    ApiKeyCreate,
+    ApiKeyCreated,
+    ApiKeyOut,
+    ApiKeyRotate,
+)
 from backend.identity.machines import service
 from backend.identity.machines.errors import (
     InvalidClientError,
@@ -22,6 +28,7 @@ from backend.identity.machines.requests import LARGEST_BODY, read_request
 from backend.identity.machines.schemas import (
     ClientToken,
     ServiceAccountCreate,
+    ServiceAccountListed,
     ServiceAccountOut,
 )
 
@@ -97,7 +104,7 @@ async def create_client_token(
 )
 async def list_service_accounts(
     session: SessionDep, actor: AdministratorDep, limit: Limit = 50, cursor: Cursor = None
-) -> Page[ServiceAccountOut]:
+) -> Page[ServiceAccountListed]:
     """Return them in the order in which they were made, deactivated ones too."""
     items, next_cursor = await service.list_accounts(session, actor, cursor=cursor, limit=limit)
     return Page(items=list(items), next_cursor=next_cursor)
@@ -146,6 +153,32 @@ async def create_service_account_key(
     """Make a key; this answer alone shows it."""
     response.headers["Cache-Control"] = "no-store"
     return await service.create_key(session, actor, user_id, body)
+
+
+@_accounts.post(
+    "/{user_id}/keys/{key_id}/rotate",
+    operation_id="rotateServiceAccountKey",
+    summary="Replace a key of a service account",
+    status_code=status.HTTP_201_CREATED,
+    responses=problem_responses(
+        ServiceAccountNotFoundError, ApiKeyNotFoundError, TooManyApiKeysError
+    ),
+)
+async def rotate_service_account_key(
+    session: SessionDep,
+    actor: AdministratorDep,
+    response: Response,
+    user_id: int,
+    key_id: int,
+    body: ApiKeyRotate,
+) -> ApiKeyCreated:
+    """Make a key with the same name, scopes and length of life; this answer alone shows it.
+
+    The former goes on for as long as is asked, so that programs can be given the new one meanwhile.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    overlap = timedelta(seconds=body.overlap_seconds)
+    return await service.rotate_key(session, actor, user_id, key_id, overlap=overlap)
 
 
 router = APIRouter()

@@ -1,12 +1,21 @@
 """Wire shapes of service accounts and of the token endpoint."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.actor import Role
 from backend.identity.schemas import Name
+
+_ACCOUNT_EXAMPLE: dict[str, Any] = {
+    "id": 31,
+    "name": "Invoice scanner",
+    "role": "member",
+    "client_id": "machine-1-31",
+    "is_active": True,
+    "created_at": "2026-03-02T09:14:00Z",
+}
 
 
 class ServiceAccountCreate(BaseModel):
@@ -22,18 +31,7 @@ class ServiceAccountCreate(BaseModel):
 class ServiceAccountOut(BaseModel):
     """A service account. To policies and grants it is a user like any other."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "id": 31,
-                "name": "Invoice scanner",
-                "role": "member",
-                "client_id": "machine-1-31",
-                "is_active": True,
-                "created_at": "2026-03-02T09:14:00Z",
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": _ACCOUNT_EXAMPLE})
 
     id: int
     name: str
@@ -41,6 +39,19 @@ class ServiceAccountOut(BaseModel):
     client_id: str = Field(description="The client of OAuth 2; each of its API keys is a secret.")
     is_active: bool
     created_at: datetime
+
+
+class ServiceAccountListed(ServiceAccountOut):
+    """A service account in the list that administrators work with."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {**_ACCOUNT_EXAMPLE, "keys": 1, "last_used_at": "2026-03-09T02:00:00Z"}
+        }
+    )
+
+    keys: int = Field(description="How many of its keys are good.")
+    last_used_at: datetime | None = Field(description="When one of its keys was used last.")
 
 
 class ClientToken(BaseModel):

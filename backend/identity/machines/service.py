@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.audit.service import Deed, record
 from backend.core.actor import Actor, Role
+from backend.core.clock import now
 from backend.core.pagination import decode_cursor, encode_cursor
 from backend.identity.api_keys import service as api_keys
 from backend.identity.api_keys.errors import InvalidApiKeyError
@@ -22,6 +24,7 @@ from backend.identity.machines.requests import TokenRequest, client_id
 from backend.identity.machines.schemas import (
     ClientToken,
     ServiceAccountCreate,
+    ServiceAccountListed,
     ServiceAccountOut,
 )
 from backend.identity.models import Membership, User, UserKind
@@ -48,11 +51,18 @@ async def create(
 
 async def list_accounts(
     session: AsyncSession, actor: Actor, *, cursor: str | None, limit: int
-) -> tuple[Sequence[ServiceAccountOut], str | None]:
+) -> tuple[Sequence[ServiceAccountListed], str | None]:
     """Return a page of the organisation's service accounts, and the cursor of the next."""
     after = None if cursor is None else decode_cursor(cursor, int)[0]
-    rows = await queries.accounts(session, actor.org_id, after=after, limit=limit + 1)
-    page = [_described(user, membership) for user, membership in rows[:limit]]
+    rows = await queries.accounts(session, actor.org_id, at=now(), after=after, limit=limit + 1)
+    page = [
+        ServiceAccountListed(
+            **_described(one.user, one.membership).model_dump(),
+            keys=one.keys,
+            last_used_at=one.last_used_at,
+        )
+        for one in rows[:limit]
+    ]
     return page, encode_cursor(page[-1].id) if len(rows) > limit else None
 
 
@@ -78,6 +88,22 @@ async def create_key(
     """
     await _require(session, actor, user_id)
     return await api_keys.create(session, actor, user_id=user_id, wanted=wanted)
+
+
+async def rotate_key(
+    session: AsyncSession, actor: Actor, user_id: int, key_id: int, *, overlap: timedelta
+) -> ApiKeyCreated:
+    """Make a successor of a service account's key, which goes on for `overlap` beside it.
+
+    An administrator does this for programs alone: a person's key is nobody else's to know.
+
+    Raises:
+        ServiceAccountNotFoundError: there is no such account.
+        ApiKeyNotFoundError: it has no such key.
+        TooManyApiKeysError: there is no room for both.
+    """
+    await _require(session, actor, user_id)
+    return await api_keys.rotate(session, actor, key_id, user_id=user_id, overlap=overlap)
 
 
 async def token(

@@ -20,7 +20,8 @@ from backend.identity.tickets import TTL
 
 _COOKIE = "dms_oidc"
 _PATH = "/api/v1/auth/oidc"
-_OWN_PATH = re.compile(r"/(?![/\\])[^\r\n\x00]{0,2000}")
+# Browsers drop tabs and line breaks from addresses: without them "/<tab>/evil.example" is another host's.
+_OWN_PATH = re.compile(r"/(?![/\\])[^\x00-\x1f\x7f-\x9f]{0,2000}")
 
 router = APIRouter(tags=["auth"])
 

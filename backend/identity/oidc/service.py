@@ -6,10 +6,13 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from backend.core.actor import Actor
+from backend.core.clock import now
+from backend.identity import service as identity
 from backend.identity import tickets
 from backend.identity.errors import InvalidTicketError
 from backend.identity.external import service as external
@@ -19,6 +22,7 @@ from backend.identity.external.settings import OidcProvider
 from backend.identity.oidc.client import OidcClient
 from backend.identity.sessions import SessionKeeper, Tokens
 from backend.identity.signin import service as signin
+from backend.identity.tokens import AccessClaims
 
 _PURPOSE = "oidc"
 _ANSWERED_FOR = "provider"
@@ -77,6 +81,7 @@ async def begin(
             "redirect": redirect,
             "user": None if linking is None else linking.user_id,
             "org": None if linking is None else linking.org_id,
+            "session": None if linking is None else linking.session_id,
         },
     )
     return Begun(f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}", ticket)
@@ -96,6 +101,7 @@ async def finish(
 
     Raises:
         InvalidTicketError: this browser did not begin it, or not just now.
+        UnauthenticatedError: the session that an identity was to be linked in has ended.
         ProviderFailedError: the provider does not confirm.
         IdentityRefusedError: it does, and the user is not let in.
         LinkNeededError: another account has the e-mail address.
@@ -115,10 +121,17 @@ async def finish(
     vouched = _vouched(client.provider, claims)
     async with keeper.database.transaction() as session:
         if data["user"] is not None:
+            # Whoever links must be signed in still: nothing is left open by a session that was ended meanwhile.
+            await identity.act_as(session, AccessClaims(data["user"], data["org"], data["session"]))
             await external.link(session, vouched, org_id=data["org"], user_id=data["user"])
             return Done(data["redirect"], None)
         user_id = await external.user_of(session, client.provider, vouched)
-    proven = signin.Proven(user_id, f"oidc:{client.provider.id}", factor=_ANSWERED_FOR)
+    proven = signin.Proven(
+        user_id,
+        f"oidc:{client.provider.id}",
+        factor=_ANSWERED_FOR,
+        ends_at=now() + timedelta(hours=client.provider.session_hours),
+    )
     return Done(data["redirect"], await signin.go_on(keeper, proven, address=address))
 
 

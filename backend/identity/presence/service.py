@@ -115,12 +115,14 @@ async def switch(session: AsyncSession, keeper: SessionKeeper, actor: Actor, org
     if org_id not in {one.id for one, _ in await queries.organisations(session, actor.user_id)}:
         raise OrganisationNotFoundError(f"You do not belong to an organisation {org_id}.")
     session_id = actor.session_id or ""
+    present = await users.current_token(session, session_id)
     proven = Proven(
         actor.user_id,
         signin.SWITCH,
-        factor=await users.second_factor_of(session, session_id),
+        factor=None if present is None else present.second_factor,
         org_id=org_id,
         leaves=(actor.org_id, session_id),
+        ends_at=None if present is None else present.ends_at,
     )
     return await signin.admit(session, keeper, proven)
 

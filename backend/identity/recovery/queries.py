@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.identity.models import Membership, PasswordReset, User
@@ -14,7 +14,7 @@ async def lock_user(session: AsyncSession, user_id: int) -> User | None:
     return await session.scalar(
         select(User)
         .where(User.id == user_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
 
@@ -48,6 +48,13 @@ async def reset(session: AsyncSession, reset_id: int) -> tuple[PasswordReset, Us
     return None if row is None else (row[0], row[1])
 
 
+async def user_of(session: AsyncSession, secret_hash: bytes) -> int | None:
+    """Return whose link a secret opens, good or not."""
+    return await session.scalar(
+        select(PasswordReset.user_id).where(PasswordReset.secret_hash == secret_hash)
+    )
+
+
 async def open_reset(
     session: AsyncSession, secret_hash: bytes, at: datetime
 ) -> PasswordReset | None:
@@ -63,20 +70,7 @@ async def open_reset(
     )
 
 
-async def use_all(session: AsyncSession, user_id: int, at: datetime) -> None:
-    """Let no link of a user be good any more."""
-    await session.execute(
-        update(PasswordReset)
-        .where(PasswordReset.user_id == user_id, PasswordReset.used_at.is_(None))
-        .values(used_at=at)
-    )
-
-
-async def memberships(session: AsyncSession, user_id: int) -> Sequence[tuple[int, bool]]:
-    """Return the organisations a user belongs to, and whether active there. The transaction is bound to the user."""
-    rows = await session.execute(
-        select(Membership.org_id, Membership.is_active)
-        .where(Membership.user_id == user_id)
-        .order_by(Membership.org_id)
-    )
-    return [(row[0], row[1]) for row in rows]
+async def organisations(session: AsyncSession, user_id: int) -> Sequence[int]:
+    """Return the organisations a user belongs to, active there or not. The transaction is bound to the user."""
+    statement = select(Membership.org_id).where(Membership.user_id == user_id)
+    return (await session.scalars(statement.order_by(Membership.org_id))).all()

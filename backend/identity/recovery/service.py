@@ -3,9 +3,11 @@
 Asking does the same work and gets the same answer whether or not the address has an account: it leaves an event, and
 a worker looks whom it is about. Asking is slowed down by address and by account at an address, as guessing is. What an
 account is sent is bounded too, but the links sent before stay good and go to its owner: who asks in another's name
-costs them some mail, never their way in.
+costs them some mail, never their way in. An account that is active nowhere is its owner's all the same, who may need
+the password to accept an invitation: a new one lets nobody in who is not let in otherwise.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -70,9 +72,10 @@ async def prepare(
     user = await users.user_by_email(session, email)
     if user is None or user.password_hash is None:
         return
-    organisations = await users.organisations_of(session, user.id)
-    if not organisations or await queries.lock_user(session, user.id) is None:
+    if await queries.lock_user(session, user.id) is None:
         return
+    await set_tenant(session, Tenant(_NOBODY, user.id))
+    organisations = await queries.organisations(session, user.id)
     await queries.forget_expired(session, user.id, now())
     made = await queries.resets_since(session, user.id, now() - timedelta(hours=1))
     if made >= MOST_WITHIN_AN_HOUR:
@@ -88,7 +91,7 @@ async def prepare(
     session.add(reset)
     await session.flush()
     data = {"reset_id": reset.id}
-    await emit(session, "password_reset.mail_due", org_id=organisations[0], data=data)
+    await emit(session, "password_reset.mail_due", org_id=_first(organisations), data=data)
 
 
 async def letter(
@@ -110,27 +113,30 @@ async def redeem(session: AsyncSession, *, token: str, password: str) -> None:
     A second factor, where there is one, is asked for as before.
 
     Raises:
-        ResetLinkNotFoundError: the link was used, has expired, or its user is active nowhere or has no password here.
+        ResetLinkNotFoundError: the link was used, has expired, or its user has no password here.
     """
+    user_id = await queries.user_of(session, hash_of(token))
+    # Locked before the link, in everyone's order: all links of a user end with the first that is used.
+    user = None if user_id is None else await queries.lock_user(session, user_id)
     reset = await queries.open_reset(session, hash_of(token), now())
-    if reset is None:
-        raise ResetLinkNotFoundError("The link was used already, or has expired. Ask for another.")
-    await set_tenant(session, Tenant(_NOBODY, reset.user_id))
-    memberships = await queries.memberships(session, reset.user_id)
-    user = await queries.lock_user(session, reset.user_id)
-    is_active = any(is_active for _, is_active in memberships)
-    if user is None or user.password_hash is None or not is_active:
+    if user is None or reset is None or user.password_hash is None:
         raise ResetLinkNotFoundError("The link was used already, or has expired. Ask for another.")
     user.password_hash = await hash_password(password)
     await session.flush()
-    await queries.use_all(session, user.id, now())
-    for org_id, _ in memberships:
+    await users.close_resets(session, user.id, now())
+    await set_tenant(session, Tenant(_NOBODY, user.id))
+    organisations = await queries.organisations(session, user.id)
+    for org_id in organisations:
         await set_tenant(session, Tenant(org_id, user.id))
         ended = await end_sessions(session, org_id, user.id)
         deed = Deed("password.reset", f"user:{user.id}", {"sessions_ended": len(ended)})
         await record(session, [deed], org_id=org_id, actor_id=user.id)
     data = {"user_id": user.id, "language": reset.language}
-    await emit(session, "password.reset", org_id=memberships[0][0], data=data)
+    await emit(session, "password.reset", org_id=_first(organisations), data=data)
+
+
+def _first(organisations: Sequence[int]) -> int:
+    return organisations[0] if organisations else _NOBODY
 
 
 async def changed_letter(

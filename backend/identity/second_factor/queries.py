@@ -20,10 +20,11 @@ class Held(NamedTuple):
 
 
 async def authenticator(session: AsyncSession, user_id: int) -> Authenticator | None:
-    """Return a user's authenticator app as the database has it now, confirmed or not."""
+    """Return a user's authenticator app, confirmed or not; its secret stays until the transaction ends."""
     return await session.scalar(
         select(Authenticator)
         .where(Authenticator.user_id == user_id)
+        .with_for_update()
         .execution_options(populate_existing=True)
     )
 

@@ -78,3 +78,27 @@ class SignInPolicy(BaseModel):
     )
 
     second_factor: RequiredOf = Field(description="Of whom a second factor is required.")
+
+
+class Coverage(BaseModel):
+    """How far second factors have come among the active people of an organisation."""
+
+    people: int
+    without: int = Field(description="How many of them have set up none.")
+
+
+class SignInPolicyOut(SignInPolicy):
+    """What the organisation asks, and whom a change would concern."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "second_factor": "administrators",
+                "everybody": {"people": 40, "without": 31},
+                "administrators": {"people": 2, "without": 0},
+            }
+        }
+    )
+
+    everybody: Coverage
+    administrators: Coverage

@@ -9,6 +9,7 @@ from backend.identity.errors import (
     ForeignOriginError,
     InvalidCredentialsError,
     InvalidTicketError,
+    OwnCredentialsError,
     SharedUserError,
     TooManyAttemptsError,
     UserNotFoundError,
@@ -24,7 +25,7 @@ from backend.identity.second_factor.errors import (
     WrongCodeError,
     WrongSignInCodeError,
 )
-from backend.identity.second_factor.schemas import EnrolmentOut, SignInPolicy
+from backend.identity.second_factor.schemas import EnrolmentOut, SignInPolicy, SignInPolicyOut
 from backend.identity.signin import administration, service
 from backend.identity.signin.schemas import (
     EnrolledOut,
@@ -77,7 +78,7 @@ async def begin_enrolment(response: Response, keeper: KeeperDep, body: Enrolment
     "/enrolment/confirm",
     operation_id="finishEnrolment",
     summary="Sign in: confirm the second factor that was set up",
-    responses=problem_responses(NoAuthenticatorError, WrongCodeError),
+    responses=problem_responses(AuthenticatorExistsError, NoAuthenticatorError, WrongCodeError),
 )
 async def finish_enrolment(
     request: Request, response: Response, keeper: KeeperDep, body: SecondStepIn
@@ -131,8 +132,8 @@ async def sign_in_with_passkey(
     summary="What the organisation asks of those who sign in",
     responses=problem_responses(UnauthenticatedError, ForbiddenError),
 )
-async def get_sign_in_policy(session: SessionDep, actor: AdministratorDep) -> SignInPolicy:
-    """Return of whom a second factor is asked."""
+async def get_sign_in_policy(session: SessionDep, actor: AdministratorDep) -> SignInPolicyOut:
+    """Return of whom a second factor is asked, and how many have set one up."""
     return await administration.policy(session, actor)
 
 
@@ -155,7 +156,11 @@ async def set_sign_in_policy(
     summary="Take a user's second factors away",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problem_responses(
-        UnauthenticatedError, ForbiddenError, UserNotFoundError, SharedUserError
+        UnauthenticatedError,
+        ForbiddenError,
+        OwnCredentialsError,
+        UserNotFoundError,
+        SharedUserError,
     ),
 )
 async def reset_second_factor(session: SessionDep, actor: AdministratorDep, user_id: int) -> None:

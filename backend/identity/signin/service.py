@@ -4,8 +4,10 @@ Unlike other services these take the database and not a session: what a refused 
 failure) must be committed although the request fails. `admit` is for whoever has proven who one is elsewhere.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -13,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.audit.service import Attempt, Deed, record
 from backend.core.actor import Actor, Role
+from backend.core.clock import now
 from backend.core.db import Tenant, set_tenant
 from backend.identity import queries, sessions, tickets
 from backend.identity.attempts import attempt
@@ -33,7 +36,10 @@ from backend.identity.passkeys.errors import PasskeyRefusedError
 from backend.identity.passkeys.schemas import CeremonyOut
 from backend.identity.passkeys.service import RelyingParty
 from backend.identity.second_factor import service as second_factor
-from backend.identity.second_factor.errors import WrongSignInCodeError
+from backend.identity.second_factor.errors import (
+    AuthenticatorExistsError,
+    WrongSignInCodeError,
+)
 from backend.identity.second_factor.schemas import EnrolmentOut
 from backend.identity.sessions import SessionKeeper, Tokens
 from backend.identity.throttle import PER_SECOND_FACTOR, Keys
@@ -45,6 +51,9 @@ _ENROLMENT = "enrolment"
 PASSWORD, PASSKEY, DIRECTORY = "password", "passkey", "directory"  # names of methods
 INVITATION, SWITCH = "invitation", "switch"
 _NOBODY = 0
+
+# Of their own: while a directory does not answer, whoever has a password here signs in all the same.
+_ASKING_THE_DIRECTORY = asyncio.Semaphore(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,10 @@ class Proven:
     """The organisation to sign in to; None for the one used last."""
     leaves: tuple[int, str] | None = None
     """The session that ends when this one begins: its organisation and id."""
+    password: str | None = None
+    """What the password that was given is known by; once it is changed, nothing was proven."""
+    ends_at: datetime | None = None
+    """When the session ends however often it is carried on: whoever vouched is to be asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +103,17 @@ async def by_password(
         IdentityRefusedError: the directory knows the password, and the user is not let in here.
         LinkNeededError: likewise; another account has the directory's e-mail address.
     """
+    proven = await prove(keeper, email=email, password=password, address=address)
+    return await go_on(keeper, proven, otp=otp, address=address)
+
+
+async def prove(keeper: SessionKeeper, *, email: str, password: str, address: str) -> Proven:
+    """Return whose password it is, here or in the directory, whether or not active anywhere.
+
+    Raises:
+        InvalidCredentialsError, TooManyAttemptsError, UnavailableError, IdentityRefusedError, LinkNeededError:
+            as `by_password`.
+    """
     async with keeper.database.transaction() as session:
         user = await queries.user_by_email(session, email)
         # Asked for nobody too: that an account is known shall not be told by how long the answer takes.
@@ -100,50 +124,62 @@ async def by_password(
     method = DIRECTORY if by_directory else PASSWORD
     try:
         if keeper.directory is not None and by_directory:
-            user_id = await _ask_directory(keeper, keeper.directory, email, password, address)
+            proven = await _ask_directory(keeper, keeper.directory, email, password, address)
         else:
-            user_id = await _check_password(keeper, user, email, password, address)
+            proven = await _check_password(keeper, user, email, password, address)
     except TooManyAttemptsError:
         _note_refusal(keeper, tried, organisations, method=method, reason="too many attempts")
         raise
-    if user_id is None:
+    if proven is None:
         _note_refusal(keeper, tried, organisations, method=method, reason="wrong password")
         raise _invalid()
-    return await go_on(keeper, Proven(user_id, method), otp=otp, address=address)
+    return proven
 
 
 async def _check_password(
     keeper: SessionKeeper, user: User | None, email: str, password: str, address: str
-) -> int | None:
+) -> Proven | None:
     """Return whose password it is; None where it is wrong, or nobody's."""
     password_hash = None if user is None else user.password_hash
     verification = await sessions.verify_throttled(
         keeper, email=email, password=password, password_hash=password_hash, address=address
     )
-    if user is None or not verification.ok:
+    if user is None or password_hash is None or not verification.ok:
         return None
-    if verification.new_hash is not None and password_hash is not None:
+    if verification.new_hash is not None:
         async with keeper.database.transaction() as session:
             await queries.replace_hash(
                 session, user.id, old=password_hash, new=verification.new_hash
             )
-    return user.id
+    given = verification.new_hash or password_hash
+    return Proven(user.id, PASSWORD, password=_known_by(keeper, given))
+
+
+def _known_by(keeper: SessionKeeper, password_hash: str) -> str:
+    return keeper.signer.fingerprint("password", password_hash).hex()
 
 
 async def _ask_directory(
     keeper: SessionKeeper, directory: Directory, email: str, password: str, address: str
-) -> int | None:
+) -> Proven | None:
     """Return the user whom a directory knows by this password; None where it does not."""
     keys = Keys.of(keeper.signer, email=email, address=address)
 
     async def check() -> Vouched | None:
         return await ldap.check(directory, login=email.strip(), password=password)
 
-    vouched = await attempt(keeper.database, keys.allowances(), check, forgiven=[keys.account])
+    vouched = await attempt(
+        keeper.database,
+        keys.allowances(),
+        check,
+        forgiven=[keys.account],
+        slots=_ASKING_THE_DIRECTORY,
+    )
     if vouched is None:
         return None
     async with keeper.database.transaction() as session:
-        return await ldap.user_of(session, directory, vouched)
+        user_id = await ldap.user_of(session, directory, vouched)
+    return Proven(user_id, DIRECTORY, ends_at=now() + timedelta(hours=directory.session_hours))
 
 
 async def go_on(
@@ -160,7 +196,7 @@ async def go_on(
     """
     if proven.factor is None and otp is not None:
         async with keeper.database.transaction() as session:
-            standing = await _standing(session, proven)
+            standing = await _standing(session, keeper, proven)
         if standing is not None and standing.methods:
             proven = await _with_code(keeper, proven, otp, standing=standing, address=address)
     async with keeper.database.transaction() as session:
@@ -175,7 +211,7 @@ async def admit(session: AsyncSession, keeper: SessionKeeper, proven: Proven) ->
         SecondFactorRequiredError: a second factor is asked for.
         EnrolmentRequiredError: it is to be set up first.
     """
-    standing = await _standing(session, proven)
+    standing = await _standing(session, keeper, proven)
     if standing is None:
         log.info("sign_in_refused", user_id=proven.user_id, method=proven.method, reason="inactive")
         raise _invalid()
@@ -205,10 +241,12 @@ async def by_code(keeper: SessionKeeper, *, ticket: str, code: str, address: str
     """
     data = keeper.signer.open_ticket(_SECOND_STEP, ticket)
     proven = _proven(data)
-    standing = await _must_stand(keeper, proven)
+    async with keeper.database.transaction() as session:
+        standing = await _must_stand(session, keeper, proven)
     proven = await _with_code(keeper, proven, code, standing=standing, address=address)
     async with keeper.database.transaction() as session:
         await tickets.spend(session, data)
+        standing = await _must_stand(session, keeper, proven)
         return await _begin(session, keeper, proven, standing.org_id)
 
 
@@ -270,7 +308,7 @@ async def _by_passkey(
         if data is not None:
             await tickets.spend(session, data)
         proven = _proven_by_passkey(proof, data)
-        standing = await _standing(session, proven)
+        standing = await _standing(session, keeper, proven)
         if standing is None:
             raise _invalid()
         return await _begin(session, keeper, proven, standing.org_id)
@@ -281,11 +319,11 @@ async def begin_enrolment(keeper: SessionKeeper, *, ticket: str) -> EnrolmentOut
 
     Raises:
         InvalidTicketError: the ticket is not good (any more).
-        AuthenticatorExistsError: there is one by now.
+        AuthenticatorExistsError: there is one by now, or a passkey.
     """
     proven = _proven(keeper.signer.open_ticket(_ENROLMENT, ticket))
-    standing = await _must_stand(keeper, proven)
-    async with keeper.database.transaction(Tenant(standing.org_id, proven.user_id)) as session:
+    async with keeper.database.transaction() as session:
+        standing = await _must_enrol(session, keeper, proven)
         user = await queries.user_by_id(session, proven.user_id)
         return await second_factor.begin(
             session, _actor(user, standing), sealer=keeper.sealer, account=user.email
@@ -299,13 +337,14 @@ async def finish_enrolment(
 
     Raises:
         InvalidTicketError: the ticket is not good (any more).
-        NoAuthenticatorError: none was set up, or it counts already.
+        AuthenticatorExistsError: there is one by now, or a passkey.
+        NoAuthenticatorError: none was set up.
         WrongCodeError: the app shows another code.
     """
     data = keeper.signer.open_ticket(_ENROLMENT, ticket)
     proven = replace(_proven(data), factor=second_factor.TOTP)
-    standing = await _must_stand(keeper, proven)
-    async with keeper.database.transaction(Tenant(standing.org_id, proven.user_id)) as session:
+    async with keeper.database.transaction() as session:
+        standing = await _must_enrol(session, keeper, proven)
         user = await queries.user_by_id(session, proven.user_id)
         codes = await second_factor.confirm(
             session, _actor(user, standing), sealer=keeper.sealer, code=code
@@ -362,9 +401,20 @@ async def _with_code(
     return replace(proven, factor=factor)
 
 
-async def _standing(session: AsyncSession, proven: Proven) -> Standing | None:
-    """Return where a user stands, None where not active, and bind the transaction to the organisation."""
+async def _standing(
+    session: AsyncSession, keeper: SessionKeeper, proven: Proven
+) -> Standing | None:
+    """Return where a user stands, and bind the transaction to the organisation.
+
+    None where the user is not active, or the password was changed since it was given. Whoever deactivates the user, or
+    changes the password, waits until the transaction ends, and then ends the session that it began.
+    """
     user_id = proven.user_id
+    password_hash = await queries.hold_password(session, user_id)
+    if proven.password is not None and (
+        password_hash is None or proven.password != _known_by(keeper, password_hash)
+    ):
+        return None
     organisations = await queries.organisations_of(session, user_id)
     if proven.org_id is not None:
         organisations = [one for one in organisations if one == proven.org_id]
@@ -387,11 +437,18 @@ async def _standing(session: AsyncSession, proven: Proven) -> Standing | None:
     return Standing(org_id, membership.role, tuple(methods), asked)
 
 
-async def _must_stand(keeper: SessionKeeper, proven: Proven) -> Standing:
-    async with keeper.database.transaction() as session:
-        standing = await _standing(session, proven)
+async def _must_stand(session: AsyncSession, keeper: SessionKeeper, proven: Proven) -> Standing:
+    standing = await _standing(session, keeper, proven)
     if standing is None:
-        raise InvalidTicketError("The user is not active any more.")
+        raise InvalidTicketError("What was proven before is not good any more; sign in again.")
+    return standing
+
+
+async def _must_enrol(session: AsyncSession, keeper: SessionKeeper, proven: Proven) -> Standing:
+    """Return where a user stands who has no second factor still: the password alone is not enough to add another."""
+    standing = await _must_stand(session, keeper, proven)
+    if standing.methods:
+        raise AuthenticatorExistsError("A second factor was set up meanwhile; sign in with it.")
     return standing
 
 
@@ -415,6 +472,7 @@ async def _begin(
         org_id=org_id,
         method=proven.method,
         second_factor=proven.factor,
+        ends_at=proven.ends_at,
     )
 
 
@@ -465,17 +523,21 @@ def _ticket(keeper: SessionKeeper, purpose: str, proven: Proven) -> str:
         "method": proven.method,
         "org": proven.org_id,
         "leaves": proven.leaves,
+        "password": proven.password,
+        "ends_at": None if proven.ends_at is None else proven.ends_at.isoformat(),
     }
     return tickets.issue(keeper.signer, purpose, data)
 
 
 def _proven(data: Mapping[str, Any]) -> Proven:
-    leaves = data["leaves"]
+    leaves, ends_at = data["leaves"], data["ends_at"]
     return Proven(
         data["user"],
         data["method"],
         org_id=data["org"],
         leaves=None if leaves is None else (leaves[0], leaves[1]),
+        password=data["password"],
+        ends_at=None if ends_at is None else datetime.fromisoformat(ends_at),
     )
 
 

@@ -55,14 +55,49 @@ export const addPasskey = (body: Schemas["PasskeyCreate"]) =>
   ok(client.POST("/api/v1/me/passkeys", { body }));
 export const removePasskey = (passkey_id: number) =>
   ok(client.DELETE("/api/v1/me/passkeys/{passkey_id}", { params: { path: { passkey_id } } }));
+export type ApiKeyCreate = Schemas["ApiKeyCreate"];
 export const listApiKeys = () => ok(client.GET("/api/v1/me/api-keys"));
-export const createApiKey = (body: Schemas["ApiKeyCreate"]) =>
+export const createApiKey = (body: ApiKeyCreate) =>
   ok(client.POST("/api/v1/me/api-keys", { body }));
 export const revokeApiKey = (key_id: number) =>
   ok(client.DELETE("/api/v1/me/api-keys/{key_id}", { params: { path: { key_id } } }));
 
+// How others sign in, as administrators see it
+export const getSignInPolicy = () => ok(client.GET("/api/v1/sign-in-policy"));
+export const setSignInPolicy = (second_factor: Schemas["RequiredOf"]) =>
+  ok(client.PUT("/api/v1/sign-in-policy", { body: { second_factor } }));
+export const resetSecondFactor = (user_id: number) =>
+  ok(client.DELETE("/api/v1/users/{user_id}/second-factor", { params: { path: { user_id } } }));
+export const listAllApiKeys = (query: QueryOf<"listApiKeys">) =>
+  ok(client.GET("/api/v1/api-keys", { params: { query: { limit: 50, ...query } } }));
+export const revokeAnyApiKey = (key_id: number) =>
+  ok(client.DELETE("/api/v1/api-keys/{key_id}", { params: { path: { key_id } } }));
+export const listServiceAccounts = (cursor?: string) =>
+  ok(client.GET("/api/v1/service-accounts", page(cursor)));
+export const createServiceAccount = (name: string) =>
+  ok(client.POST("/api/v1/service-accounts", { body: { name } }));
+export const listServiceAccountKeys = (user_id: number) =>
+  ok(client.GET("/api/v1/service-accounts/{user_id}/keys", { params: { path: { user_id } } }));
+export const createServiceAccountKey = (user_id: number, body: ApiKeyCreate) =>
+  ok(
+    client.POST("/api/v1/service-accounts/{user_id}/keys", { params: { path: { user_id } }, body }),
+  );
+export const rotateServiceAccountKey = (user_id: number, key_id: number, overlap_seconds: number) =>
+  ok(
+    client.POST("/api/v1/service-accounts/{user_id}/keys/{key_id}/rotate", {
+      params: { path: { user_id, key_id } },
+      body: { overlap_seconds },
+    }),
+  );
+
 // Users
 export const listUsers = (cursor?: string) => ok(client.GET("/api/v1/users", page(cursor)));
+export const listPeople = (cursor?: string) =>
+  ok(
+    client.GET("/api/v1/users", {
+      params: { query: { ...page(cursor).params.query, kind: "person" } },
+    }),
+  );
 export const createUser = (body: Schemas["UserCreate"]) =>
   ok(client.POST("/api/v1/users", { body }));
 export type UserChange = Schemas["UserUpdate"];

@@ -18,6 +18,7 @@ export const keys = {
   policy: (id: number) => ["policies", id] as const,
   document: (id: number) => ["documents", id] as const,
   storage: ["storage"] as const,
+  credentials: ["credentials"] as const,
 };
 
 function retry(failures: number, error: unknown): boolean {
@@ -190,6 +191,40 @@ export const usersQuery = infiniteQueryOptions({
   initialPageParam: firstPage,
   getNextPageParam: nextCursor,
 });
+
+export const peopleQuery = infiniteQueryOptions({
+  queryKey: [...usersQuery.queryKey, "people"],
+  queryFn: ({ pageParam }) => calls.listPeople(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
+export const signInPolicyQuery = queryOptions({
+  queryKey: ["sign-in-policy"],
+  queryFn: calls.getSignInPolicy,
+  staleTime: 0,
+});
+
+export const allApiKeysQuery = (query: Parameters<typeof calls.listAllApiKeys>[0]) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.credentials, "keys", query],
+    queryFn: ({ pageParam }) => calls.listAllApiKeys({ ...query, ...from(pageParam) }),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
+export const serviceAccountsQuery = infiniteQueryOptions({
+  queryKey: [...keys.credentials, "accounts"],
+  queryFn: ({ pageParam }) => calls.listServiceAccounts(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
+export const serviceAccountKeysQuery = (id: number) =>
+  queryOptions({
+    queryKey: [...keys.credentials, "accounts", id, "keys"],
+    queryFn: () => calls.listServiceAccountKeys(id),
+  });
 
 export const userSessionsQuery = (id: number) =>
   queryOptions({ queryKey: ["users", id, "sessions"], queryFn: () => calls.listUserSessions(id) });

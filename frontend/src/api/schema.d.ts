@@ -521,6 +521,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/invitation/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an invitation with the account there is
+         * @description Join with the password of the account that has the invited address, and begin a session there.
+         *
+         *     An account that is active nowhere cannot sign in before; a second factor is asked for as in signing in.
+         */
+        post: operations["joinByInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/invitation": {
         parameters: {
             query?: never;
@@ -690,7 +712,7 @@ export interface paths {
         };
         /**
          * What the organisation asks of those who sign in
-         * @description Return of whom a second factor is asked.
+         * @description Return of whom a second factor is asked, and how many have set one up.
          */
         get: operations["getSignInPolicy"];
         /**
@@ -1019,6 +1041,28 @@ export interface paths {
          * @description Make a key; this answer alone shows it.
          */
         post: operations["createServiceAccountKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/service-accounts/{user_id}/keys/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace a key of a service account
+         * @description Make a key with the same name, scopes and length of life; this answer alone shows it.
+         *
+         *     The former goes on for as long as is asked, so that programs can be given the new one meanwhile.
+         */
+        post: operations["rotateServiceAccountKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2232,6 +2276,8 @@ export interface components {
          *       "expires_at": "2027-03-02T00:00:00Z",
          *       "hint": "9fQx",
          *       "id": 12,
+         *       "is_active": true,
+         *       "kind": "person",
          *       "name": "Nightly export",
          *       "scopes": [
          *         "dms:*:List",
@@ -2269,6 +2315,13 @@ export interface components {
              */
             last_used_at: string | null;
             user: components["schemas"]["backend__identity__schemas__UserRef"];
+            /** @description Whether it acts for a person or for a service account. */
+            kind: components["schemas"]["UserKind"];
+            /**
+             * Is Active
+             * @description Whether its user is; the key is refused otherwise.
+             */
+            is_active: boolean;
         };
         /**
          * ApiKeyOut
@@ -2309,6 +2362,20 @@ export interface components {
              * @description To the minute.
              */
             last_used_at: string | null;
+        };
+        /**
+         * ApiKeyRotate
+         * @description How long a key goes on beside its successor.
+         * @example {
+         *       "overlap_seconds": 86400
+         *     }
+         */
+        ApiKeyRotate: {
+            /**
+             * Overlap Seconds
+             * @description 0: the former key is refused from now on.
+             */
+            overlap_seconds: number;
         };
         /**
          * AttachIn
@@ -2534,6 +2601,19 @@ export interface components {
             version?: number | null;
             /** @default inline */
             disposition: components["schemas"]["Disposition"];
+        };
+        /**
+         * Coverage
+         * @description How far second factors have come among the active people of an organisation.
+         */
+        Coverage: {
+            /** People */
+            people: number;
+            /**
+             * Without
+             * @description How many of them have set up none.
+             */
+            without: number;
         };
         /**
          * Dependency
@@ -3437,6 +3517,20 @@ export interface components {
             language: components["schemas"]["Language"];
         };
         /**
+         * InvitationJoin
+         * @description Who accepts with the account there is: its password.
+         * @example {
+         *       "password": "correct horse battery",
+         *       "token": "1.Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4"
+         *     }
+         */
+        InvitationJoin: {
+            /** Token */
+            token: string;
+            /** Password */
+            password: string;
+        };
+        /**
          * InvitationLink
          * @description What the link of an invitation carries.
          * @example {
@@ -3545,6 +3639,12 @@ export interface components {
             /** Name */
             name: string;
         };
+        /**
+         * KeyState
+         * @description What keys to list.
+         * @enum {string}
+         */
+        KeyState: "used" | "idle" | "expired";
         /**
          * Language
          * @description What a letter is written in.
@@ -3744,10 +3844,10 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
-        /** Page[ServiceAccountOut] */
-        Page_ServiceAccountOut_: {
+        /** Page[ServiceAccountListed] */
+        Page_ServiceAccountListed_: {
             /** Items */
-            items: components["schemas"]["ServiceAccountOut"][];
+            items: components["schemas"]["ServiceAccountListed"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -3755,6 +3855,13 @@ export interface components {
         Page_TrashItem_: {
             /** Items */
             items: components["schemas"]["TrashItem"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Page[UserListed] */
+        Page_UserListed_: {
+            /** Items */
+            items: components["schemas"]["UserListed"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -4572,6 +4679,49 @@ export interface components {
             name: string;
         };
         /**
+         * ServiceAccountListed
+         * @description A service account in the list that administrators work with.
+         * @example {
+         *       "client_id": "machine-1-31",
+         *       "created_at": "2026-03-02T09:14:00Z",
+         *       "id": 31,
+         *       "is_active": true,
+         *       "keys": 1,
+         *       "last_used_at": "2026-03-09T02:00:00Z",
+         *       "name": "Invoice scanner",
+         *       "role": "member"
+         *     }
+         */
+        ServiceAccountListed: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            role: components["schemas"]["Role"];
+            /**
+             * Client Id
+             * @description The client of OAuth 2; each of its API keys is a secret.
+             */
+            client_id: string;
+            /** Is Active */
+            is_active: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Keys
+             * @description How many of its keys are good.
+             */
+            keys: number;
+            /**
+             * Last Used At
+             * @description When one of its keys was used last.
+             */
+            last_used_at: string | null;
+        };
+        /**
          * ServiceAccountOut
          * @description A service account. To policies and grants it is a user like any other.
          * @example {
@@ -4677,6 +4827,27 @@ export interface components {
         SignInPolicy: {
             /** @description Of whom a second factor is required. */
             second_factor: components["schemas"]["RequiredOf"];
+        };
+        /**
+         * SignInPolicyOut
+         * @description What the organisation asks, and whom a change would concern.
+         * @example {
+         *       "administrators": {
+         *         "people": 2,
+         *         "without": 0
+         *       },
+         *       "everybody": {
+         *         "people": 40,
+         *         "without": 31
+         *       },
+         *       "second_factor": "administrators"
+         *     }
+         */
+        SignInPolicyOut: {
+            /** @description Of whom a second factor is required. */
+            second_factor: components["schemas"]["RequiredOf"];
+            everybody: components["schemas"]["Coverage"];
+            administrators: components["schemas"]["Coverage"];
         };
         /**
          * SimulatedUser
@@ -5103,6 +5274,49 @@ export interface components {
             password: string;
             /** @default member */
             role: components["schemas"]["Role"];
+        };
+        /**
+         * UserKind
+         * @description Who signs in: a person, or a program with keys and nothing else.
+         * @enum {string}
+         */
+        UserKind: "person" | "machine";
+        /**
+         * UserListed
+         * @description A user in the list that administrators work with.
+         * @example {
+         *       "created_at": "2026-03-02T09:14:00Z",
+         *       "email": "grace@example.org",
+         *       "has_second_factor": true,
+         *       "id": 7,
+         *       "is_active": true,
+         *       "kind": "person",
+         *       "name": "Grace Hopper",
+         *       "role": "member"
+         *     }
+         */
+        UserListed: {
+            /** Id */
+            id: number;
+            /** Email */
+            email: string;
+            /** Name */
+            name: string;
+            role: components["schemas"]["Role"];
+            /** Is Active */
+            is_active: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** @description A person, or a program: a service account. */
+            kind: components["schemas"]["UserKind"];
+            /**
+             * Has Second Factor
+             * @description An authenticator app or a passkey was set up.
+             */
+            has_second_factor: boolean;
         };
         /**
          * UserOut
@@ -5559,6 +5773,8 @@ export interface operations {
     listUsers: {
         parameters: {
             query?: {
+                /** @description People or programs alone. */
+                kind?: components["schemas"]["UserKind"] | null;
                 /** @description How many items at most. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -5576,7 +5792,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_UserOut_"];
+                    "application/json": components["schemas"]["Page_UserListed_"];
                 };
             };
             /** @description `unauthenticated`: Sign in first. */
@@ -5708,7 +5924,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: Not allowed. */
+            /** @description `forbidden`: Not allowed. `own_credentials`: Your own credentials. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5728,7 +5944,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `last_administrator`: The last administrator. `shared_user`: User of several organisations. */
+            /** @description `last_administrator`: The last administrator. `no_password`: Programs have no password. `shared_user`: User of several organisations. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7186,6 +7402,99 @@ export interface operations {
             };
         };
     };
+    joinByInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationJoin"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenOut"];
+                };
+            };
+            /** @description `invalid_credentials`: Wrong e-mail address or password. `second_factor_required`: One more step. `enrolment_required`: Set up a second factor. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `foreign_origin`: Not from this site. `identity_refused`: Not allowed to sign in here. `invitation_for_another`: The invitation is for another address. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invitation_not_found`: The invitation is not valid. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `already_member`: A user already. `link_needed`: Sign in and link the accounts first. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description `too_many_attempts`: Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Temporarily unavailable. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     acceptInvitationAsMe: {
         parameters: {
             query?: never;
@@ -7541,7 +7850,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `no_authenticator`: There is no authenticator app. */
+            /** @description `authenticator_exists`: There is an authenticator app already. `no_authenticator`: There is no authenticator app. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7683,7 +7992,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignInPolicy"];
+                    "application/json": components["schemas"]["SignInPolicyOut"];
                 };
             };
             /** @description `unauthenticated`: Sign in first. */
@@ -7789,7 +8098,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: Not allowed. */
+            /** @description `forbidden`: Not allowed. `own_credentials`: Your own credentials. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8561,6 +8870,10 @@ export interface operations {
     listApiKeys: {
         parameters: {
             query?: {
+                /** @description In the name of the key, or its user's name or address. */
+                q?: string | null;
+                /** @description `idle`: good, and not used for ninety days; `used`: the other good ones. */
+                state?: components["schemas"]["KeyState"] | null;
                 /** @description How many items at most. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -8692,7 +9005,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_ServiceAccountOut_"];
+                    "application/json": components["schemas"]["Page_ServiceAccountListed_"];
                 };
             };
             /** @description `unauthenticated`: Sign in first. */
@@ -8913,6 +9226,82 @@ export interface operations {
                 content: {
                     "application/problem+json": unknown;
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateServiceAccountKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+                key_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyRotate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyCreated"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `service_account_not_found`: No such service account. `api_key_not_found`: No such API key. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_api_keys`: Too many API keys. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };

@@ -159,6 +159,11 @@ export const session = {
     hold((await response.json()) as AccessToken);
   },
 
+  /** Accepts an invitation with the account that has its address, by the password of that. */
+  async joinByInvitation(token: string, password: string): Promise<void> {
+    await session.enter("invitation/join", { token, password });
+  },
+
   async signOut(): Promise<void> {
     try {
       await post("logout");

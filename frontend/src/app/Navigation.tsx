@@ -5,6 +5,7 @@ import {
   IconListCheck,
   IconHome,
   IconLayoutSidebarLeftCollapse,
+  IconLogin2,
   IconSearch,
   IconServer2,
   IconShieldLock,
@@ -68,6 +69,7 @@ export function Navigation({ onClose }: { onClose: () => void }) {
         {isAdministrator && (
           <Place to="/policies" icon={IconShieldLock} label={t("policies.title")} />
         )}
+        {isAdministrator && <Place to="/sign-in" icon={IconLogin2} label={t("signIn.title")} />}
         {isAdministrator && <Place to="/storage" icon={IconDatabase} label={t("nav.storage")} />}
         {readsTrail && <Place to="/audit" icon={IconListCheck} label={t("nav.audit")} />}
       </nav>

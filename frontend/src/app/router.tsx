@@ -26,6 +26,7 @@ import {
   policiesSearch,
   policySearch,
   searchSearch,
+  signInSearch,
 } from "./search-params";
 import { Shell } from "./Shell";
 
@@ -227,6 +228,13 @@ const securityRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/security/SecurityPage"), "SecurityPage"),
 });
 
+const signInRoute = createRoute({
+  ...inApp,
+  path: "/sign-in",
+  validateSearch: signInSearch,
+  component: lazyRouteComponent(() => import("@/features/admin/SignInPage"), "SignInPage"),
+});
+
 const auditRoute = createRoute({
   ...inApp,
   path: "/audit",
@@ -254,6 +262,7 @@ const routeTree = rootRoute.addChildren([
     groupsRoute,
     storageRoute,
     securityRoute,
+    signInRoute,
     auditRoute,
   ]),
 ]);

@@ -8,6 +8,7 @@ import {
   policiesSearch,
   policySearch,
   searchSearch,
+  signInSearch,
 } from "./search-params";
 
 test("a search keeps what it understands and drops the rest", () => {
@@ -42,6 +43,8 @@ test.each([
   ["/library/3?sort=size", true],
   ["//evil.example", false],
   ["/\\evil.example", false],
+  ["/\t/evil.example", false],
+  ["/\n/evil.example", false],
   ["https://evil.example", false],
   ["javascript:alert(1)", false],
 ])("after sign-in, %s is followed: %s", (redirect, followed) => {
@@ -72,4 +75,13 @@ test("a policy has its tabs, and the page of policies lists them or the cabinets
   expect(policySearch({ tab: "history" })).toEqual({});
   expect(policiesSearch({ show: "cabinets" })).toEqual({ show: "cabinets" });
   expect(policiesSearch({ show: "all" })).toEqual({});
+});
+
+test("the page of sign-in shows what it has, and keys in states that there are", () => {
+  expect(signInSearch({ show: "keys", q: 7, state: "idle" })).toEqual({
+    show: "keys",
+    q: "7",
+    state: "idle",
+  });
+  expect(signInSearch({ show: "secrets", state: "lost" })).toEqual({});
 });

@@ -117,12 +117,26 @@ export function auditSearch(raw: Raw): AuditSearch {
   };
 }
 
+export const SIGN_IN_VIEWS = ["policy", "keys", "accounts"] as const;
+export type SignInView = (typeof SIGN_IN_VIEWS)[number];
+export const KEY_STATES = ["used", "idle", "expired"] as const;
+export type SignInSearch = { show?: SignInView; q?: string; state?: (typeof KEY_STATES)[number] };
+
+export function signInSearch(raw: Raw): SignInSearch {
+  return {
+    show: oneOf(raw.show, SIGN_IN_VIEWS),
+    q: text(raw.q),
+    state: oneOf(raw.state, KEY_STATES),
+  };
+}
+
 export type LoginSearch = { redirect?: string; problem?: string };
 
 /** Only a path of our own: an address with a host would send people elsewhere after sign-in. */
 export function loginSearch(raw: Raw): LoginSearch {
   const redirect = text(raw.redirect);
-  const ours = redirect !== undefined && /^\/(?![/\\])/.test(redirect);
+  // Browsers drop tabs and line breaks from addresses: "/<tab>/evil.example" is "//evil.example" to them.
+  const ours = redirect !== undefined && /^\/(?![/\\])[^\p{Cc}]*$/u.test(redirect);
   const problem = text(raw.problem);
   return { ...(ours ? { redirect } : {}), ...(problem === undefined ? {} : { problem }) };
 }

@@ -225,6 +225,37 @@ async def test_administrators_see_and_revoke_every_key(
     assert (await call(client, keys[0]["key"], "GET", "/me")).status_code == 401
 
 
+async def test_keys_are_found_by_name_by_user_and_by_state(
+    user: SignedIn, administrator: SignedIn, database: Database
+) -> None:
+    long_ago, soon = now() - timedelta(days=200), now() + timedelta(days=1)
+    made = {
+        "used": await make(user, name="100% used", expires_at=soon.isoformat()),
+        "idle": await make(user, name="Idle"),
+        "expired": await make(administrator, name="Expired", expires_at=soon.isoformat()),
+    }
+    async with database.transaction(Tenant(user.account.org_id)) as session:
+        for name, values in (
+            ("used", {"created_at": long_ago, "last_used_at": now()}),
+            ("idle", {"created_at": long_ago}),
+            ("expired", {"expires_at": long_ago}),
+        ):
+            statement = update(ApiKey).where(ApiKey.id == made[name]["id"])
+            await session.execute(statement.values(values))
+
+    async def found(**query: str) -> list[str]:
+        answer = await administrator.request("GET", "/api-keys", params=query)
+        return [key["name"] for key in answer.json()["items"]]
+
+    for state in ("used", "idle", "expired"):
+        assert await found(state=state) == [made[state]["name"]]
+    assert await found(q="100%") == ["100% used"]
+    assert await found(q=user.account.email.swapcase()) == ["Idle", "100% used"]
+    assert await found(q="lovelace") == ["Expired"]
+    assert await found(q="%") == ["100% used"]
+    assert (await administrator.request("GET", "/api-keys?state=lost")).status_code == 422
+
+
 @pytest.fixture
 async def member_key(admin: Api, member: Api) -> MakeKey:
     """A function that makes a key of a member with whom a cabinet is shared."""

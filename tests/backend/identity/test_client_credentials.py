@@ -1,12 +1,14 @@
 """Service accounts and the token endpoint of OAuth 2, over HTTP."""
 
 import base64
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 import pytest
 from httpx import AsyncClient, Response
 
+from backend.core.clock import now
 from backend.core.db import Database
 from backend.identity.api_keys.keys import new_key
 from tests.backend.identity.trail import recorded
@@ -191,6 +193,91 @@ async def test_a_machine_cannot_sign_in(client: AsyncClient, admin: Api, machine
     body = {"email": email, "password": machine.secret}
     answer = await client.post("/api/v1/auth/login", json=body)
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
+
+
+async def rotate(admin: Api, machine: Machine, seconds: int) -> Response:
+    path = f"/service-accounts/{machine.user_id}/keys/{machine.key_id}/rotate"
+    return await admin.post(path, json={"overlap_seconds": seconds})
+
+
+async def test_a_key_goes_on_beside_its_successor_for_as_long_as_is_asked(
+    client: AsyncClient, admin: Api, database: Database
+) -> None:
+    ends = (now() + timedelta(days=30)).isoformat()
+    machine = await make(admin, scopes=["dms:*:Read"], expires_at=ends)
+    made = await rotate(admin, machine, 3_600)
+    assert (made.status_code, made.headers["cache-control"]) == (201, "no-store")
+    successor = made.json()
+    assert (successor["name"], successor["scopes"]) == ("First", ["dms:*:Read"])
+    life = datetime.fromisoformat(successor["expires_at"]) - datetime.fromisoformat(
+        successor["created_at"]
+    )
+    assert abs(life - timedelta(days=30)) < timedelta(minutes=5)
+    keys = (await admin.get(f"/service-accounts/{machine.user_id}/keys")).json()
+    former = next(key for key in keys if key["id"] == machine.key_id)
+    left = datetime.fromisoformat(former["expires_at"]) - now()
+    assert timedelta(minutes=50) < left <= timedelta(hours=1)
+    for secret in (machine.secret, successor["key"]):
+        answer = await ask(client, {**machine.body, "client_secret": secret})
+        assert answer.status_code == 200
+    [event] = await recorded(database, admin.org_id, "api_key.rotated")
+    assert event.object == f"api_key:{machine.key_id}"
+    assert event.data["successor"] == f"api_key:{successor['id']}"
+    [listed] = (await admin.get("/service-accounts")).json()["items"]
+    assert listed["keys"] == 2
+    assert listed["last_used_at"] is not None
+
+
+async def test_without_overlap_the_former_key_is_refused_at_once(
+    client: AsyncClient, admin: Api, machine: Machine
+) -> None:
+    successor = (await rotate(admin, machine, 0)).json()
+    assert successor["expires_at"] is None
+    assert (await ask(client, machine.body)).status_code == 401
+    again = await ask(client, {**machine.body, "client_secret": successor["key"]})
+    assert again.status_code == 200
+    assert (await rotate(admin, machine, 0)).status_code == 404
+
+
+async def test_overlap_never_makes_a_key_last_longer(admin: Api) -> None:
+    machine = await make(admin, expires_at=(now() + timedelta(minutes=5)).isoformat())
+    await rotate(admin, machine, 86_400)
+    keys = (await admin.get(f"/service-accounts/{machine.user_id}/keys")).json()
+    former = next(key for key in keys if key["id"] == machine.key_id)
+    assert datetime.fromisoformat(former["expires_at"]) - now() <= timedelta(minutes=5)
+
+
+async def test_keys_are_rotated_by_administrators_and_of_programs_alone(
+    admin: Api, member: Api, stranger: Api, machine: Machine
+) -> None:
+    assert (await rotate(member, machine, 0)).status_code == 403
+    assert (await rotate(stranger, machine, 0)).status_code == 404
+    own = (await member.post("/me/api-keys", json={"name": "x"})).json()
+    body = {"overlap_seconds": 0}
+    for user_id in (member.user_id, machine.user_id):
+        path = f"/service-accounts/{user_id}/keys/{own['id']}/rotate"
+        assert (await admin.post(path, json=body)).status_code == 404
+    assert (await rotate(admin, machine, -1)).status_code == 422
+
+
+async def test_programs_and_people_are_listed_apart(
+    admin: Api, member: Api, machine: Machine
+) -> None:
+    def ids(answer: Response) -> set[int]:
+        return {user["id"] for user in answer.json()["items"]}
+
+    programs = await admin.get("/users", params={"kind": "machine"})
+    people = await admin.get("/users", params={"kind": "person"})
+    assert ids(programs) == {machine.user_id}
+    assert ids(people) >= {admin.user_id, member.user_id}
+    assert machine.user_id not in ids(people)
+    assert ids(await admin.get("/users")) == ids(people) | {machine.user_id}
+    assert {user["kind"] for user in programs.json()["items"]} == {"machine"}
+
+
+async def test_a_program_is_given_no_password(admin: Api, machine: Machine) -> None:
+    refused = await admin.patch(f"/users/{machine.user_id}", {"password": "long enough"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "no_password")
 
 
 async def test_machines_are_administered_by_administrators(

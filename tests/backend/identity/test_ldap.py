@@ -1,9 +1,11 @@
 """Signing in by a directory: a real slapd."""
 
+import asyncio
 import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient, Response
 from pydantic import SecretStr, ValidationError
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from backend.core.clock import now
 from backend.core.db import Database, Tenant
+from backend.identity.external.models import ExternalIdentity
 from backend.identity.external.settings import Directory, read_settings
 from backend.identity.ldap.directory import DirectoryFailedError, authenticate
-from backend.identity.models import Group, GroupMember, User
+from backend.identity.models import Group, GroupMember, RefreshToken, User
 from tests.backend.identity.accounts import Account, ClientAt, SignedIn, sign_in
 from tests.backend.identity.trail import data_of, refusals
 from tests.support.slapd import BASE, PASSWORD, SERVICE, Slapd, person, slapd
@@ -247,6 +251,87 @@ async def test_local_users_are_not_asked_of_the_directory(
     assert (await user.request("GET", "/me")).status_code == 200
     away = await login(client, f"{GRACE}@example.org")
     assert (away.status_code, away.json()["code"]) == (503, "unavailable")
+
+
+async def test_a_directory_that_does_not_answer_holds_up_nobody_else(
+    client_at: ClientAt,
+    directory: Directory,
+    app: FastAPI,
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("backend.identity.ldap.directory._TIMED_OUT_AFTER", 120)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"ldap://127.0.0.1:{silent.getsockname()[1]}"
+        app.state.directory = directory.model_copy(update={"url": url})
+        async with client_at() as strangers, client_at() as home:
+            # More of them than are let in at once.
+            waiting = [
+                asyncio.create_task(login(strangers, f"{secrets.token_hex(4)}@example.org"))
+                for _ in range(6)
+            ]
+            # So many are asked about at once.
+            held = [(await asyncio.to_thread(silent.accept))[0] for _ in range(4)]
+            user = await sign_in(home, account)
+            assert (await user.request("GET", "/me")).status_code == 200
+            assert not any(one.done() for one in waiting)
+            silent.close()
+            for connection in held:
+                connection.close()
+            answers = await asyncio.gather(*waiting)
+            assert {answer.status_code for answer in answers} == {503}
+
+
+async def test_who_is_removed_from_the_directory_is_out_in_time(
+    client: AsyncClient,
+    server: Slapd,
+    directory: Directory,
+    database: Database,
+    organisation: int,
+) -> None:
+    uid = f"leaver-{secrets.token_hex(4)}"
+    server.add_person(uid, SECRET)
+    answer = await login(client, f"{uid}@example.org")
+    bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    user_id = (await me(client, answer))["user"]["id"]
+    made = await client.post("/api/v1/me/api-keys", json={"name": "x"}, headers=bearer)
+    key = {"X-API-Key": made.json()["key"]}
+    server.remove_person(uid)
+    # Nobody signs in any more. What was begun ends when the directory would have to be asked again, and no later.
+    assert (await login(client, f"{uid}@example.org")).status_code == 401
+    async with database.transaction(Tenant(organisation)) as session:
+        tokens = select(RefreshToken).where(RefreshToken.user_id == user_id)
+        [token] = await session.scalars(tokens)
+    assert token.ends_at is not None
+    assert token.ends_at - now() <= timedelta(hours=directory.session_hours)
+    assert (await client.get("/api/v1/me", headers=key)).status_code == 200
+    async with database.transaction(Tenant(organisation)) as session:
+        await session.execute(
+            update(RefreshToken)
+            .where(RefreshToken.user_id == user_id)
+            .values(ends_at=now(), expires_at=now())
+        )
+        await session.execute(
+            update(ExternalIdentity)
+            .where(ExternalIdentity.user_id == user_id)
+            .values(last_used_at=now() - timedelta(days=31))
+        )
+    assert (await client.post("/api/v1/auth/refresh")).status_code == 401
+    assert (await client.get("/api/v1/me", headers=bearer)).status_code == 401
+    assert (await client.get("/api/v1/me", headers=key)).status_code == 401
+
+
+async def test_an_administrator_puts_out_at_once_whoever_is_removed_from_the_directory(
+    client_at: ClientAt, directory: Directory, administrator: SignedIn
+) -> None:
+    async with client_at() as browser:
+        answer = await login(browser, f"{GRACE}@example.org")
+        bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        user_id = (await me(browser, answer))["user"]["id"]
+        made = await browser.post("/api/v1/me/api-keys", json={"name": "x"}, headers=bearer)
+        await administrator.request("PATCH", f"/users/{user_id}", json={"is_active": False})
+        for headers in (bearer, {"X-API-Key": made.json()["key"]}):
+            assert (await browser.get("/api/v1/me", headers=headers)).status_code == 401
 
 
 async def test_an_account_with_the_address_is_not_taken_over(

@@ -1,23 +1,32 @@
 """Signing in by an OpenID provider that runs beside the test."""
 
 import asyncio
+import base64
+import hashlib
+import re
 import secrets
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient, Response
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from backend.core.actor import Role
+from backend.core.clock import now
 from backend.core.db import Database, Tenant
+from backend.identity.external.errors import ProviderFailedError
+from backend.identity.external.models import ExternalIdentity
 from backend.identity.external.settings import OidcProvider, read_settings
-from backend.identity.models import Group, GroupMember
+from backend.identity.models import Group, GroupMember, Membership, RefreshToken
 from backend.identity.oidc.client import OidcClient
 from tests.backend.identity.accounts import Account, ClientAt, SignedIn, sign_in
 from tests.backend.identity.trail import data_of
+from tests.support.api import Api
 from tests.support.oidc import Provider, provider
 
 DOMAIN = "example.org"
@@ -173,6 +182,119 @@ async def test_a_token_with_the_nonce_of_another_sign_in_is_refused(
     assert answer.headers["location"] == "/login?problem=provider_failed"
 
 
+async def begun(client: AsyncClient, configured: OidcProvider) -> tuple[dict[str, str], str]:
+    """Begin a sign-in; return what the browser was sent to the provider with, and the ticket it keeps."""
+    url = await begin(client, configured)
+    sent = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    return sent, client.cookies["dms_oidc"]
+
+
+async def test_the_challenge_is_of_the_verifier_that_is_sent_with_the_code(
+    client: AsyncClient, app: FastAPI, issuer: Provider, configured: OidcProvider
+) -> None:
+    sent, ticket = await begun(client, configured)
+    verifier = app.state.signer.open_ticket("oidc", ticket)["verifier"]
+    # RFC 7636, 4.1 and 4.2.
+    assert re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier)
+    digest = hashlib.sha256(verifier.encode("ascii")).digest()
+    assert sent["code_challenge"] == base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    # And the provider, which looks, lets it pass: so that the refusals below are for what they say.
+    answer = await by_provider(client, issuer, configured, await somebody(issuer))
+    assert answer.headers["location"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("verifier", "secret"), [("x" * 43, "secret"), ("", "secret"), (None, "another")]
+)
+async def test_the_provider_looks_at_verifier_and_secret(
+    client: AsyncClient,
+    app: FastAPI,
+    issuer: Provider,
+    configured: OidcProvider,
+    verifier: str | None,
+    secret: str,
+) -> None:
+    """Otherwise that our sign-ins succeed would say nothing of what we send."""
+    sent, ticket = await begun(client, configured)
+    url = f"{issuer.issuer}/oauth2/authorize?{urlencode(sent)}"
+    code = (await issuer.consent(url, await somebody(issuer))).params["code"]
+    right = app.state.signer.open_ticket("oidc", ticket)["verifier"]
+    changed = configured.model_copy(update={"client_secret": SecretStr(secret)})
+    with pytest.raises(ProviderFailedError, match="refuses"):
+        await OidcClient(changed).exchange(
+            code=code,
+            verifier=right if verifier is None else verifier,
+            redirect_uri=sent["redirect_uri"],
+            nonce=sent["nonce"],
+        )
+
+
+async def test_an_answer_with_another_state_is_refused(
+    client: AsyncClient, issuer: Provider, configured: OidcProvider
+) -> None:
+    back = await issuer.consent(await begin(client, configured), await somebody(issuer))
+    for state in ("", "x" * 43, back.params["state"][:-1], "ä"):
+        answer = await come_back(client, back.copy_set_param("state", state))
+        assert answer.headers["location"] == "/login?problem=invalid_ticket"
+        # The ticket is gone from the browser, too.
+        assert "dms_oidc" not in client.cookies
+        back = await issuer.consent(await begin(client, configured), await somebody(issuer))
+
+
+async def test_a_token_without_a_lie_is_good(
+    client: AsyncClient, issuer: Provider, configured: OidcProvider
+) -> None:
+    """The provider's lies are made like this: what is refused below is refused for the lie."""
+    subject = await somebody(issuer)
+    await issuer.lie(subject)
+    answer = await by_provider(client, issuer, configured, subject)
+    assert answer.headers["location"] == "/"
+
+
+PAST, FUTURE = 1_000_000_000, 4_000_000_000
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": "another"},
+        {"aud": ["another", "and another"]},
+        {"aud": None},
+        {"aud": ["dms", "another"], "azp": "another"},
+        {"iss": "https://another.example"},
+        {"iss": None},
+        {"exp": PAST},
+        {"exp": None},
+        {"exp": "soon"},
+        {"iat": FUTURE},
+        {"iat": None},
+        {"nbf": FUTURE},
+        {"nonce": "another"},
+        {"nonce": None},
+    ],
+    ids=str,
+)
+async def test_tokens_that_say_something_else_are_refused(
+    client: AsyncClient, issuer: Provider, configured: OidcProvider, claims: dict[str, Any]
+) -> None:
+    subject = await somebody(issuer)
+    await issuer.lie(subject, **claims)
+    answer = await by_provider(client, issuer, configured, subject)
+    assert answer.headers["location"] == "/login?problem=provider_failed"
+    assert (await client.post("/api/v1/auth/refresh")).status_code == 401
+
+
+@pytest.mark.parametrize("key", ["unknown", "forged", "public", "none"])
+async def test_tokens_that_the_provider_did_not_sign_are_refused(
+    client: AsyncClient, issuer: Provider, configured: OidcProvider, key: str
+) -> None:
+    subject = await somebody(issuer)
+    await issuer.lie(subject, key=key)
+    answer = await by_provider(client, issuer, configured, subject)
+    assert answer.headers["location"] == "/login?problem=provider_failed"
+    assert (await client.post("/api/v1/auth/refresh")).status_code == 401
+
+
 @pytest.mark.parametrize(
     "claims",
     [
@@ -248,6 +370,140 @@ async def test_an_identity_is_linked_to_one_user(
         assert answer.headers["location"] == "/login?problem=identity_taken"
 
 
+@pytest.mark.parametrize("way", ["DELETE /me/sessions", "POST /me/password", "deactivated"])
+async def test_nothing_is_linked_by_a_session_that_was_ended_meanwhile(
+    client_at: ClientAt,
+    account: Account,
+    administrator: SignedIn,
+    issuer: Provider,
+    configured: OidcProvider,
+    way: str,
+) -> None:
+    subject = await somebody(issuer)
+    async with client_at() as stolen, client_at() as home:
+        thief, owner = await sign_in(stolen, account), await sign_in(home, account)
+        begun = await thief.request("POST", f"/me/identities/{configured.id}")
+        back = await issuer.consent(begun.json()["url"], subject)
+        if way == "deactivated":
+            path = f"/users/{account.id}"
+            await administrator.request("PATCH", path, json={"is_active": False})
+        else:
+            method, _, path = way.partition(" ")
+            passwords = {"current_password": account.password, "new_password": "long enough"}
+            body = passwords if method == "POST" else None
+            assert (await owner.request(method, path, json=body)).is_success
+        answer = await come_back(stolen, back)
+        assert answer.headers["location"] == "/login?problem=unauthenticated"
+    async with client_at() as browser:
+        await by_provider(browser, issuer, configured, subject)
+        assert (await who(browser))["user"]["id"] != account.id
+
+
+async def lapse(database: Database, user_id: int, by: timedelta) -> None:
+    """Let the last sign-in by a provider, and the ends of sessions, be so much earlier."""
+    async with database.transaction() as session:
+        await session.execute(
+            update(ExternalIdentity)
+            .where(ExternalIdentity.user_id == user_id)
+            .values(last_used_at=ExternalIdentity.last_used_at - by)
+        )
+
+
+async def test_a_session_ends_when_the_provider_is_to_be_asked_again(
+    client: AsyncClient,
+    issuer: Provider,
+    configured: OidcProvider,
+    app: FastAPI,
+    database: Database,
+    organisation: int,
+) -> None:
+    hourly = configured.model_copy(update={"session_hours": 1})
+    app.state.oidc[configured.id] = OidcClient(hourly)
+    await by_provider(client, issuer, configured, await somebody(issuer))
+    ends: list[datetime | None] = []
+    for _ in range(2):
+        assert (await client.post("/api/v1/auth/refresh")).status_code == 200
+        async with database.transaction(Tenant(organisation)) as session:
+            last = select(RefreshToken).order_by(RefreshToken.id.desc()).limit(1)
+            token = (await session.scalars(last)).one()
+        ends.append(token.ends_at)
+        assert token.expires_at == token.ends_at
+    # Carrying it on does not put the end off.
+    assert ends[0] == ends[1]
+    assert ends[0] is not None
+    assert timedelta() < ends[0] - now() <= timedelta(hours=1)
+    soon = now() + timedelta(seconds=30)
+    async with database.transaction(Tenant(organisation)) as session:
+        await session.execute(update(RefreshToken).values(ends_at=soon, expires_at=soon))
+    renewed = await client.post("/api/v1/auth/refresh")
+    assert renewed.json()["expires_in"] <= 30
+    async with database.transaction(Tenant(organisation)) as session:
+        await session.execute(update(RefreshToken).values(ends_at=now(), expires_at=now()))
+    assert (await client.post("/api/v1/auth/refresh")).status_code == 401
+
+
+async def test_going_on_elsewhere_does_not_put_the_end_off(
+    client: AsyncClient,
+    issuer: Provider,
+    configured: OidcProvider,
+    database: Database,
+    stranger: Api,
+) -> None:
+    await by_provider(client, issuer, configured, await somebody(issuer))
+    token = (await client.post("/api/v1/auth/refresh")).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    user_id = (await client.get("/api/v1/me", headers=headers)).json()["user"]["id"]
+    async with database.transaction(Tenant(stranger.org_id)) as session:
+        session.add(Membership(org_id=stranger.org_id, user_id=user_id, role=Role.MEMBER))
+    there = {"organisation_id": stranger.org_id}
+    switched = await client.post("/api/v1/auth/switch", json=there, headers=headers)
+    assert switched.status_code == 200
+    async with database.transaction(Tenant(stranger.org_id)) as session:
+        of_user = select(RefreshToken).where(RefreshToken.user_id == user_id)
+        begun = (await session.scalars(of_user)).one()
+    assert begun.ends_at is not None
+    assert begun.ends_at - now() <= timedelta(hours=configured.session_hours)
+
+
+async def test_keys_rest_when_the_provider_has_not_vouched_for_long(
+    client_at: ClientAt, issuer: Provider, configured: OidcProvider, database: Database
+) -> None:
+    subject = await somebody(issuer)
+    async with client_at() as browser:
+        await by_provider(browser, issuer, configured, subject)
+        token = (await browser.post("/api/v1/auth/refresh")).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        made = await browser.post("/api/v1/me/api-keys", json={"name": "x"}, headers=headers)
+        key = {"X-API-Key": made.json()["key"]}
+
+        async def status() -> int:
+            return (await browser.get("/api/v1/me", headers=key)).status_code
+
+        user_id = (await browser.get("/api/v1/me", headers=key)).json()["user"]["id"]
+        await lapse(database, user_id, timedelta(days=29))
+        assert await status() == 200
+        await lapse(database, user_id, timedelta(days=2))
+        assert await status() == 401
+        await by_provider(browser, issuer, configured, subject)
+        assert await status() == 200
+
+
+async def test_keys_of_who_has_a_password_here_do_not_rest(
+    client: AsyncClient,
+    account: Account,
+    issuer: Provider,
+    configured: OidcProvider,
+    database: Database,
+) -> None:
+    owner = await sign_in(client, account)
+    begun = await owner.request("POST", f"/me/identities/{configured.id}")
+    await come_back(client, await issuer.consent(begun.json()["url"], await somebody(issuer)))
+    key = (await owner.request("POST", "/me/api-keys", json={"name": "x"})).json()["key"]
+    await lapse(database, account.id, timedelta(days=365))
+    answer = await client.get("/api/v1/me", headers={"X-API-Key": key})
+    assert answer.status_code == 200
+
+
 async def test_groups_follow_the_provider_at_each_sign_in(
     client_at: ClientAt,
     issuer: Provider,
@@ -302,7 +558,10 @@ async def test_a_refusal_there_is_told_here(
     assert answer.headers["location"] == "/login?problem=provider_failed"
 
 
-@pytest.mark.parametrize("target", ["https://evil.test/", "//evil.test", "/\\evil.test", "x"])
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.test/", "//evil.test", "/\\evil.test", "/\t/evil.test", "/a\x85b", "x"],
+)
 async def test_the_browser_is_sent_to_our_own_pages_alone(
     client: AsyncClient, issuer: Provider, configured: OidcProvider, target: str
 ) -> None:

@@ -371,9 +371,8 @@ async def test_an_organisation_may_ask_for_a_second_factor(
     required: str,
     asked_of_members: bool,  # noqa: FBT001
 ) -> None:
-    assert (await administrator.request("GET", "/sign-in-policy")).json() == {
-        "second_factor": "nobody"
-    }
+    before = (await administrator.request("GET", "/sign-in-policy")).json()
+    assert before["second_factor"] == "nobody"
     policy = {"second_factor": required}
     assert (await administrator.request("PUT", "/sign-in-policy", json=policy)).json() == policy
     assert (await login(client, administrator.account)).json()["code"] == "enrolment_required"
@@ -408,6 +407,34 @@ async def test_who_must_have_a_second_factor_sets_it_up_to_sign_in(
         "/api/v1/auth/enrolment/confirm", json={"ticket": ticket, "code": app.code()}
     )
     assert again.status_code == 409
+
+
+async def test_administrators_see_who_has_set_up_a_second_factor(
+    client: AsyncClient, user: SignedIn, administrator: SignedIn, make_account: MakeAccount
+) -> None:
+    gone = await make_account()
+    await administrator.request("PATCH", f"/users/{gone.id}", json={"is_active": False})
+    await user.request("POST", "/me/authenticator")
+
+    async def told() -> tuple[Any, Any, dict[int, bool]]:
+        policy = (await administrator.request("GET", "/sign-in-policy")).json()
+        listed = (await administrator.request("GET", "/users")).json()["items"]
+        has = {one["id"]: one["has_second_factor"] for one in listed}
+        return policy["everybody"], policy["administrators"], has
+
+    nobody = {user.account.id: False, administrator.account.id: False, gone.id: False}
+    # An app that was not confirmed does not count, nor does who is not active.
+    assert await told() == (
+        {"people": 2, "without": 2},
+        {"people": 1, "without": 1},
+        nobody,
+    )
+    await enrol(user)
+    assert await told() == (
+        {"people": 2, "without": 1},
+        {"people": 1, "without": 1},
+        {**nobody, user.account.id: True},
+    )
 
 
 async def test_members_change_no_policy(user: SignedIn) -> None:

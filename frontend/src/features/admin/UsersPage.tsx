@@ -11,6 +11,7 @@ import {
   Stack,
   Text,
   TextInput,
+  Tooltip,
 } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import { modals } from "@mantine/modals";
@@ -20,6 +21,8 @@ import {
   IconKey,
   IconLock,
   IconMail,
+  IconShieldCheck,
+  IconShieldOff,
   IconUserCheck,
   IconUserOff,
   IconUserPlus,
@@ -27,8 +30,8 @@ import {
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { createUser, updateUser, type UserChange } from "@/api/calls";
-import { queryClient, usersQuery } from "@/api/queries";
+import { createUser, resetSecondFactor, updateUser, type UserChange } from "@/api/calls";
+import { peopleQuery, queryClient, usersQuery } from "@/api/queries";
 import type { Role, User } from "@/api/types";
 import { useMe } from "@/app/useMe";
 import { notifyDone, notifyError } from "@/components/notify";
@@ -77,6 +80,16 @@ function askDeactivate(user: User, deactivate: () => void): void {
     labels: { confirm: i18next.t("users.deactivate"), cancel: i18next.t("common.cancel") },
     confirmProps: { color: "red" },
     onConfirm: deactivate,
+  });
+}
+
+function askReset(user: User, reset: () => void): void {
+  modals.openConfirmModal({
+    title: i18next.t("signIn.reset.title", { name: user.name }),
+    children: <Text size="sm">{i18next.t("signIn.reset.text")}</Text>,
+    labels: { confirm: i18next.t("signIn.reset.action"), cancel: i18next.t("common.cancel") },
+    confirmProps: { color: "red" },
+    onConfirm: reset,
   });
 }
 
@@ -129,7 +142,7 @@ function People() {
 function UsersList() {
   const { t } = useTranslation();
   // Who accepted an invitation meanwhile is told by nothing else.
-  const users = useInfiniteQuery({ ...usersQuery, refetchOnMount: "always" });
+  const users = useInfiniteQuery({ ...peopleQuery, refetchOnMount: "always" });
   const items = users.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
@@ -162,6 +175,12 @@ function UserRow({ user }: { user: User }) {
     onError: notifyError,
     onSettled: changed,
   });
+  const reset = useMutation({
+    mutationFn: () => resetSecondFactor(user.id),
+    onSuccess: () => notifyDone(t("signIn.reset.done", { name: user.name })),
+    onError: notifyError,
+    onSettled: changed,
+  });
   return (
     <li className={classes.row} data-inactive={!user.is_active || undefined}>
       <PersonAvatar size={34} name={user.name} />
@@ -178,6 +197,17 @@ function UserRow({ user }: { user: User }) {
           {user.email}
         </Text>
       </div>
+      {user.has_second_factor && (
+        <Tooltip label={t("signIn.reset.has")}>
+          <IconShieldCheck
+            size={17}
+            stroke={1.7}
+            role="img"
+            aria-label={t("signIn.reset.has")}
+            style={{ flex: "none" }}
+          />
+        </Tooltip>
+      )}
       {!user.is_active && (
         <Badge color="gray" visibleFrom="xs">
           {t("users.inactive")}
@@ -214,6 +244,15 @@ function UserRow({ user }: { user: User }) {
           <Menu.Item leftSection={<IconDevices size={16} />} onClick={() => openSessions(user)}>
             {t("people.sessions.title")}
           </Menu.Item>
+          {user.has_second_factor && (
+            <Menu.Item
+              className="danger-item"
+              leftSection={<IconShieldOff size={16} />}
+              onClick={() => askReset(user, () => reset.mutate())}
+            >
+              {t("signIn.reset.action")}
+            </Menu.Item>
+          )}
           {user.is_active ? (
             <Menu.Item
               className="danger-item"

@@ -1,8 +1,17 @@
 /** Accept an invitation: with a new account or, for who has one, after signing in with it. */
-import { Button, Center, Loader, Stack, Text, TextInput } from "@mantine/core";
+import {
+  Anchor,
+  Button,
+  Center,
+  Loader,
+  PasswordInput,
+  Stack,
+  Text,
+  TextInput,
+} from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useNavigate, useRouterState } from "@tanstack/react-router";
+import { Link, useNavigate, useRouterState } from "@tanstack/react-router";
 import { useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { acceptInvitationAsMe, openInvitation } from "@/api/calls";
@@ -49,7 +58,7 @@ export function AcceptInvitationPage() {
   return (
     <AuthCard title={organisation.name} text={t("people.accept.text", { name: invited_by, email })}>
       {has_account ? (
-        <JoinWithAccount token={token} organisation={organisation.name} />
+        <JoinWithAccount token={token} organisation={organisation.name} email={email} />
       ) : (
         <NewAccount token={token} email={email} />
       )}
@@ -105,7 +114,69 @@ function NewAccount({ token, email }: { token: string; email: string }) {
   );
 }
 
-function JoinWithAccount({ token, organisation }: { token: string; organisation: string }) {
+type JoinByPasswordProps = { token: string; email: string };
+
+/** The account may be active nowhere, so that signing in with it first would not do. */
+function JoinByPassword({ token, email }: JoinByPasswordProps) {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const [password, setPassword] = useState("");
+  const join = useMutation({
+    mutationFn: () => session.joinByInvitation(token, password),
+    onSuccess: goIn,
+  });
+  const next = nextStep(join.error);
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    join.mutate();
+  };
+  const signInFirst = () => {
+    remembered = token;
+    void navigate({ to: "/login", search: { redirect: "/accept-invitation" } });
+  };
+  if (next !== null) {
+    // Joined by now: to start again is to sign in.
+    return <NextStep step={next} onDone={goIn} onBack={() => void navigate({ to: "/login" })} />;
+  }
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="md">
+        {join.error && <AuthFailure error={join.error} />}
+        <Text size="sm">{t("people.accept.withPassword")}</Text>
+        <TextInput
+          label={t("login.email")}
+          autoComplete="username"
+          readOnly
+          variant="filled"
+          value={email}
+        />
+        <PasswordInput
+          label={t("login.password")}
+          autoComplete="current-password"
+          required
+          withAsterisk={false}
+          autoFocus
+          visibilityToggleButtonProps={{ "aria-label": t("login.showPassword") }}
+          value={password}
+          onChange={(event) => setPassword(event.currentTarget.value)}
+        />
+        <Button type="submit" fullWidth loading={join.isPending}>
+          {t("people.accept.submit")}
+        </Button>
+        <Anchor component={Link} to="/forgot-password" size="sm" ta="center">
+          {t("people.reset.forgotLink")}
+        </Anchor>
+        <Button variant="subtle" fullWidth onClick={signInFirst}>
+          {t("people.accept.anotherWay")}
+        </Button>
+      </Stack>
+    </form>
+  );
+}
+
+type JoinWithAccountProps = { token: string; organisation: string; email: string };
+
+function JoinWithAccount({ token, organisation, email }: JoinWithAccountProps) {
   const { t } = useTranslation();
   const join = useMutation({
     mutationFn: async () => {
@@ -114,27 +185,13 @@ function JoinWithAccount({ token, organisation }: { token: string; organisation:
     },
     onSuccess: goIn,
   });
-  const navigate = useNavigate();
-  const signInFirst = () => {
-    remembered = token;
-    void navigate({ to: "/login", search: { redirect: "/accept-invitation" } });
-  };
   const other = useMutation({ mutationFn: () => session.signOut() });
   const next = nextStep(join.error);
   if (next !== null) {
     // Joined by now; the organisation is in the menu of the account.
     return <NextStep step={next} onDone={goIn} onBack={goIn} />;
   }
-  if (session.state !== "signed_in") {
-    return (
-      <Stack gap="md">
-        <Text size="sm">{t("people.accept.signInFirst")}</Text>
-        <Button fullWidth onClick={signInFirst}>
-          {t("login.submit")}
-        </Button>
-      </Stack>
-    );
-  }
+  if (session.state !== "signed_in") return <JoinByPassword token={token} email={email} />;
   return (
     <Stack gap="md">
       {join.error && <AuthFailure error={join.error} />}

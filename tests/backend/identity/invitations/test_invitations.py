@@ -23,7 +23,7 @@ from tests.backend.identity.accounts import (
 )
 from tests.backend.identity.mailing import Mailing
 
-OPEN, ACCEPT = "/api/v1/auth/invitation/open", "/api/v1/auth/invitation/accept"
+OPEN, ACCEPT, JOIN = (f"/api/v1/auth/invitation/{one}" for one in ("open", "accept", "join"))
 WHO = {"name": "Grace Hopper", "password": "long enough"}
 
 
@@ -209,6 +209,95 @@ async def test_a_user_of_another_organisation_joins_after_signing_in(
         there = (await browser.get("/api/v1/me", headers=headers)).json()
         assert (there["role"], there["user"]["email"]) == ("member", foreign.email)
     assert (await states(administrator))[1] == "accepted"
+
+
+@pytest.fixture
+async def dismissed(stranger: Any, make_account: MakeAccount, client_at: ClientAt) -> Account:
+    """Somebody who was deactivated in the one organisation there was."""
+    found = await make_account(org_id=stranger.org_id)
+    answer = await stranger.patch(f"/users/{found.id}", {"is_active": False})
+    assert answer.status_code == 200
+    return found
+
+
+async def join(client: AsyncClient, token: str, password: str) -> Response:
+    return await client.post(JOIN, json={"token": token, "password": password})
+
+
+async def test_who_is_active_nowhere_joins_with_the_password_of_the_account(
+    administrator: SignedIn, client_at: ClientAt, dismissed: Account, database: Database
+) -> None:
+    token = token_of((await invite(administrator, dismissed.email))["link"])
+    async with client_at() as browser:
+        assert (await browser.post(OPEN, json={"token": token})).json()["has_account"] is True
+        body = {"email": dismissed.email, "password": dismissed.password}
+        assert (await browser.post("/api/v1/auth/login", json=body)).status_code == 401
+        wrong = await join(browser, token, "wrong")
+        assert (wrong.status_code, wrong.json()["code"]) == (401, "invalid_credentials")
+        joined = await join(browser, token, dismissed.password)
+        assert joined.status_code == 200, joined.text
+        headers = {"Authorization": f"Bearer {joined.json()['access_token']}"}
+        me = (await browser.get("/api/v1/me", headers=headers)).json()
+        assert me["organisation"]["id"] == administrator.account.org_id
+        mine = (await browser.get("/api/v1/me/organisations", headers=headers)).json()
+        assert len(mine) == 1
+        # From now on by signing in; and the link was good once.
+        await sign_in(browser, dismissed)
+        assert (await join(browser, token, dismissed.password)).status_code == 404
+    assert await states(administrator) == ["accepted"]
+
+
+async def test_of_two_who_join_at_once_one_does(
+    administrator: SignedIn, client_at: ClientAt, dismissed: Account
+) -> None:
+    token = token_of((await invite(administrator, dismissed.email))["link"])
+    async with client_at() as one, client_at() as two:
+        answers = await asyncio.gather(
+            *(join(browser, token, dismissed.password) for browser in (one, two))
+        )
+    assert sorted(answer.status_code for answer in answers) == [200, 404]
+
+
+async def test_joining_asks_for_what_signing_in_there_asks_for(
+    administrator: SignedIn, client_at: ClientAt, dismissed: Account
+) -> None:
+    policy = {"second_factor": "everybody"}
+    await administrator.request("PUT", "/sign-in-policy", json=policy)
+    token = token_of((await invite(administrator, dismissed.email))["link"])
+    async with client_at() as browser:
+        asked = await join(browser, token, dismissed.password)
+        assert (asked.status_code, asked.json()["code"]) == (401, "enrolment_required")
+        assert not browser.cookies
+    assert await states(administrator) == ["accepted"]
+
+
+async def test_a_link_is_no_way_to_guess_passwords(
+    administrator: SignedIn, client_at: ClientAt, dismissed: Account
+) -> None:
+    token = token_of((await invite(administrator, dismissed.email))["link"])
+    async with client_at() as browser:
+        answers = [await join(browser, token, "a guess") for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+    nobody = token_of((await invite(administrator, unique_email()))["link"])
+    async with client_at() as browser:
+        refused = await join(browser, nobody, "whatever it is")
+        assert (refused.status_code, refused.json()["code"]) == (401, "invalid_credentials")
+
+
+async def test_a_forgotten_password_is_no_dead_end_either(
+    administrator: SignedIn, client_at: ClientAt, dismissed: Account, mailing: Mailing
+) -> None:
+    await invite(administrator, dismissed.email)
+    [invitation] = await mailing.letters()
+    async with client_at() as browser:
+        await browser.post("/api/v1/auth/password-reset", json={"email": dismissed.email})
+        [letter] = await mailing.letters()
+        secret = next(one for one in letter.text.splitlines() if "#" in one).partition("#")[2]
+        body = {"token": secret, "password": WHO["password"]}
+        done = await browser.post("/api/v1/auth/password-reset/redeem", json=body)
+        assert done.status_code == 204
+        token = token_of(next(one for one in invitation.text.splitlines() if "#" in one))
+        assert (await join(browser, token, WHO["password"])).status_code == 200
 
 
 async def test_an_invitation_is_for_the_address_it_was_sent_to(

@@ -1,5 +1,6 @@
 """A forgotten password: asked for, mailed, set anew."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from backend.identity.models import Membership, Organisation, PasswordReset
 from tests.backend.identity.accounts import (
     Account,
     ClientAt,
+    SignedIn,
     counted_statements,
     sign_in,
     unique_email,
@@ -103,6 +105,37 @@ async def test_all_links_of_a_user_end_with_the_first_used(
     assert (await redeem(client, second)).status_code == 404
 
 
+async def test_of_two_links_used_at_once_one_sets_the_password(
+    client_at: ClientAt, client: AsyncClient, account: Account, mailing: Mailing
+) -> None:
+    for number in (2, 1):
+        links = [await link(client_at, mailing, account) for _ in range(number)]
+        # Both of them, or one of them twice.
+        tokens = (links * 2)[:2]
+        answers = await asyncio.gather(*(redeem(client, token) for token in tokens))
+        assert sorted(answer.status_code for answer in answers) == [204, 404]
+        assert "was just set anew" in (await mailing.letters())[-1].text
+
+
+async def test_a_password_that_was_changed_is_not_set_by_a_link_sent_before(
+    client_at: ClientAt,
+    client: AsyncClient,
+    account: Account,
+    mailing: Mailing,
+    administrator: SignedIn,
+) -> None:
+    token = await link(client_at, mailing, account)
+    owner = await sign_in(client, account)
+    body = {"current_password": account.password, "new_password": "changed by the owner"}
+    assert (await owner.request("POST", "/me/password", json=body)).status_code == 204
+    assert (await redeem(client, token)).status_code == 404
+    token = await link(client_at, mailing, account)
+    given = {"password": "given by the administrator"}
+    changed = await administrator.request("PATCH", f"/users/{account.id}", json=given)
+    assert changed.status_code == 200
+    assert (await redeem(client, token)).status_code == 404
+
+
 async def test_links_expire(
     client_at: ClientAt,
     client: AsyncClient,
@@ -143,7 +176,7 @@ async def test_asking_is_slowed_down_where_it_comes_from(
     assert (await ask(client_at, account.email)).status_code == 202
 
 
-async def test_who_is_active_nowhere_gets_no_link(
+async def test_who_is_active_nowhere_sets_a_password_and_is_let_in_nowhere(
     client_at: ClientAt,
     client: AsyncClient,
     account: Account,
@@ -155,9 +188,12 @@ async def test_who_is_active_nowhere_gets_no_link(
         await session.execute(
             update(Membership).where(Membership.user_id == account.id).values(is_active=False)
         )
-    assert (await redeem(client, token)).status_code == 404
-    await ask(client_at, account.email)
-    assert await mailing.letters() == []
+    assert (await redeem(client, token)).status_code == 204
+    assert len(await mailing.letters()) == 1
+    body = {"email": account.email, "password": NEW}
+    refused = await client.post("/api/v1/auth/login", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (401, "invalid_credentials")
+    assert (await redeem(client, await link(client_at, mailing, account))).status_code == 204
 
 
 async def test_no_queue_holds_what_opens_the_link(
