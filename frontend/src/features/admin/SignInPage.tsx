@@ -42,7 +42,7 @@ function SignIn() {
       </PageHead>
       <SegmentedControl
         mx="md"
-        mb="xs"
+        my="xs"
         className={classes.choice ?? ""}
         aria-label={t("signIn.choose")}
         data={SIGN_IN_VIEWS.map((value) => ({ value, label: t(`signIn.views.${value}`) }))}
