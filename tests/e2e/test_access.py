@@ -308,6 +308,32 @@ async def test_an_administrator_takes_access_for_a_reason(
     await expect(page.get_by_text("This folder is empty")).to_be_visible()
 
 
+async def test_a_policy_for_the_office_is_explained_to_whom_it_may_let_in(
+    page: Page, service: Service, cabinet: Cabinet, bob: Person
+) -> None:
+    says = json.loads(policy("dms:folder:List", f"dms:folder:{cabinet.id}"))
+    says["Statement"][0]["Condition"] = {"IpAddress": {"dms:sourceIp": "192.0.2.0/24"}}
+    name = f"Office {secrets.token_hex(3)}"
+    number = post(service, "/policies", json={"name": name, "document": says})
+    attached = service.login().put(f"/policies/{number}/attachments/user:{bob.id}")
+    assert attached.status_code == 200, attached.text
+    await page.goto(f"{service.url}/access/folder/{cabinet.id}?of=user:{bob.id}")
+    shown = page.get_by_role("region", name="What to ask about access")
+    for sentence in (
+        f"{bob.name} may not open “{cabinet.name}”.",
+        f"No grant and no policy that holds for {bob.name} allows it",
+        f"The policy “{name}” (statement “lease”) allows it to {bob.name}",
+        "It holds where the network address is in 192.0.2.0/24.",
+        f"From where {bob.name} will ask is not known now",
+    ):
+        await expect(shown).to_contain_text(sentence)
+    await shown.get_by_role("link", name=f"The policy “{name}”").click()
+    await page.get_by_role("tab", name="Simulator").click()
+    await page.get_by_role("button", name="Try it", exact=True).click()
+    await expect(page.get_by_text("cannot be tried")).to_be_visible()
+    await expect(page.get_by_text("Nothing changes for the 1 person")).to_be_visible()
+
+
 async def test_the_menu_of_a_row_leads_to_its_access(
     page: Page, service: Service, cabinet: Cabinet
 ) -> None:

@@ -365,6 +365,8 @@ export const en = {
     view: { grants: "Shared with", who: "Who may", why: "Why" },
     allow: "Allow",
     allowed: "allowed",
+    addressUnknown:
+      "From where {{who}} will ask is not known now: coming from such an address changes the answer.",
     alsoAllowed: "This allows it too:",
     alsoDenied: "This denies it too:",
     and: " and ",
@@ -393,12 +395,11 @@ export const en = {
     lookAt: "Access to “{{name}}”",
     lookAtPolicy: "The policy “{{name}}”",
     nobodyFound: "Nobody found",
-    nobodyGave: "Nobody gave it",
+    nothingAllows: "Nothing allows it",
     noneHere: "Nothing was given or denied here itself.",
     notAllShown: "The first {{count}} are shown.",
     notAllowed: "not allowed",
-    nothingSays:
-      "Nobody gave it to {{who}}: no grant and no policy allows it, neither here nor above.",
+    nothingSays: "No grant and no policy that holds for {{who}} allows it, neither here nor above.",
     nowDenied: "{{name}} is denied it now",
     of: "Access to “{{name}}”",
     ofWhom: "What may this person or group do?",

@@ -110,7 +110,7 @@ function Right({ right, who, about, place, initially }: RightProps) {
         <IconChevronRight size={14} className={classes.chevron} aria-hidden />
         {!opened && (
           <span className={classes.source}>
-            {decided_by === null ? t("access.nobodyGave") : sourceWords(t, decided_by, place)}
+            {decided_by === null ? t("access.nothingAllows") : sourceWords(t, decided_by, place)}
           </span>
         )}
       </UnstyledButton>

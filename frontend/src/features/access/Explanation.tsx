@@ -9,7 +9,14 @@ import type { AccessAction, Explained, Principal, Rule } from "@/api/types";
 import { useMe } from "@/app/useMe";
 import { ErrorState } from "@/components/States";
 import classes from "./Access.module.css";
-import { answerWords, principalWords, readResource, ruleWords, type Place } from "./words";
+import {
+  answerWords,
+  principalWords,
+  readResource,
+  ruleWords,
+  testsAddress,
+  type Place,
+} from "./words";
 
 type ExplanationProps = {
   who: Principal;
@@ -21,6 +28,7 @@ type ExplanationProps = {
 
 export function Explanation({ who, action, about, place }: ExplanationProps) {
   const { t } = useTranslation();
+  const { user } = useMe();
   const found = useQuery(explainQuery(who.principal, action, about));
   if (found.isError) return <ErrorState error={found.error} />;
   if (found.isPending) return <Skeleton height={48} my="xs" />;
@@ -46,6 +54,11 @@ export function Explanation({ who, action, about, place }: ExplanationProps) {
         {...tell}
       />
       <Rules title={t("access.unmet")} rules={unmet} {...tell} />
+      {unmet.some(testsAddress) && who.principal !== `user:${user.id}` && (
+        <Text size="sm" mt={6}>
+          {t("access.addressUnknown", { who: principalWords(t, who) })}
+        </Text>
+      )}
     </div>
   );
 }

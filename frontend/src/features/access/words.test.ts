@@ -10,6 +10,7 @@ import {
   readResource,
   ruleWords,
   sourceWords,
+  testsAddress,
   type Place,
 } from "./words";
 
@@ -142,6 +143,13 @@ test("conditions are read as the end of a sentence", () => {
   );
   // What is not known is told as it is written, rather than left out.
   expect(conditionWords(t, { StringFoo: { "dms:x": "y" } })).toBe("StringFoo dms:x y");
+});
+
+test("a rule that asks for an address is told from those that do not", () => {
+  const office = { IpAddress: { "dms:sourceIp": "10.0.0.0/8" } };
+  expect(testsAddress({ condition: office })).toBe(true);
+  expect(testsAddress({ condition: { StringEquals: { "dms:tag": "dms:sourceIp" } } })).toBe(false);
+  expect(testsAddress({ condition: null })).toBe(false);
 });
 
 test("a resource is one folder or document, or none in particular", () => {

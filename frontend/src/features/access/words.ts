@@ -121,6 +121,12 @@ export function ruleWords(t: TFunction, rule: Rule, subject: Subject): string[] 
   return every.filter((one) => one !== null);
 }
 
+/** Whether a rule asks for the address somebody comes from, which is known only when they come. */
+export const testsAddress = ({ condition }: Pick<Rule, "condition">): boolean =>
+  Object.values(condition ?? {}).some(
+    (keys) => typeof keys === "object" && keys !== null && "dms:sourceIp" in keys,
+  );
+
 /** Where a rule comes from, in few words: for a row of a table. */
 export function sourceWords(t: TFunction, rule: Rule, place: Place): string {
   const source =
