@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
-RARE = 10_000
+RARE = 5_000
 """Where no more documents than this can match, all that do are ranked."""
 NARROW = 0.06
 """Who may read no more than this share of the documents is searched for folder by folder."""
