@@ -157,5 +157,6 @@ search_champions = Table(
 )
 """The documents in which a lexeme weighs most. Candidates, no more: a search filters and matches them like any other.
 
-No key and no reference to documents, so that nobody who writes to it waits for another: a document may be in a list twice.
+No key and no reference to documents, so that nobody who writes to it waits for another: a document may be in a list
+twice.
 """
