@@ -71,7 +71,7 @@ class DocumentSearch(Base):
             "acl_key",
             "search_vector",
             postgresql_using="gin",
-            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": "4096"},
+            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": "512"},
         ),
         Index(
             "ix_document_search_name_key",

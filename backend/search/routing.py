@@ -13,7 +13,7 @@ RARE = 5_000
 """Where no more documents than this can match, all that do are ranked."""
 NARROW = 0.06
 """Who may read no more than this share of the documents is searched for folder by folder."""
-FOLDER = 100
+FOLDER = 200
 """To look words up in one more folder costs what it costs to look at so many more matches,"""
 VISIBLE = 2
 """and each document that may be read what it costs to look at so many."""
