@@ -71,7 +71,7 @@ class DocumentSearch(Base):
             "acl_key",
             "search_vector",
             postgresql_using="gin",
-            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": "4096"},
+            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": "512"},
         ),
         Index(
             "ix_document_search_name_key",
@@ -157,5 +157,6 @@ search_champions = Table(
 )
 """The documents in which a lexeme weighs most. Candidates, no more: a search filters and matches them like any other.
 
-No key and no reference, so that nobody who writes to it waits for another: a document may be in a list twice.
+No key and no reference to documents, so that nobody who writes to it waits for another: a document may be in a list
+twice.
 """

@@ -9,11 +9,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
-RARE = 10_000
+RARE = 5_000
 """Where no more documents than this can match, all that do are ranked."""
 NARROW = 0.06
 """Who may read no more than this share of the documents is searched for folder by folder."""
-FOLDER = 100
+FOLDER = 200
 """To look words up in one more folder costs what it costs to look at so many more matches,"""
 VISIBLE = 2
 """and each document that may be read what it costs to look at so many."""

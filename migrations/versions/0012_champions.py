@@ -9,7 +9,13 @@ revision = "0012"
 down_revision = "0011"
 
 
+# Every lookup reads the whole list of what is still to be sorted into the index, and a search may look into a hundred
+# folders: at 4 MB that was 38 to 105 ms instead of 15.
+PENDING = "ALTER INDEX ix_document_search_vector SET (gin_pending_list_limit = {})"
+
+
 def upgrade() -> None:
+    op.execute(PENDING.format(512))
     _create_tables()
     for function in (ENLIST, COUNT, GATHER):
         op.execute(function)
@@ -217,3 +223,4 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION dms_search_{name}")
     for table in ("search_champions", "search_lexemes", "search_statistics"):
         op.drop_table(table)
+    op.execute(PENDING.format(4096))
