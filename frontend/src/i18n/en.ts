@@ -937,6 +937,7 @@ export const en = {
     noAction: "“{{name}}” is no action",
     readOnly: "Read only",
     revoke: "Revoke",
+    revoked: "The key “{{name}}” was revoked",
     revokeOf: "Revoke API key {{name}}",
     revokeText: "Programs that use it are refused at once.",
     shownOnce: "Copy the key now. It is not shown again.",
@@ -1012,7 +1013,6 @@ export const en = {
       text: "Authenticator app, recovery codes and passkeys are taken away, and all their sessions end. Make sure first that it is really them who ask.",
       title: "Reset the second factor of {{name}}?",
     },
-    revoked: "The key “{{name}}” was revoked",
     saved: "Asked from the next sign-in on",
     secondFactor: "Second factor",
     secondFactorText:

@@ -1,9 +1,8 @@
 /** Every API key of the organisation: whose it is, what it may do, when it was used last and ends; and an end to it. */
 import { Badge, Button, Group, Select, Text, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
-import { modals } from "@mantine/modals";
 import { IconApi, IconRobot } from "@tabler/icons-react";
-import { keepPreviousData, useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -11,10 +10,9 @@ import { revokeAnyApiKey } from "@/api/calls";
 import { allApiKeysQuery, keys, queryClient } from "@/api/queries";
 import type { ApiKeyOfUser } from "@/api/types";
 import { KEY_STATES, type SignInSearch } from "@/app/search-params";
-import { notifyDone, notifyError } from "@/components/notify";
 import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import people from "@/features/people/People.module.css";
-import { isExpired, KeyFacts } from "@/features/security/keys";
+import { isExpired, KeyFacts, RevokeKey } from "@/features/security/keys";
 
 const route = getRouteApi("/app/sign-in");
 const TYPING_PAUSE_MS = 300;
@@ -111,25 +109,6 @@ function Filters() {
 
 function KeyRow({ apiKey }: { apiKey: ApiKeyOfUser }) {
   const { t } = useTranslation();
-  const revoking = useMutation({
-    mutationFn: () => revokeAnyApiKey(apiKey.id),
-    onSuccess: () => notifyDone(t("signIn.revoked", { name: apiKey.name })),
-    onError: notifyError,
-    onSettled: () => queryClient.invalidateQueries({ queryKey: keys.credentials }),
-  });
-  const label = t("keys.revokeOf", { name: apiKey.name });
-  const ask = () =>
-    modals.openConfirmModal({
-      title: label,
-      children: (
-        <Text size="sm">
-          {t("signIn.actsFor", { name: apiKey.user.name })} {t("keys.revokeText")}
-        </Text>
-      ),
-      labels: { confirm: t("keys.revoke"), cancel: t("common.cancel") },
-      confirmProps: { color: "red" },
-      onConfirm: () => revoking.mutate(),
-    });
   const Glyph = apiKey.kind === "machine" ? IconRobot : IconApi;
   return (
     <li className={people.row}>
@@ -152,16 +131,12 @@ function KeyRow({ apiKey }: { apiKey: ApiKeyOfUser }) {
           {t("users.inactive")}
         </Badge>
       )}
-      <Button
-        variant="subtle"
-        color="red"
-        size="xs"
-        aria-label={label}
-        onClick={ask}
-        loading={revoking.isPending}
-      >
-        {t("keys.revoke")}
-      </Button>
+      <RevokeKey
+        apiKey={apiKey}
+        revoke={revokeAnyApiKey}
+        warning={t("signIn.actsFor", { name: apiKey.user.name })}
+        onSettled={() => void queryClient.invalidateQueries({ queryKey: keys.credentials })}
+      />
     </li>
   );
 }

@@ -37,12 +37,12 @@ import {
 } from "@/api/calls";
 import { keys, queryClient, serviceAccountKeysQuery, serviceAccountsQuery } from "@/api/queries";
 import type { ApiKey, ServiceAccount } from "@/api/types";
-import { notifyDone, notifyError } from "@/components/notify";
+import { notifyError } from "@/components/notify";
 import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import { When } from "@/components/When";
 import { ErrorNote } from "@/features/library/dialogs";
 import people from "@/features/people/People.module.css";
-import { KeyFacts, NewKey, ShownKey } from "@/features/security/keys";
+import { KeyFacts, NewKey, RevokeKey, ShownKey } from "@/features/security/keys";
 import { i18next } from "@/i18n";
 
 const HOUR_S = 3_600;
@@ -310,21 +310,6 @@ function Keys({ account }: { account: ServiceAccount }) {
 
 function KeyRow({ account, apiKey }: { account: ServiceAccount; apiKey: ApiKey }) {
   const { t } = useTranslation();
-  const revoking = useMutation({
-    mutationFn: () => revokeAnyApiKey(apiKey.id),
-    onSuccess: () => notifyDone(t("signIn.revoked", { name: apiKey.name })),
-    onError: notifyError,
-    onSettled: changed,
-  });
-  const label = t("keys.revokeOf", { name: apiKey.name });
-  const ask = () =>
-    modals.openConfirmModal({
-      title: label,
-      children: <Text size="sm">{t("keys.revokeText")}</Text>,
-      labels: { confirm: t("keys.revoke"), cancel: t("common.cancel") },
-      confirmProps: { color: "red" },
-      onConfirm: () => revoking.mutate(),
-    });
   return (
     <li className={people.session}>
       <div className={people.text}>
@@ -343,16 +328,12 @@ function KeyRow({ account, apiKey }: { account: ServiceAccount; apiKey: ApiKey }
       >
         {t("signIn.accounts.rotate")}
       </Button>
-      <Button
+      <RevokeKey
         size="compact-xs"
-        variant="subtle"
-        color="red"
-        aria-label={label}
-        onClick={ask}
-        loading={revoking.isPending}
-      >
-        {t("keys.revoke")}
-      </Button>
+        apiKey={apiKey}
+        revoke={revokeAnyApiKey}
+        onSettled={() => void changed()}
+      />
     </li>
   );
 }

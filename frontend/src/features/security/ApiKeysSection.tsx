@@ -2,15 +2,14 @@
 import { Button, Text } from "@mantine/core";
 import { modals } from "@mantine/modals";
 import { IconApi } from "@tabler/icons-react";
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { createApiKey, revokeApiKey } from "@/api/calls";
 import { apiKeysQuery, queryClient } from "@/api/queries";
 import type { ApiKey } from "@/api/types";
-import { notifyError } from "@/components/notify";
 import { ErrorState, RowSkeletons } from "@/components/States";
 import { i18next } from "@/i18n";
-import { KeyFacts, NewKey } from "./keys";
+import { KeyFacts, NewKey, RevokeKey } from "./keys";
 import { Section } from "./Section";
 import classes from "./Security.module.css";
 
@@ -60,21 +59,6 @@ export function ApiKeysSection() {
 }
 
 function ApiKeyRow({ apiKey }: { apiKey: ApiKey }) {
-  const { t } = useTranslation();
-  const revoking = useMutation({
-    mutationFn: () => revokeApiKey(apiKey.id),
-    onError: notifyError,
-    onSettled: changed,
-  });
-  const label = t("keys.revokeOf", { name: apiKey.name });
-  const ask = () =>
-    modals.openConfirmModal({
-      title: label,
-      children: <Text size="sm">{t("keys.revokeText")}</Text>,
-      labels: { confirm: t("keys.revoke"), cancel: t("common.cancel") },
-      confirmProps: { color: "red" },
-      onConfirm: () => revoking.mutate(),
-    });
   return (
     <li className={classes.row}>
       <IconApi size={18} stroke={1.7} aria-hidden />
@@ -86,16 +70,7 @@ function ApiKeyRow({ apiKey }: { apiKey: ApiKey }) {
           <KeyFacts apiKey={apiKey} />
         </Text>
       </div>
-      <Button
-        variant="subtle"
-        color="red"
-        size="xs"
-        aria-label={label}
-        onClick={ask}
-        loading={revoking.isPending}
-      >
-        {t("keys.revoke")}
-      </Button>
+      <RevokeKey apiKey={apiKey} revoke={revokeApiKey} onSettled={() => void changed()} />
     </li>
   );
 }

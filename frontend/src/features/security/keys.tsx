@@ -1,4 +1,4 @@
-/** What is shown of an API key wherever keys are listed, and how a new one is made and shown, once. */
+/** What is shown of an API key wherever keys are listed, how one is ended, and how a new one is made and shown, once. */
 import {
   Alert,
   Button,
@@ -8,8 +8,10 @@ import {
   Select,
   Stack,
   TagsInput,
+  Text,
   TextInput,
 } from "@mantine/core";
+import { modals } from "@mantine/modals";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import type { TFunction } from "i18next";
@@ -17,6 +19,7 @@ import { useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
 import type { ApiKeyCreate } from "@/api/calls";
 import type { ApiKey, NewApiKey } from "@/api/types";
+import { notifyDone, notifyError } from "@/components/notify";
 import { useExplain } from "@/components/useExplain";
 import { When } from "@/components/When";
 import classes from "./Security.module.css";
@@ -44,6 +47,51 @@ const asExtent = (value: string | null): Extent =>
 export function extentOf(t: TFunction, { scopes }: ApiKey): string {
   if (scopes === null) return t("keys.everything");
   return scopes.join() === READ_ONLY.join() ? t("keys.readOnly") : scopes.join(", ");
+}
+
+type RevokeKeyProps = {
+  apiKey: Pick<ApiKey, "id" | "name">;
+  revoke: (id: number) => Promise<unknown>;
+  onSettled: () => void;
+  /** What else is told before one says yes. */
+  warning?: string;
+  size?: "xs" | "compact-xs";
+};
+
+/** A button that ends a key, once one has said so again. */
+export function RevokeKey({ apiKey, revoke, onSettled, warning, size = "xs" }: RevokeKeyProps) {
+  const { t } = useTranslation();
+  const revoking = useMutation({
+    mutationFn: () => revoke(apiKey.id),
+    onSuccess: () => notifyDone(t("keys.revoked", { name: apiKey.name })),
+    onError: notifyError,
+    onSettled,
+  });
+  const label = t("keys.revokeOf", { name: apiKey.name });
+  const ask = () =>
+    modals.openConfirmModal({
+      title: label,
+      children: (
+        <Text size="sm">
+          {warning} {t("keys.revokeText")}
+        </Text>
+      ),
+      labels: { confirm: t("keys.revoke"), cancel: t("common.cancel") },
+      confirmProps: { color: "red" },
+      onConfirm: () => revoking.mutate(),
+    });
+  return (
+    <Button
+      variant="subtle"
+      color="red"
+      size={size}
+      aria-label={label}
+      onClick={ask}
+      loading={revoking.isPending}
+    >
+      {t("keys.revoke")}
+    </Button>
+  );
 }
 
 /** Extent, last characters, last use and end, on one line. */
