@@ -155,7 +155,7 @@ async def _explain(session: AsyncSession, done: Verified, link: Link) -> Fault:
                 return Fault(FaultKind.REORDERED, seq, link.event_id, detail)
     detail = (
         f"Row {seq} does not follow from those before it: its event {link.event_id} or its seal was altered, a row was"
-        " removed or inserted here, or the row before was altered together with its own seal."
+        " removed or inserted here, or rows before were altered together with their own seals."
     )
     return Fault(FaultKind.ALTERED, seq, link.event_id, detail)
 

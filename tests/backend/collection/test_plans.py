@@ -16,6 +16,8 @@ from backend.core.db import Database, Tenant
 from backend.launch.postgres import DATABASE, EmbeddedPostgres
 from tests.support.archive import Archive, new_archive
 
+# What is filled is too dear to be filled in each test process.
+pytestmark = pytest.mark.xdist_group("collection plans")
 BLOBS = 20_000
 FILL = (
     """

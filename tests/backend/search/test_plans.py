@@ -25,6 +25,8 @@ from backend.search.queries.searching import Criteria
 from backend.search.syntax import parse
 from tests.backend.search.conftest import Library, new_organisation
 
+# What is filled is too dear to be filled in each test process.
+pytestmark = pytest.mark.xdist_group("search plans")
 DOCUMENTS = 8_000
 FILL = (
     """
