@@ -39,7 +39,7 @@ class Measured:
     found: int
 
 
-def _on_cpu(pid: int) -> float:
+def on_cpu(pid: int) -> float:
     """Return the milliseconds a process has run so far."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
 
@@ -54,12 +54,12 @@ async def measure(
     for _ in range(rounds):
         # What one request loads must not be there already for the next.
         session.expunge_all()
-        database, own, started = _on_cpu(pid), time.thread_time(), time.perf_counter()
+        database, own, started = on_cpu(pid), time.thread_time(), time.perf_counter()
         await work()
         costs.append(
             (
                 (time.perf_counter() - started) * 1e3,
-                _on_cpu(pid) - database,
+                on_cpu(pid) - database,
                 (time.thread_time() - own) * 1e3,
             )
         )

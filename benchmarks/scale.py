@@ -14,8 +14,6 @@ import hashlib
 import os
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -29,6 +27,7 @@ from typing import Any
 
 import asyncpg
 import psutil
+from _database import migrate
 from _ratio import cost_of, judge, report_busyness
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -48,7 +47,6 @@ from backend.verification.models import CheckMode, Trigger
 from backend.verification.service import Pace, Scope
 from storage import BlobInfo, BlobStore, Keyring
 
-ROOT = Path(__file__).parents[1]
 ORG = 1
 NAMESPACE = store_namespace(ORG)
 PASSES = 3
@@ -317,13 +315,6 @@ async def fill_database(server: EmbeddedPostgres, stored: Sequence[BlobInfo]) ->
     )
     await owner.execute("VACUUM ANALYZE")
     await owner.close()
-
-
-def migrate(server: EmbeddedPostgres) -> None:
-    """Make the tables."""
-    addresses = {"DMS_DATABASE_URL": server.url(), "DMS_DATABASE_OWNER_URL": server.url(Role.OWNER)}
-    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
-    subprocess.run(command, check=True, env={**os.environ, **addresses}, cwd=ROOT)
 
 
 def run(size: int, directory: Path) -> dict[str, Spent]:

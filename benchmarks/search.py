@@ -12,12 +12,9 @@ import argparse
 import asyncio
 import itertools
 import math
-import os
 import random
 import sqlite3
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -29,8 +26,9 @@ from pathlib import Path
 
 import asyncpg
 import tantivy
+from _database import measure, migrate, on_cpu
 from _ratio import judge, line, report_busyness
-from sqlalchemy import ColumnElement, text
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
@@ -52,7 +50,6 @@ from backend.search.routing import Route
 from backend.search.schemas import Sort
 from backend.search.syntax import parse
 
-ROOT = Path(__file__).parents[1]
 VOCABULARY = 60_000
 WORDS_PER_DOCUMENT = 300
 CABINETS, FOLDERS = 50, 2_000
@@ -306,15 +303,6 @@ def load_tantivy(path: Path, documents: Sequence[Document]) -> tantivy.Index:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Medians in milliseconds, and how many were found."""
-
-    wall: float
-    cpu: float
-    found: int
-
-
-@dataclass(frozen=True)
 class Peers:
     """What we are compared with."""
 
@@ -346,26 +334,6 @@ def median_of(work: Callable[[], object], rounds: int) -> float:
     return statistics.median(times[1:])
 
 
-def on_cpu(pid: int) -> float:
-    """Return the milliseconds a process has run so far."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
-
-
-async def measure(
-    session: AsyncSession, work: Callable[[], Awaitable[int]], rounds: int
-) -> Measured:
-    """Return the medians of some work in one session, after one round to warm up."""
-    pid = int(await session.scalar(text("SELECT pg_backend_pid()")) or 0)
-    walls, cpus = [], []
-    found = await work()
-    for _ in range(rounds):
-        busy, started = on_cpu(pid), time.perf_counter()
-        await work()
-        walls.append((time.perf_counter() - started) * 1e3)
-        cpus.append(on_cpu(pid) - busy)
-    return Measured(statistics.median(walls), statistics.median(cpus), found)
-
-
 ACTORS = (
     Actor(ADMINISTRATOR, ORG, Role.ADMINISTRATOR, "A"),
     Actor(MEMBER, ORG, Role.MEMBER, "M"),
@@ -394,8 +362,8 @@ async def compare(database: Database, peers: Peers, asked: Sequence[Query], roun
             )
             print(
                 f"{query.kind:10} {sort:10} {actor.role:14} {route:10} {whole.found:8,} | {whole.wall:8.1f} |"
-                f" {page.cpu:8.1f} {bare.cpu:8.1f} | {best:8.2f} {fts5:8.2f} | {bare.cpu / best:8.2f}"
-                f" {bare.cpu / fts5:8.2f} | {verdict(target, bare.cpu, best, fts5)}",
+                f" {page.database:8.1f} {bare.database:8.1f} | {best:8.2f} {fts5:8.2f} | {bare.database / best:8.2f}"
+                f" {bare.database / fts5:8.2f} | {verdict(target, bare.database, best, fts5)}",
                 flush=True,
             )
 
@@ -495,10 +463,10 @@ async def compare_filter(database: Database, asked: Sequence[Query], rounds: int
                         queries.by_relevance, session, criteria, after=(3.0, 0), limit=PAGE
                     )
                 found.append(await measure(session, counted(work), rounds))
-        ratio = found[0].cpu / found[1].cpu
+        ratio = found[0].database / found[1].database
         line(
             f"{query.kind} ({actor.role})",
-            f"{found[0].cpu:.2f} / {found[1].cpu:.2f} ms = {ratio:.2f}",
+            f"{found[0].database:.2f} / {found[1].database:.2f} ms = {ratio:.2f}",
             judge(ratio, at_most=FILTER),
         )
 
@@ -529,8 +497,8 @@ async def measure_listings(database: Database, rounds: int) -> None:
             page = await measure(session, counted(listing), rounds)
         line(
             f"a page of a folder ({actor.role})",
-            f"{page.cpu:.2f} ms",
-            judge(page.cpu, at_most=LISTING),
+            f"{page.database:.2f} ms",
+            judge(page.database, at_most=LISTING),
         )
     async with database.transaction(Tenant(ORG, ADMINISTRATOR)) as session:
         numbers = itertools.count(1)
@@ -548,17 +516,7 @@ async def measure_listings(database: Database, rounds: int) -> None:
 
         done = await measure(session, grant, rounds)
         await session.rollback()
-    line("a grant on a cabinet", f"{done.cpu:.2f} ms", judge(done.cpu, at_most=GRANT))
-
-
-def migrate(server: EmbeddedPostgres) -> None:
-    """Make the tables."""
-    addresses = {
-        "DMS_DATABASE_URL": server.url(),
-        "DMS_DATABASE_OWNER_URL": server.url(DatabaseRole.OWNER),
-    }
-    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
-    subprocess.run(command, check=True, env={**os.environ, **addresses}, cwd=ROOT)
+    line("a grant on a cabinet", f"{done.database:.2f} ms", judge(done.database, at_most=GRANT))
 
 
 async def run(options: argparse.Namespace, server: EmbeddedPostgres, directory: Path) -> None:
