@@ -265,6 +265,27 @@ test("sent again, an upload keeps its key; another upload and another choice hav
 });
 
 describe("a name clash", () => {
+  test("what was answered stays where it was, so that nothing moves under the pointer", async () => {
+    const ids = ["a.pdf", "b.pdf", "c.pdf"].map((name) => queue.add(folder, file(name)));
+    const [a = 0, b = 0, c = 0] = ids;
+    await settle();
+    service.at(1).refuse(taken());
+    await settle();
+    service.at(0).refuse(taken());
+    await settle();
+    expect(queue.ids()).toEqual([b, a, c]);
+    queue.resolve(b, "skip");
+    service.at(2).refuse(taken());
+    await settle();
+    expect(queue.ids()).toEqual([b, a, c]);
+    expect(queue.ids("attention")).toEqual([a, c]);
+    queue.resolveAll("skip");
+    expect(queue.ids()).toEqual([b, a, c]);
+    const later = queue.add(folder, file("d.pdf"));
+    await settle();
+    expect(queue.ids()).toEqual([b, later, a, c]);
+  });
+
   test.each([
     ["version", "version"],
     ["rename", "rename"],

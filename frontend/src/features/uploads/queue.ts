@@ -93,6 +93,10 @@ type Job = {
   tries: number;
   /** When its state was last heard of, in milliseconds since 1970. */
   since: number;
+  /** Its place among what needed someone; 0 when it never did. */
+  asked: number;
+  /** Whether someone answered this one alone. */
+  answered: boolean;
 };
 
 const CONCURRENT = 4;
@@ -150,6 +154,8 @@ export class UploadQueue {
   /** States of versions whose upload has not been answered yet: events may be faster. */
   private readonly early = new Map<number, IndexStatus>();
   private running = 0;
+  /** How many have needed someone so far. */
+  private asked = 0;
   private nextId = 1;
   private holdReason: HoldReason | null = null;
   private choiceForAll: ConflictChoice | null = null;
@@ -181,11 +187,24 @@ export class UploadQueue {
     return this.jobs.get(id)?.entry;
   }
 
-  /** Ids of one group in the order they were added; of all, what matters most now first. */
+  /**
+   * Ids of one group in the order they were added; of all, what matters most now first. What needs someone comes in the
+   * order in which it came to, and what was answered alone stays there: nothing moves under the pointer.
+   */
   ids(only: UploadGroup | null = null): number[] {
-    const byGroup = new Map<UploadGroup, number[]>(ORDER.map((group) => [group, []]));
-    for (const [id, job] of this.jobs) byGroup.get(GROUP[job.entry.status])?.push(id);
-    return only === null ? [...byGroup.values()].flat() : (byGroup.get(only) ?? []);
+    if (only !== null) return this.jobsOf((job) => GROUP[job.entry.status] === only);
+    const asked = this.jobsOf((job) => job.answered || GROUP[job.entry.status] === "attention");
+    asked.sort(
+      (one, other) => (this.jobs.get(one)?.asked ?? 0) - (this.jobs.get(other)?.asked ?? 0),
+    );
+    const others = ORDER.slice(1).map((group) =>
+      this.jobsOf((job) => !job.answered && GROUP[job.entry.status] === group),
+    );
+    return [asked, ...others].flat();
+  }
+
+  private jobsOf(fits: (job: Job) => boolean): number[] {
+    return [...this.jobs].filter(([, job]) => fits(job)).map(([id]) => id);
   }
 
   get busy(): boolean {
@@ -218,7 +237,16 @@ export class UploadQueue {
       suggestedName: null,
     };
     this.nextId += 1;
-    const job: Job = { entry, file, onConflict: "error", abort: null, tries: 0, since: 0 };
+    const job: Job = {
+      entry,
+      file,
+      onConflict: "error",
+      abort: null,
+      tries: 0,
+      since: 0,
+      asked: 0,
+      answered: false,
+    };
     this.jobs.set(entry.id, job);
     this.count(job, 1);
     this.waiting.push(entry.id);
@@ -248,27 +276,36 @@ export class UploadQueue {
   retry(id: number): void {
     const job = this.jobs.get(id);
     if (!job || !["failed", "cancelled", "skipped", "conflict"].includes(job.entry.status)) return;
+    job.answered = job.asked > 0;
+    this.again(job);
+  }
+
+  retryFailed(): void {
+    for (const job of this.jobs.values()) {
+      if (job.entry.status === "failed") this.again(job);
+    }
+  }
+
+  private again(job: Job): void {
     job.tries = 0;
     job.onConflict = "error";
     this.requeue(job);
     this.pump();
   }
 
-  retryFailed(): void {
-    for (const id of this.ids("attention")) {
-      if (this.entry(id)?.status === "failed") this.retry(id);
-    }
-  }
-
   resolve(id: number, choice: ConflictChoice): void {
     const job = this.jobs.get(id);
-    if (job?.entry.status === "conflict") this.applyChoice(job, choice);
+    if (job?.entry.status !== "conflict") return;
+    job.answered = true;
+    this.applyChoice(job, choice);
   }
 
   /** The answer to this name clash, to all others that wait, and to all that come in this run. */
   resolveAll(choice: ConflictChoice): void {
     this.choiceForAll = choice;
-    for (const id of this.ids("attention")) this.resolve(id, choice);
+    for (const job of this.jobs.values()) {
+      if (job.entry.status === "conflict") this.applyChoice(job, choice);
+    }
   }
 
   hold(reason: HoldReason): void {
@@ -501,6 +538,10 @@ export class UploadQueue {
       this.count(job, -1);
       job.entry.status = status;
       this.count(job, 1);
+      if (GROUP[status] === "attention" && job.asked === 0) {
+        this.asked += 1;
+        job.asked = this.asked;
+      }
       job.since = Date.now();
     }
     this.tell();
