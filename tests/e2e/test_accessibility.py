@@ -149,6 +149,9 @@ async def test_axe_finds_nothing_on_any_screen(
     themed: Page, service: Service, cabinet: Cabinet, filled: dict[str, int]
 ) -> None:
     page = themed
+    for made in ("groups", "service-accounts"):
+        answer = service.login().post(f"/{made}", json={"name": f"Readers of {cabinet.name}"})
+        assert answer.status_code == 201, answer.text
     pdf = f"{service.url}/documents/{filled['page.pdf']}"
     found: dict[str, list[str]] = {}
     for screen, url, shown in (
@@ -163,7 +166,7 @@ async def test_axe_finds_nothing_on_any_screen(
         ("nothing found", f"{service.url}/search?q=xyzzyqwert", "Nothing found"),
         ("trash", f"{service.url}/trash", "Trash"),
         ("users", f"{service.url}/users", service.admin_email),
-        ("groups", f"{service.url}/groups", "New group"),
+        ("groups", f"{service.url}/groups", f"Readers of {cabinet.name}"),
         ("forgot", f"{service.url}/forgot-password", "Send a link"),
         ("reset", f"{service.url}/reset-password#x", "Set a new password"),
         ("no invitation", f"{service.url}/accept-invitation#x", "not valid"),
@@ -171,7 +174,7 @@ async def test_axe_finds_nothing_on_any_screen(
         ("security", f"{service.url}/security", "No API keys yet"),
         ("sign-in", f"{service.url}/sign-in", "Nobody has to"),
         ("all keys", f"{service.url}/sign-in?show=keys", "Key or person"),
-        ("service accounts", f"{service.url}/sign-in?show=accounts", "New service account"),
+        ("service accounts", f"{service.url}/sign-in?show=accounts", f"Readers of {cabinet.name}"),
         ("audit", f"{service.url}/audit", "Sealed events"),
         ("history", f"{pdf}?tab=history", "Changed"),
         ("not there", f"{service.url}/documents/999999999", "This was not found"),
@@ -190,6 +193,7 @@ async def test_axe_finds_nothing_on_any_screen(
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("dialog")).to_have_count(0)
     await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("dialog").get_by_role("textbox")).to_be_focused()
     await page.keyboard.type("page")
     await expect(page.get_by_role("button", name="page.pdf").first).to_be_visible()
     found["palette"] = await violations(page)

@@ -130,6 +130,7 @@ function Groups() {
 
 function GroupRow({ group }: { group: UserGroup }) {
   const { t } = useTranslation();
+  const members = t("people.groups.members", { count: group.members ?? 0 });
   return (
     <li className={classes.row}>
       <IconUsersGroup size={20} stroke={1.6} aria-hidden />
@@ -144,10 +145,10 @@ function GroupRow({ group }: { group: UserGroup }) {
       <Button
         size="compact-sm"
         variant="default"
-        aria-label={t("people.groups.membersOf", { name: group.name })}
+        aria-label={`${members}: ${group.name}`}
         onClick={() => openMembers(group)}
       >
-        {t("people.groups.members", { count: group.members ?? 0 })}
+        {members}
       </Button>
       <Menu width={180}>
         <Menu.Target>
