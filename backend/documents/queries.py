@@ -175,9 +175,10 @@ async def newest_of_folders(
     limit: int,
 ) -> Sequence[Document]:
     """Return readable documents of a few folders, newest first: the first of each, and of these the first."""
-    place = func.unnest(literal(list(folder_ids), ARRAY(BigInteger))).column_valued("place")
+    keys = func.unnest(literal(list(folder_ids), ARRAY(BigInteger)), type_=BigInteger)
+    place = keys.table_valued("id").render_derived(name="place")
     inside = select(Document.id).where(
-        Document.folder_id == place, Document.deleted_at.is_(None), *visible
+        Document.folder_id == place.c.id, Document.deleted_at.is_(None), *visible
     )
     first = _newest_first(inside, after).limit(limit).lateral("first")
     met = select(first.c.id).select_from(place).join(first, true())

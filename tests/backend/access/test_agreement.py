@@ -539,15 +539,17 @@ async def check_documents(session: AsyncSession, world: World, user: int) -> Non
         assert set(await session.scalars(statement)) == expected
     recent, _ = await documents.list_recent(session, actor, cursor=None, limit=50)
     assert {item.id for item in recent} == readable
-    for few in (reading.FEW_FOLDERS, 0):
+    # Found among the newest there are, in few folders, and on the way back through all.
+    for look, few in ((reading.FIRST_LOOK, 0), (0, reading.FEW_FOLDERS), (0, 0)):
         with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reading, "FIRST_LOOK", look)
             patch.setattr(reading, "FEW_FOLDERS", few)
             assert await paged(session, actor) == [item.id for item in recent]
     await check_search(session, world, actor, readable)
 
 
 async def paged(session: AsyncSession, actor: Actor) -> list[int]:
-    """Return the recent documents by pages of one, for which not all there is is looked through at first."""
+    """Return the recent documents by pages of one."""
     page, cursor = await documents.list_recent(session, actor, cursor=None, limit=1)
     found = [item.id for item in page]
     while cursor is not None:
