@@ -17,13 +17,6 @@ class NameMissingError(InvalidError):
     title = "The upload has no name"
 
 
-class InvalidPropertiesError(InvalidError):
-    """Tags or properties beyond what is kept."""
-
-    code = "invalid_properties"
-    title = "Invalid properties"
-
-
 class VersionNotFoundError(NotFoundError):
     """The document has no version of this number."""
 

@@ -105,15 +105,3 @@ class PasskeyRename(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"name": "Laptop"}})
 
     name: Name
-
-
-class PasskeyAnswer(BaseModel):
-    """What a passkey said to the challenge of a sign-in."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"example": {"ticket": "eyJ…", "credential": _CREDENTIAL_EXAMPLE}},
-    )
-
-    ticket: Ticket
-    credential: Credential
