@@ -1,5 +1,5 @@
 /** Every API key of the organisation: whose it is, what it may do, when it was used last and ends; and an end to it. */
-import { Badge, Button, Group, Select, Text, TextInput } from "@mantine/core";
+import { Badge, Group, Select, Text, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconApi, IconRobot } from "@tabler/icons-react";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
@@ -10,7 +10,8 @@ import { revokeAnyApiKey } from "@/api/calls";
 import { allApiKeysQuery, keys, queryClient } from "@/api/queries";
 import type { ApiKeyOfUser } from "@/api/types";
 import { KEY_STATES, type SignInSearch } from "@/app/search-params";
-import { ErrorState, Message, RowSkeletons } from "@/components/States";
+import { Message } from "@/components/States";
+import { PagedList } from "@/components/PagedList";
 import people from "@/features/people/People.module.css";
 import { isExpired, KeyFacts, RevokeKey } from "@/features/security/keys";
 
@@ -25,37 +26,22 @@ export function AllApiKeys() {
     placeholderData: keepPreviousData,
     refetchOnMount: "always",
   });
-  const items = found.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
       <Filters />
-      {found.isPending && <RowSkeletons />}
-      {found.isError && <ErrorState error={found.error} onRetry={() => void found.refetch()} />}
-      {found.isSuccess && items.length === 0 && (
-        <Message
-          icon={IconApi}
-          title={t(q === undefined && state === undefined ? "signIn.noKeys" : "signIn.noneFits")}
-          text={t("signIn.noKeysText")}
-        />
-      )}
-      {items.length > 0 && (
-        <ul className={people.list} aria-label={t("signIn.views.keys")}>
-          {items.map((key) => (
-            <KeyRow key={key.id} apiKey={key} />
-          ))}
-        </ul>
-      )}
-      {found.hasNextPage && (
-        <Group justify="center" p="md">
-          <Button
-            variant="default"
-            loading={found.isFetchingNextPage}
-            onClick={() => void found.fetchNextPage()}
-          >
-            {t("common.more")}
-          </Button>
-        </Group>
-      )}
+      <PagedList
+        query={found}
+        label={t("signIn.views.keys")}
+        className={people.list}
+        row={(key) => <KeyRow key={key.id} apiKey={key} />}
+        empty={
+          <Message
+            icon={IconApi}
+            title={t(q === undefined && state === undefined ? "signIn.noKeys" : "signIn.noneFits")}
+            text={t("signIn.noKeysText")}
+          />
+        }
+      />
     </>
   );
 }

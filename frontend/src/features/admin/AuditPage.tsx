@@ -33,6 +33,7 @@ import { PageHead } from "@/components/PageHead";
 import { saveFile } from "@/components/saveFile";
 import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import { When } from "@/components/When";
+import { More } from "@/components/PagedList";
 import { i18next } from "@/i18n";
 import classes from "./AuditPage.module.css";
 
@@ -120,17 +121,7 @@ function Audit() {
             ))}
           </ul>
         )}
-        {events.hasNextPage && (
-          <Group justify="center" p="md">
-            <Button
-              variant="default"
-              loading={events.isFetchingNextPage}
-              onClick={() => void events.fetchNextPage()}
-            >
-              {t("common.more")}
-            </Button>
-          </Group>
-        )}
+        <More query={events} />
       </div>
     </>
   );

@@ -40,6 +40,7 @@ import type { ApiKey, ServiceAccount } from "@/api/types";
 import { notifyError } from "@/components/notify";
 import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import { When } from "@/components/When";
+import { PagedList } from "@/components/PagedList";
 import { ErrorNote } from "@/features/library/dialogs";
 import people from "@/features/people/People.module.css";
 import { KeyFacts, NewKey, RevokeKey, ShownKey } from "@/features/security/keys";
@@ -112,35 +113,20 @@ export function NewServiceAccountButton() {
 export function ServiceAccounts() {
   const { t } = useTranslation();
   const accounts = useInfiniteQuery({ ...serviceAccountsQuery, refetchOnMount: "always" });
-  const items = accounts.data?.pages.flatMap((page) => page.items) ?? [];
-  if (accounts.isPending) return <RowSkeletons />;
-  if (accounts.isError) {
-    return <ErrorState error={accounts.error} onRetry={() => void accounts.refetch()} />;
-  }
-  if (items.length === 0) {
-    return (
-      <Message
-        icon={IconRobot}
-        title={t("signIn.accounts.emptyTitle")}
-        text={t("signIn.accounts.emptyText")}
-      />
-    );
-  }
   return (
-    <>
-      <ul className={people.list} aria-label={t("signIn.views.accounts")}>
-        {items.map((account) => (
-          <AccountRow key={account.id} account={account} />
-        ))}
-      </ul>
-      {accounts.hasNextPage && (
-        <Group justify="center" p="md">
-          <Button variant="default" onClick={() => void accounts.fetchNextPage()}>
-            {t("common.more")}
-          </Button>
-        </Group>
-      )}
-    </>
+    <PagedList
+      query={accounts}
+      label={t("signIn.views.accounts")}
+      className={people.list}
+      row={(account) => <AccountRow key={account.id} account={account} />}
+      empty={
+        <Message
+          icon={IconRobot}
+          title={t("signIn.accounts.emptyTitle")}
+          text={t("signIn.accounts.emptyText")}
+        />
+      }
+    />
   );
 }
 

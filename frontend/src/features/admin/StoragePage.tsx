@@ -1,5 +1,5 @@
 /** What is stored, when it was last checked, and what is wrong with it. */
-import { Badge, Button, Group, Progress, SegmentedControl, Text, Title } from "@mantine/core";
+import { Badge, Group, Progress, SegmentedControl, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import { IconLock, IconShieldCheck, IconShieldQuestion } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
@@ -14,6 +14,7 @@ import { formatCount, formatSize } from "@/components/format";
 import { PageHead } from "@/components/PageHead";
 import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import { When } from "@/components/When";
+import { More } from "@/components/PagedList";
 import classes from "./StoragePage.module.css";
 
 export function StoragePage() {
@@ -191,17 +192,7 @@ function Faults({ status }: { status: StorageStatus }) {
           </ul>
         </>
       )}
-      {faults.hasNextPage && (
-        <Group justify="center" p="md">
-          <Button
-            variant="default"
-            loading={faults.isFetchingNextPage}
-            onClick={() => void faults.fetchNextPage()}
-          >
-            {t("common.more")}
-          </Button>
-        </Group>
-      )}
+      <More query={faults} />
     </section>
   );
 }

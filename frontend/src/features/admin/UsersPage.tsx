@@ -37,8 +37,9 @@ import { useMe } from "@/app/useMe";
 import { notifyDone, notifyError } from "@/components/notify";
 import { PageHead } from "@/components/PageHead";
 import { PersonAvatar } from "@/components/PersonAvatar";
-import { ErrorState, Message, RowSkeletons } from "@/components/States";
+import { Message } from "@/components/States";
 import { When } from "@/components/When";
+import { PagedList } from "@/components/PagedList";
 import { MIN_PASSWORD } from "@/features/auth/PasswordForm";
 import { ErrorNote } from "@/features/library/dialogs";
 import { InvitationsList, openInvite } from "@/features/people/Invitations";
@@ -143,26 +144,13 @@ function UsersList() {
   const { t } = useTranslation();
   // Who accepted an invitation meanwhile is told by nothing else.
   const users = useInfiniteQuery({ ...peopleQuery, refetchOnMount: "always" });
-  const items = users.data?.pages.flatMap((page) => page.items) ?? [];
   return (
-    <>
-      {users.isPending && <RowSkeletons />}
-      {users.isError && <ErrorState error={users.error} onRetry={() => void users.refetch()} />}
-      {items.length > 0 && (
-        <ul className={classes.list}>
-          {items.map((user) => (
-            <UserRow key={user.id} user={user} />
-          ))}
-        </ul>
-      )}
-      {users.hasNextPage && (
-        <Group justify="center" p="md">
-          <Button variant="default" onClick={() => void users.fetchNextPage()}>
-            {t("common.more")}
-          </Button>
-        </Group>
-      )}
-    </>
+    <PagedList
+      query={users}
+      label={t("nav.users")}
+      className={classes.list}
+      row={(user) => <UserRow key={user.id} user={user} />}
+    />
   );
 }
 

@@ -1,5 +1,5 @@
 /** What became of a document: who changed what, and what was there before. */
-import { Button, Group, Skeleton, Stack, Text } from "@mantine/core";
+import { Skeleton, Stack, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { historyQuery } from "@/api/queries";
@@ -7,6 +7,7 @@ import type { HistoryEntry } from "@/api/types";
 import { Changes } from "@/components/Changes";
 import { ErrorState } from "@/components/States";
 import { When } from "@/components/When";
+import { More } from "@/components/PagedList";
 import classes from "./DocumentPage.module.css";
 
 /** The actions that have words of their own; others are told by their name. */
@@ -49,18 +50,7 @@ export function HistoryTab({ documentId }: { documentId: number }) {
           </li>
         ))}
       </ul>
-      {history.hasNextPage && (
-        <Group justify="center" p="md">
-          <Button
-            variant="default"
-            size="xs"
-            loading={history.isFetchingNextPage}
-            onClick={() => void history.fetchNextPage()}
-          >
-            {t("common.more")}
-          </Button>
-        </Group>
-      )}
+      <More query={history} size="xs" />
     </>
   );
 }

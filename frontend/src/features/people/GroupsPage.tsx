@@ -43,7 +43,8 @@ import { formatCount } from "@/components/format";
 import { notifyDone, notifyError } from "@/components/notify";
 import { PageHead } from "@/components/PageHead";
 import { PersonAvatar } from "@/components/PersonAvatar";
-import { ErrorState, Message, RowSkeletons } from "@/components/States";
+import { ErrorState, Message } from "@/components/States";
+import { PagedList } from "@/components/PagedList";
 import { ErrorNote } from "@/features/library/dialogs";
 import { i18next } from "@/i18n";
 import classes from "./People.module.css";
@@ -93,7 +94,6 @@ export function GroupsPage() {
 function Groups() {
   const { t } = useTranslation();
   const groups = useInfiniteQuery(groupsQuery);
-  const items = groups.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
       <PageHead title={t("people.groups.title")}>
@@ -101,29 +101,19 @@ function Groups() {
           {t("people.groups.new")}
         </Button>
       </PageHead>
-      {groups.isPending && <RowSkeletons />}
-      {groups.isError && <ErrorState error={groups.error} onRetry={() => void groups.refetch()} />}
-      {groups.isSuccess && items.length === 0 && (
-        <Message
-          icon={IconUsersGroup}
-          title={t("people.groups.emptyTitle")}
-          text={t("people.groups.emptyText")}
-        />
-      )}
-      {items.length > 0 && (
-        <ul className={classes.list} aria-label={t("people.groups.title")}>
-          {items.map((group) => (
-            <GroupRow key={group.id} group={group} />
-          ))}
-        </ul>
-      )}
-      {groups.hasNextPage && (
-        <Group justify="center" p="md">
-          <Button variant="default" onClick={() => void groups.fetchNextPage()}>
-            {t("common.more")}
-          </Button>
-        </Group>
-      )}
+      <PagedList
+        query={groups}
+        label={t("people.groups.title")}
+        className={classes.list}
+        row={(group) => <GroupRow key={group.id} group={group} />}
+        empty={
+          <Message
+            icon={IconUsersGroup}
+            title={t("people.groups.emptyTitle")}
+            text={t("people.groups.emptyText")}
+          />
+        }
+      />
     </>
   );
 }

@@ -21,8 +21,9 @@ import { createInvitation, resendInvitation, revokeInvitation } from "@/api/call
 import { groupsQuery, invitationsQuery, queryClient } from "@/api/queries";
 import type { Invitation, Language, Role } from "@/api/types";
 import { notifyDone, notifyError } from "@/components/notify";
-import { ErrorState, Message, RowSkeletons } from "@/components/States";
+import { Message } from "@/components/States";
 import { When } from "@/components/When";
+import { PagedList } from "@/components/PagedList";
 import { ErrorNote } from "@/features/library/dialogs";
 import { i18next } from "@/i18n";
 import { preferredLanguage } from "./language";
@@ -85,35 +86,20 @@ function LinkToHandOver({ link }: { link: string }) {
 export function InvitationsList() {
   const { t } = useTranslation();
   const invitations = useInfiniteQuery({ ...invitationsQuery, refetchOnMount: "always" });
-  const items = invitations.data?.pages.flatMap((page) => page.items) ?? [];
-  if (invitations.isPending) return <RowSkeletons />;
-  if (invitations.isError) {
-    return <ErrorState error={invitations.error} onRetry={() => void invitations.refetch()} />;
-  }
-  if (items.length === 0) {
-    return (
-      <Message
-        icon={IconMail}
-        title={t("people.invitations.emptyTitle")}
-        text={t("people.invitations.emptyText")}
-      />
-    );
-  }
   return (
-    <>
-      <ul className={classes.list} aria-label={t("people.invitations.title")}>
-        {items.map((one) => (
-          <InvitationRow key={one.id} invitation={one} />
-        ))}
-      </ul>
-      {invitations.hasNextPage && (
-        <Group justify="center" p="md">
-          <Button variant="default" onClick={() => void invitations.fetchNextPage()}>
-            {t("common.more")}
-          </Button>
-        </Group>
-      )}
-    </>
+    <PagedList
+      query={invitations}
+      label={t("people.invitations.title")}
+      className={classes.list}
+      row={(one) => <InvitationRow key={one.id} invitation={one} />}
+      empty={
+        <Message
+          icon={IconMail}
+          title={t("people.invitations.emptyTitle")}
+          text={t("people.invitations.emptyText")}
+        />
+      }
+    />
   );
 }
 

@@ -1,5 +1,5 @@
 /** Administration of access: the policies there are, and the cabinets whose access can be managed. */
-import { Badge, Button, Group, SegmentedControl, Text } from "@mantine/core";
+import { Badge, Button, SegmentedControl, Text } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import { IconFileDescription, IconPlus, IconServer2 } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
@@ -10,6 +10,7 @@ import type { Policy } from "@/api/types";
 import { PageHead } from "@/components/PageHead";
 import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import { When } from "@/components/When";
+import { More, PagedList } from "@/components/PagedList";
 import { ForAdministrators } from "./ForAdministrators";
 import classes from "./Policies.module.css";
 
@@ -62,35 +63,20 @@ function Administration() {
 function Policies() {
   const { t } = useTranslation();
   const policies = useInfiniteQuery(policiesQuery);
-  const items = policies.data?.pages.flatMap((page) => page.items) ?? [];
-  if (policies.isPending) return <RowSkeletons />;
-  if (policies.isError) {
-    return <ErrorState error={policies.error} onRetry={() => void policies.refetch()} />;
-  }
-  if (items.length === 0) {
-    return (
-      <Message
-        icon={IconFileDescription}
-        title={t("policies.emptyTitle")}
-        text={t("policies.emptyText")}
-      />
-    );
-  }
   return (
-    <>
-      <ul className={classes.list} aria-label={t("policies.title")}>
-        {items.map((policy) => (
-          <PolicyRow key={policy.id} policy={policy} />
-        ))}
-      </ul>
-      {policies.hasNextPage && (
-        <Group justify="center" p="md">
-          <Button variant="default" onClick={() => void policies.fetchNextPage()}>
-            {t("common.more")}
-          </Button>
-        </Group>
-      )}
-    </>
+    <PagedList
+      query={policies}
+      label={t("policies.title")}
+      className={classes.list}
+      row={(policy) => <PolicyRow key={policy.id} policy={policy} />}
+      empty={
+        <Message
+          icon={IconFileDescription}
+          title={t("policies.emptyTitle")}
+          text={t("policies.emptyText")}
+        />
+      }
+    />
   );
 }
 
@@ -148,13 +134,7 @@ function Cabinets() {
           </li>
         ))}
       </ul>
-      {cabinets.hasNextPage && (
-        <Group justify="center" p="md">
-          <Button variant="default" onClick={() => void cabinets.fetchNextPage()}>
-            {t("common.more")}
-          </Button>
-        </Group>
-      )}
+      <More query={cabinets} />
     </>
   );
 }

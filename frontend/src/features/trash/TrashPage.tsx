@@ -15,6 +15,7 @@ import { notifyDone, notifyError } from "@/components/notify";
 import { PageHead } from "@/components/PageHead";
 import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import { When } from "@/components/When";
+import { More } from "@/components/PagedList";
 import { i18next } from "@/i18n";
 import classes from "./TrashPage.module.css";
 
@@ -94,17 +95,7 @@ export function TrashPage() {
               ))}
             </tbody>
           </table>
-          {trash.hasNextPage && (
-            <Group justify="center" p="md">
-              <Button
-                variant="default"
-                loading={trash.isFetchingNextPage}
-                onClick={() => void trash.fetchNextPage()}
-              >
-                {t("common.more")}
-              </Button>
-            </Group>
-          )}
+          <More query={trash} />
         </div>
       )}
     </>
