@@ -468,6 +468,17 @@ async def recorded_digests(session: AsyncSession, digests: Sequence[bytes]) -> s
     return set(await session.scalars(select(Blob.digest).where(Blob.digest.in_(digests))))
 
 
+async def reserve_digests(
+    session: AsyncSession, org_id: int, digests: Sequence[bytes]
+) -> set[bytes]:
+    """Give digests that have no row an empty one, in the order given; return them."""
+    if not digests:
+        return set()
+    rows = [{"org_id": org_id, "digest": one, "size": 0, "stored_size": 0} for one in digests]
+    statement = insert(Blob).on_conflict_do_nothing().returning(Blob.digest)
+    return set(await session.scalars(statement, rows))
+
+
 async def documents_with_blobs(
     session: AsyncSession, digests: Sequence[bytes], *, limit: int
 ) -> Sequence[Row[bytes, int]]:

@@ -5,11 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Row,
-    Text,
     bindparam,
-    cast,
     exists,
     func,
     or_,
@@ -209,14 +206,3 @@ async def count_open_everywhere(session: AsyncSession) -> dict[Fault, int]:
     """Return how many faults are open in all organisations together, by kind."""
     rows = await session.execute(text("SELECT fault, open FROM dms_open_store_faults()"))
     return {Fault(row.fault): row.open for row in rows}
-
-
-async def running_transactions(session: AsyncSession) -> tuple[int, int]:
-    """Return (the oldest transaction that is writing, the first that has not begun): all in between may still end."""
-    snapshot = func.pg_current_snapshot()
-    oldest, first = (
-        cast(cast(edge(snapshot), Text), BigInteger)
-        for edge in (func.pg_snapshot_xmin, func.pg_snapshot_xmax)
-    )
-    row = (await session.execute(select(oldest, first))).one()
-    return row[0], row[1]

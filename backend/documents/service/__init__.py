@@ -13,6 +13,7 @@ from backend.documents.service.blobs import (
     hold_blobs,
     name_documents,
     recorded_digests,
+    reserve_digests,
     stored_totals,
 )
 from backend.documents.service.changing import purge_expired
@@ -68,5 +69,6 @@ __all__ = [
     "request_indexing",
     "request_ocr",
     "requeue_lost",
+    "reserve_digests",
     "stored_totals",
 ]

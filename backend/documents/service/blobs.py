@@ -60,6 +60,16 @@ async def recorded_digests(session: AsyncSession, digests: Sequence[bytes]) -> s
     return await queries.recorded_digests(session, digests)
 
 
+async def reserve_digests(
+    session: AsyncSession, org_id: int, digests: Sequence[bytes]
+) -> set[bytes]:
+    """Return those of the digests that have no row, and let nobody give them one before the transaction ends.
+
+    Waits for whoever is just recording one of them. The transaction must be rolled back.
+    """
+    return await queries.reserve_digests(session, org_id, digests)
+
+
 async def documents_with_blobs(
     session: AsyncSession, digests: Sequence[bytes], *, limit: int
 ) -> dict[bytes, list[int]]:

@@ -5,7 +5,6 @@ one transaction. Nothing is said of a blob before it was looked at twice: upload
 go on meanwhile, and each of them leaves a moment in which row and file disagree.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -41,8 +40,6 @@ _LOT_BLOBS = 1_000
 _LOT_SECONDS = 2.0
 """A lot ends after so many blobs, or with the blob it is at after so long; a kill loses no more than that."""
 _DOCUMENTS = 100
-_SETTLING_TRIES = 100
-_SETTLING_SECONDS = 0.05
 _END = b"\xff" * 32
 
 Report = Callable[[Finding], None]
@@ -232,15 +229,20 @@ class _Organisation:
         return suspicions
 
     async def _orphans(self, strangers: dict[bytes, int]) -> list[Finding]:
-        """Return those that stay unknown once every upload that may just be recording them has ended."""
-        if not await self._settled():
-            return []
+        """Return those that are there, and have no row, at one and the same moment.
+
+        Uploads that are just recording them are waited for. Who would record one of them meanwhile waits: content gets
+        its name in the store only when its row is taken.
+        """
         async with self._database.transaction(self._tenant) as session:
-            recorded = await documents.recorded_digests(session, list(strangers))
-        unknown = [digest for digest in sorted(strangers) if digest not in recorded]
-        present = await self._content.run(
-            lambda: [one for one in unknown if self._store.exists(self._namespace, one)]
-        )
+            known = await documents.recorded_digests(session, list(strangers))
+            free = await documents.reserve_digests(
+                session, self._org_id, sorted(strangers.keys() - known)
+            )
+            present = await self._content.run(
+                lambda: [one for one in sorted(free) if self._store.exists(self._namespace, one)]
+            )
+            await session.rollback()
         return [
             Finding(
                 self._org_id,
@@ -250,18 +252,6 @@ class _Organisation:
             )
             for digest in present
         ]
-
-    async def _settled(self) -> bool:
-        """Wait until every transaction that is writing now has ended; return whether they all did in time."""
-        async with self._database.transaction() as session:
-            _, awaited = await queries.running_transactions(session)
-        for _ in range(_SETTLING_TRIES):
-            async with self._database.transaction() as session:
-                oldest, _ = await queries.running_transactions(session)
-            if oldest >= awaited:
-                return True
-            await asyncio.sleep(_SETTLING_SECONDS)
-        return False
 
     async def _record(self, lot: _Lot, after: bytes, examination: Examination) -> None:
         seen = Seen(after, lot.upto, examination.opened, self._scope.mode)

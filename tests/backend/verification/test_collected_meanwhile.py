@@ -1,11 +1,15 @@
 """Checks beside uploads, purges and collections: each leaves moments in which row and file disagree."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.collection.service import collect
+from backend.documents.service import recorded_digests as known_digests
+from backend.verification.models import Fault
 from backend.verification.service import checking
 from tests.backend.verification.conftest import FULL, QUICK, Tampering
 
@@ -51,3 +55,22 @@ async def test_nothing_that_comes_and_goes_is_a_fault(
     )
     assert rounds > 3
     assert await tampering.faults() == {}
+
+
+async def test_content_recorded_between_the_look_at_the_rows_and_at_the_store_is_no_orphan(
+    tampering: Tampering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = tampering.api
+    cabinet = await api.folder("Cabinet")
+    orphan = tampering.put(b"an orphan")
+    tampering.put(b"uploaded in time")
+
+    async def recorded_digests(session: AsyncSession, digests: Sequence[bytes]) -> set[bytes]:
+        known = await known_digests(session, digests)
+        await api.document(cabinet, "late", b"uploaded in time")
+        return known
+
+    monkeypatch.setattr(checking.documents, "recorded_digests", recorded_digests)
+    assert {name: one.fault for name, one in (await tampering.check()).items()} == {
+        orphan: Fault.ORPHAN
+    }
