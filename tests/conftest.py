@@ -15,11 +15,15 @@ import hypothesis
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from xdist.remote import Producer
 
 from backend.audit.statements import Signer
 from backend.core.actor import Role as UserRole
 from backend.core.db import Database
 from backend.core.settings import Settings
+from backend.identity import passwords
 from backend.identity.models import Organisation
 from backend.launch.postgres import EmbeddedPostgres, Role, embedded_postgres
 from backend.launch.valkey import EmbeddedValkey, embedded_valkey
@@ -29,12 +33,23 @@ from tests.support.api import Api, new_user
 from tests.support.archive import Archive, new_archive, open_content
 from tests.support.clamd import Clamd, clamd
 from tests.support.s3 import S3Server, s3_server
+from tests.support.scheduling import StackScheduling
 from tests.support.service import Service, running_service
 
 ROOT = Path(__file__).parents[1]
 
 # A long run of the tests that make their own input: --hypothesis-profile=fuzz
 hypothesis.settings.register_profile("fuzz", max_examples=20_000)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def strong_passwords() -> Iterator[PasswordHash]:
+    """Hash passwords weakly: thousands are made, at a fifth of a second each. Returns what hashes them in earnest."""
+    strong = passwords._HASHER
+    weak = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHash((weak,)))
+        yield strong
 
 
 @pytest.fixture(scope="session")
@@ -181,14 +196,14 @@ def service(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterato
         yield started
 
 
-STACKS = ("service", "production")
-"""Fixtures that start everything: too dear to have one in each test process."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> StackScheduling:
+    """Keep the tests of one started stack in one process."""
+    return StackScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one started stack in one process, and say that they are end to end."""
+    """Say of tests that need everything started that they are end to end."""
     for item in items:
-        for stack in STACKS:
-            if stack in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.e2e)
-                item.add_marker(pytest.mark.xdist_group(stack))
+        if {"service", "production"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.e2e)

@@ -16,8 +16,7 @@ from backend.core.db import Database, Tenant
 from backend.launch.postgres import DATABASE, EmbeddedPostgres
 from tests.support.archive import Archive, new_archive
 
-# What is filled is too dear to be filled in each test process.
-pytestmark = pytest.mark.xdist_group("collection plans")
+# Too dear to be filled in each test process: tests/support/scheduling.py keeps these tests in one.
 BLOBS = 20_000
 FILL = (
     """

@@ -1,11 +1,20 @@
+import pytest
+from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from backend.identity import passwords
 from backend.identity.passwords import hash_password, verify_password
+
+
+@pytest.fixture(autouse=True)
+def in_earnest(strong_passwords: PasswordHash, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "_HASHER", strong_passwords)
 
 
 async def test_right_and_wrong() -> None:
     kept = await hash_password("correct horse")
-    assert kept.startswith("$argon2id$")
+    # RFC 9106, section 4: the second recommended option.
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert "correct" not in kept
     assert (await verify_password("correct horse", kept)).ok
     assert not (await verify_password("Correct horse", kept)).ok

@@ -25,8 +25,7 @@ from backend.search.queries.searching import Criteria
 from backend.search.syntax import parse
 from tests.backend.search.conftest import Library, new_organisation
 
-# What is filled is too dear to be filled in each test process.
-pytestmark = pytest.mark.xdist_group("search plans")
+# Too dear to be filled in each test process: tests/support/scheduling.py keeps these tests in one.
 DOCUMENTS = 8_000
 FILL = (
     """

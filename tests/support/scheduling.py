@@ -1,0 +1,31 @@
+"""Which tests share a test process, where several processes run them.
+
+pytest-xdist has a marker for this, `xdist_group`, which groups nothing under pytest 9.2 (pytest-xdist issue 1386).
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from xdist.scheduler import LoadScopeScheduling
+
+STACKS: Mapping[str, str] = MappingProxyType(
+    {
+        "tests/e2e/": "service",
+        "tests/service/test_corpus.py": "service",
+        "tests/service/test_outages.py": "service",
+        "tests/deploy/": "production",
+        "tests/backend/collection/test_plans.py": "collection plans",
+        "tests/backend/search/test_plans.py": "search plans",
+    }
+)
+"""Where tests share something that is too dear to have in each process, and its name."""
+
+
+class StackScheduling(LoadScopeScheduling):
+    """Gives tests out one by one, those that share a stack all to one process, and these first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next(
+            (stack for place, stack in STACKS.items() if nodeid.startswith(place)),
+            nodeid,
+        )
