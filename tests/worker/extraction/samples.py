@@ -66,9 +66,17 @@ def png(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def pdf(pages: Sequence[Callable[[Canvas], None]], *, password: str | None = None) -> bytes:
+def pdf(
+    pages: Sequence[Callable[[Canvas], None]],
+    *,
+    password: str | None = None,
+    title: str = "",
+    author: str = "",
+) -> bytes:
     buffer = io.BytesIO()
     canvas = Canvas(buffer, encrypt=StandardEncryption(password) if password else None)
+    canvas.setTitle(title)
+    canvas.setAuthor(author)
     for draw in pages:
         draw(canvas)
         canvas.showPage()
@@ -254,28 +262,140 @@ def many_pages(count: int) -> bytes:
 
 def ole_file(*streams: str) -> bytes:
     """Give an OLE compound file with empty streams of these names."""
-    # [MS-CFB]: header, one FAT sector, one directory sector of four entries
-    free, end, fat = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+    return compound_file(dict.fromkeys(streams, b""))
+
+
+_SECTOR, _SMALL_SECTOR, _SMALL = 512, 64, 4096
+_FREE, _END, _TABLE = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+
+
+def compound_file(streams: dict[str, bytes]) -> bytes:
+    """Give an OLE compound file ([MS-CFB]) with these streams; a path such as `a/b` puts one into a storage."""
+    nodes = _nodes(streams)
+    small, small_table = bytearray(), list[int]()
+    sectors, table = bytearray(), list[int]()
+
+    def append(data: bytes) -> int:
+        return _append(sectors, table, data, _SECTOR)
+
+    starts = {}
+    for path, data in streams.items():
+        if not data:
+            starts[path] = _END
+        elif len(data) < _SMALL:
+            starts[path] = _append(small, small_table, data, _SMALL_SECTOR)
+        else:
+            starts[path] = append(data)
+    small_start = append(bytes(small)) if small else _END
+    packed = struct.pack(f"<{len(small_table)}I", *small_table)
+    small_table_start = (
+        append(packed.ljust(-(-len(packed) // _SECTOR) * _SECTOR, b"\xff")) if packed else _END
+    )
+    entries = b"".join(
+        _entry(node, nodes, starts, streams, small_start, len(small)) for node in range(len(nodes))
+    )
+    directory = append(entries.ljust(-(-len(entries) // _SECTOR) * _SECTOR, b"\0"))
+    tables = 1
+    while (len(table) + tables) * 4 > tables * _SECTOR:
+        tables += 1
+    first = len(table)
+    table += [_TABLE] * tables + [_FREE] * (tables * _SECTOR // 4 - len(table) - tables)
     header = struct.pack(
         "<8s16sHHHHH6sIIIIIIIII", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", bytes(16), 0x3E, 3, 0xFFFE, 9, 6, bytes(6),
-        0, 1, 1, 0, 4096, end, 0, end, 0,
+        0, tables, directory, 0, _SMALL, small_table_start, len(packed) and -(-len(packed) // _SECTOR), _END, 0,
     )  # fmt: skip
-    header += struct.pack("<109I", 0, *[free] * 108)
-    table = struct.pack("<128I", fat, end, *[free] * 126)
+    header += struct.pack("<109I", *range(first, first + tables), *[_FREE] * (109 - tables))
+    return header + bytes(sectors) + struct.pack(f"<{len(table)}I", *table)
 
-    def entry(name: str, kind: int, child: int, right: int) -> bytes:
-        raw = name.encode("utf-16-le") + b"\0\0"
-        return (
-            struct.pack("<64sHBBIII", raw, len(raw), kind, 1, free, right, child)
-            + bytes(36)
-            + struct.pack("<IQ", end, 0)
+
+def _nodes(streams: dict[str, bytes]) -> list[str]:
+    """Give the root, the storages and the streams, by their paths."""
+    storages = {
+        "/".join(path.split("/")[:depth])
+        for path in streams
+        for depth in range(1, path.count("/") + 1)
+    }
+    return ["", *sorted(storages), *streams]
+
+
+def _append(sectors: bytearray, table: list[int], data: bytes, size: int) -> int:
+    start, count = len(table), -(-len(data) // size)
+    sectors += data.ljust(count * size, b"\0")
+    table += [*range(start + 1, start + count), _END]
+    return start
+
+
+def _entry(
+    node: int,
+    nodes: list[str],
+    starts: dict[str, int],
+    streams: dict[str, bytes],
+    small_start: int,
+    small_size: int,
+) -> bytes:
+    path = nodes[node]
+    folder = path.rpartition("/")[0]
+    siblings = [
+        at for at in range(1, len(nodes)) if nodes[at].rpartition("/")[0] == folder and at > node
+    ]
+    children = [
+        at for at in range(1, len(nodes)) if at != node and nodes[at].rpartition("/")[0] == path
+    ]
+    raw = (path.rpartition("/")[2] or "Root Entry").encode("utf-16-le") + b"\0\0"
+    kind = 5 if not node else 2 if path in streams else 1
+    start, size = (
+        (small_start, small_size)
+        if not node
+        else (starts.get(path, 0), len(streams.get(path, b"")))
+    )
+    right = siblings[0] if siblings and node else _FREE
+    child = children[0] if children and kind != 2 else _FREE
+    return (
+        struct.pack("<64sHBBIII", raw, len(raw), kind, 1, _FREE, right, child)
+        + bytes(36)
+        + struct.pack("<IQ", start, size)
+    )
+
+
+def outlook_message(
+    texts: dict[int, str],
+    *,
+    recipients: Sequence[tuple[int, str, str]] = (),
+    attachments: Sequence[tuple[str, bytes]] = (),
+    binaries: dict[int, bytes] | None = None,
+    inner: dict[str, bytes] | None = None,
+    sent: int = 0,
+) -> dict[str, bytes]:
+    """Give the streams of an Outlook message ([MS-OXMSG]) by their paths, for `compound_file`.
+
+    `recipients` are (kind, name, address), `attachments` (name, content), `inner` the streams of a message within,
+    `sent` a time in FILETIME's ticks.
+    """
+    times = struct.pack("<HHIQ", 0x40, 0x0039, 2, sent) if sent else b""
+    streams = {"__properties_version1.0": bytes(32) + times}
+    streams |= {
+        f"__substg1.0_{key:04X}001F": text.encode("utf-16-le") for key, text in texts.items()
+    }
+    streams |= {f"__substg1.0_{key:04X}0102": data for key, data in (binaries or {}).items()}
+    for number, (kind, name, address) in enumerate(recipients):
+        folder = f"__recip_version1.0_#{number:08X}"
+        streams[f"{folder}/__properties_version1.0"] = bytes(8) + struct.pack(
+            "<HHIQ", 3, 0x0C15, 2, kind
         )
-
-    entries = [entry("Root Entry", 5, 1, free)]
-    for number, name in enumerate(streams, 1):
-        entries.append(entry(name, 2, free, number + 1 if number < len(streams) else free))
-    entries += [bytes(128)] * (4 - len(entries))
-    return header + table + b"".join(entries)
+        streams[f"{folder}/__substg1.0_3001001F"] = name.encode("utf-16-le")
+        streams[f"{folder}/__substg1.0_39FE001F"] = address.encode("utf-16-le")
+    for number, (name, data) in enumerate(attachments):
+        folder = f"__attach_version1.0_#{number:08X}"
+        streams[f"{folder}/__properties_version1.0"] = bytes(8)
+        streams[f"{folder}/__substg1.0_3707001F"] = name.encode("utf-16-le")
+        streams[f"{folder}/__substg1.0_37010102"] = data
+    if inner is not None:
+        folder = f"__attach_version1.0_#{len(attachments):08X}"
+        streams[f"{folder}/__properties_version1.0"] = bytes(8)
+        streams |= {f"{folder}/__substg1.0_3701000D/{path}": data for path, data in inner.items()}
+        properties = f"{folder}/__substg1.0_3701000D/__properties_version1.0"
+        streams[properties] = bytes(24) + streams[properties][32:]
+    return streams
 
 
 def write(folder: Path, name: str, data: bytes) -> Path:
