@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from PIL import Image, IptcImagePlugin
+from PIL import Image, ImageFile, IptcImagePlugin
 
 from worker.extraction.metadata import Collector
-from worker.extraction.text import decode
+from worker.extraction.text import decode, repaired
 from worker.extraction.xmp import read_xmp
 
 # Exif 2.32, 4.6.4 and 4.6.5
@@ -107,6 +107,8 @@ def _read_texts(image: Image.Image, into: Collector) -> None:
 
 
 def _read_iptc(image: Image.Image, into: Collector) -> None:
+    if not isinstance(image, ImageFile.ImageFile):
+        return
     for key, value in (IptcImagePlugin.getiptcinfo(image) or {}).items():
         if key in _IPTC:
             for one in value if isinstance(value, list) else [value]:
@@ -140,9 +142,4 @@ def _text(value: object) -> str:
     """Give a text tag. The standard has ASCII there; programs write UTF-8, which Pillow takes for Latin-1."""
     if isinstance(value, bytes):
         return decode(value).strip("\0 ")
-    if not isinstance(value, str):
-        return ""
-    try:
-        return value.encode("latin-1").decode("utf-8").strip("\0 ")
-    except UnicodeError:
-        return value.strip("\0 ")
+    return repaired(value).strip("\0 ") if isinstance(value, str) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import wave
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -396,6 +397,74 @@ def outlook_message(
         properties = f"{folder}/__substg1.0_3701000D/__properties_version1.0"
         streams[properties] = bytes(24) + streams[properties][32:]
     return streams
+
+
+def wave_sound(seconds: float, *, title: str = "", artist: str = "") -> bytes:
+    """Give a WAV of one channel at 8 kHz with tags."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8_000)
+        sound.writeframes(bytes(round(seconds * 8_000) * 2))
+    tags = b"INFO"
+    for name, value in ((b"INAM", title), (b"IART", artist)):
+        data = value.encode() + b"\0"
+        tags += name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+    whole = buffer.getvalue() + b"LIST" + struct.pack("<I", len(tags)) + tags
+    return whole[:4] + struct.pack("<I", len(whole) - 8) + whole[8:]
+
+
+def mp3(seconds: float, *, title: str, artist: str) -> bytes:
+    """Give an MP3 of silence at 32 kbit/s with an ID3 tag (v2.3)."""
+    frames = b""
+    for name, value in ((b"TIT2", title), (b"TPE1", artist), (b"TYER", "2019")):
+        data = b"\1" + value.encode("utf-16")
+        frames += name + struct.pack(">IH", len(data), 0) + data
+    size = bytes(len(frames) >> shift & 127 for shift in (21, 14, 7, 0))
+    frame = b"\xff\xfb\x10\xc4" + bytes(100)  # MPEG-1 layer III, 32 kbit/s, 44.1 kHz, one channel
+    return b"ID3\3\0\0" + size + frames + frame * round(seconds * 44_100 / 1_152)
+
+
+def mp4(seconds: int, *, title: str = "", width: int = 640, height: int = 360) -> bytes:
+    """Give the boxes of an MP4 (ISO/IEC 14496-12) that describe a film, without its pictures."""
+
+    def box(kind: bytes, *parts: bytes) -> bytes:
+        body = b"".join(parts)
+        return struct.pack(">I4s", len(body) + 8, kind) + body
+
+    unity = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+    made = 3_855_200_400  # 1 March 2026, 09:00:00 UTC, in seconds since 1904
+    header = struct.pack(">IIIIIIH10x", 0, made, made, 1_000, seconds * 1_000, 0x10000, 0x100)
+    track = struct.pack(">IIIIII8xHHHH", 7, made, made, 1, 0, seconds * 1_000, 0, 0, 0, 0)
+    sample = struct.pack(">6xH16xHHII4xH32xHh", 1, width, height, 0x480000, 0x480000, 1, 24, -1)
+    avcc = box(b"avcC", bytes.fromhex("0142c01effe10004674200 1e01000468ce3c80".replace(" ", "")))
+    table = box(
+        b"stbl",
+        box(b"stsd", struct.pack(">II", 0, 1), box(b"avc1", sample, avcc)),
+        *(box(kind, bytes(8)) for kind in (b"stts", b"stsc", b"stco")),
+        box(b"stsz", bytes(12)),
+    )
+    media = box(
+        b"mdia",
+        box(b"mdhd", struct.pack(">IIIIIHH", 0, made, made, 1_000, seconds * 1_000, 0x55C4, 0)),
+        box(b"hdlr", struct.pack(">II4s12xx", 0, 0, b"vide")),
+        box(b"minf", box(b"vmhd", bytes(12)), table),
+    )
+    name = box(b"\xa9nam", box(b"data", struct.pack(">II", 1, 0), title.encode()))
+    tags = box(
+        b"meta", bytes(4), box(b"hdlr", struct.pack(">II4s12xx", 0, 0, b"mdir")), box(b"ilst", name)
+    )
+    return box(b"ftyp", b"isom\0\0\2\0isomavc1") + box(
+        b"moov",
+        box(b"mvhd", header, unity, bytes(24), struct.pack(">I", 2)),
+        box(
+            b"trak",
+            box(b"tkhd", track, unity, struct.pack(">II", width << 16, height << 16)),
+            media,
+        ),
+        box(b"udta", tags),
+    )
 
 
 def write(folder: Path, name: str, data: bytes) -> Path:

@@ -11,6 +11,7 @@ import pymediainfo
 from worker.extraction.errors import Damaged
 from worker.extraction.metadata import Collector, first_of
 from worker.extraction.reading import Content, Context, Source
+from worker.extraction.text import repaired
 
 MEDIA_TYPES = ("audio/*", "video/*")
 
@@ -24,8 +25,8 @@ _GENERAL = {
 _NUMBERS = {"duration_seconds": "Duration", "bit_rate": "OverallBitRate", "track": "Track_Position"}
 _VIDEO = {"width": "Width", "height": "Height", "frame_rate": "FrameRate"}
 _AUDIO = {"channels": "Channels", "sample_rate": "SamplingRate"}
-# The least that tells durations and tags; nothing is looked up elsewhere
-_SPEED = 0.0
+# Below a half it tells the length of what it looked at, not of the whole
+_SPEED = 0.5
 
 
 def read(source: Source, context: Context, content: Content) -> None:
@@ -59,7 +60,7 @@ def _take(track: Mapping[str, Any], into: Collector) -> None:
     kind = track.get("@type")
     if kind == "General":
         for name, keys in _GENERAL.items():
-            into.put(name, first_of(track.get(key) for key in keys))
+            into.put(name, repaired(first_of(track.get(key) for key in keys)))
         _take_numbers(track, _NUMBERS, into)
     elif kind == "Video":
         into.put("video_codec", track.get("Format"))
