@@ -399,6 +399,182 @@ def outlook_message(
     return streams
 
 
+def summary(properties: dict[int, object], named: dict[str, str] | None = None) -> bytes:
+    """Give a set of properties ([MS-OLEPS]) in cp1252: numbers, texts, and those that an author named."""
+    sections = [_section({1: 1252, **properties})]
+    if named is not None:
+        numbered = dict(enumerate(named, 2))
+        dictionary = struct.pack("<I", len(numbered)) + b"".join(
+            struct.pack("<II", key, len(name) + 1) + name.encode("cp1252") + b"\0"
+            for key, name in numbered.items()
+        )
+        values = {key: named[name] for key, name in numbered.items()}
+        sections.append(_section({1: 1252, **values}, dictionary))
+    head = struct.pack("<HHI16sI", 0xFFFE, 0, 0, bytes(16), len(sections))
+    start = len(head) + 20 * len(sections)
+    for section in sections:
+        head += struct.pack("<16sI", bytes(16), start)
+        start += len(section)
+    return head + b"".join(sections)
+
+
+def _section(properties: dict[int, object], dictionary: bytes = b"") -> bytes:
+    values = {key: _typed(value) for key, value in properties.items()}
+    if dictionary:
+        values = {0: dictionary.ljust(-(-len(dictionary) // 4) * 4, b"\0"), **values}
+    table, body = b"", b""
+    start = 8 + 8 * len(values)
+    for key, value in values.items():
+        table += struct.pack("<II", key, start + len(body))
+        body += value
+    return struct.pack("<II", start + len(body), len(values)) + table + body
+
+
+def _typed(value: object) -> bytes:
+    if isinstance(value, int):
+        return (
+            struct.pack("<II", 64, 0)[:4] + struct.pack("<Q", value)
+            if value > 2**32
+            else struct.pack("<Ihxx", 2, value)
+        )
+    data = str(value).encode("cp1252") + b"\0"
+    return struct.pack("<II", 30, len(data)) + data.ljust(-(-len(data) // 4) * 4, b"\0")
+
+
+def old_word_document(
+    pieces: Sequence[str],
+    *,
+    notes: str = "",
+    picture: bytes = b"",
+    streams: dict[str, bytes] | None = None,
+) -> bytes:
+    """Give a Word 97 document ([MS-DOC]): pieces in one byte a character where that is enough, in two elsewhere."""
+    main, ends, places = bytearray(1024), [0], list[int]()
+    for piece in [*pieces, notes]:
+        try:
+            data, place = piece.encode("cp1252"), len(main) * 2 | 1 << 30
+        except UnicodeEncodeError:
+            data, place = piece.encode("utf-16-le"), len(main)
+        main += data
+        ends.append(ends[-1] + len(piece))
+        places.append(place)
+    table = struct.pack(f"<{len(ends)}I", *ends) + b"".join(
+        struct.pack("<HIH", 0, place, 0) for place in places
+    )
+    table = b"\1\2\0\0\0" + b"\2" + struct.pack("<I", len(table)) + table
+    struct.pack_into("<HH", main, 0, 0xA5EC, 0x00C1)
+    struct.pack_into("<H", main, 10, 0x0200)
+    struct.pack_into("<II", main, 0x4C, ends[-1] - len(notes), len(notes))
+    struct.pack_into("<II", main, 0x1A2, 0, len(table))
+    return compound_file(
+        {"WordDocument": bytes(main), "1Table": table, "Data": drawn(picture)} | (streams or {})
+    )
+
+
+def drawn(picture: bytes) -> bytes:
+    """Give a picture as OfficeArt has it, between other bytes; nothing for none."""
+    if not picture:
+        return b""
+    return (
+        bytes(50)
+        + struct.pack("<HHI", 0x6E00, 0xF01E, len(picture) + 17)
+        + bytes(17)
+        + picture
+        + bytes(50)
+    )
+
+
+def old_presentation(
+    slides: Sequence[tuple[str, str]], *, picture: bytes = b"", comment: str = ""
+) -> bytes:
+    """Give a PowerPoint 97 file ([MS-PPT]): slides of (title, text), of which an earlier edit had another first one."""
+
+    def atom(kind: int, data: bytes, instance: int = 0) -> bytes:
+        return struct.pack("<HHI", instance << 4, kind, len(data)) + data
+
+    def container(kind: int, *parts: bytes, instance: int = 0) -> bytes:
+        body = b"".join(parts)
+        return struct.pack("<HHI", instance << 4 | 15, kind, len(body)) + body
+
+    def text(value: str) -> bytes:
+        if value.isascii():
+            return atom(4008, value.encode())
+        return atom(4000, value.encode("utf-16-le"))
+
+    stream, places = bytearray(), list[int]()
+
+    def put(record: bytes) -> int:
+        stream.extend(record)
+        return len(stream) - len(record)
+
+    put(container(1006, container(61453, text("deleted in an earlier edit"))))
+    for number, (_, body) in enumerate(slides):
+        said = container(
+            12000, atom(4026, "Ada".encode("utf-16-le")), atom(4026, comment.encode("utf-16-le"), 1)
+        )
+        places.append(
+            put(
+                container(
+                    1006, container(61453, text(body)), said if comment and not number else b""
+                )
+            )
+        )
+    outline = b"".join(
+        atom(1011, struct.pack("<IIIII", number, 0, 0, number, 0))
+        + atom(3999, bytes(4))
+        + text(title)
+        for number, (title, _) in enumerate(slides, 2)
+    )
+    masters = container(4080, text("Click to edit"), instance=1)
+    document = put(container(1000, masters, container(4080, outline)))
+    entries = struct.pack("<I", 1 | (len(places) + 1) << 20) + struct.pack(
+        f"<{len(places) + 1}I", document, *places
+    )
+    directory = put(atom(6002, entries))
+    edit = put(atom(4085, struct.pack("<IHBBIIIIHH", 0, 0, 0, 3, 0, directory, 1, 9, 0, 0)))
+    user = atom(4086, struct.pack("<III", 0x14, 0xE391C05F, edit) + bytes(12))
+    return compound_file(
+        {"PowerPoint Document": bytes(stream), "Current User": user, "Pictures": drawn(picture)}
+    )
+
+
+def old_workbook(
+    rows: Sequence[Sequence[str | float]], *, box: str = "", header: str = "", picture: bytes = b""
+) -> bytes:
+    """Give an Excel 97 workbook ([MS-XLS]) of one sheet with a text box."""
+
+    def record(kind: int, data: bytes = b"") -> bytes:
+        return struct.pack("<HH", kind, len(data)) + data
+
+    def text(value: str, length: str = "<H") -> bytes:
+        return struct.pack(length, len(value)) + b"\1" + value.encode("utf-16-le")
+
+    begin = struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 6)
+    art = drawn(picture)
+    drawings = b"".join(
+        record(0x003C if at else 0x00EB, art[at : at + 8_000]) for at in range(0, len(art), 8_000)
+    )
+    sheet = record(0x0809, begin[:2] + b"\x10\0" + begin[4:])
+    sheet += record(0x0014, text(header)) if header else b""
+    for row, cells in enumerate(rows):
+        for column, value in enumerate(cells):
+            at = struct.pack("<HHH", row, column, 0)
+            sheet += (
+                record(0x0204, at + text(value))
+                if isinstance(value, str)
+                else record(0x0203, at + struct.pack("<d", value))
+            )
+    if box:
+        sheet += record(0x01B6, struct.pack("<HH6xHHI", 0, 0, len(box), 16, 0))
+        sheet += record(0x003C, b"\1" + box.encode("utf-16-le")) + record(0x003C, bytes(16))
+    sheet += record(0x000A)
+    head = record(0x0809, begin) + record(0x0042, struct.pack("<H", 1200)) + drawings
+    named = text("Orders", "<B")
+    bound = len(head) + 4 + 6 + len(named) + 4
+    head += record(0x0085, struct.pack("<IBB", bound, 0, 0) + named) + record(0x000A)
+    return compound_file({"Workbook": head + sheet})
+
+
 def wave_sound(seconds: float, *, title: str = "", artist: str = "") -> bytes:
     """Give a WAV of one channel at 8 kHz with tags."""
     buffer = io.BytesIO()
