@@ -137,6 +137,18 @@ def measure(path: Path, bare: Callable[[Path], None]) -> Row:
     return Row(path.name, bare_cpu, bare_wall, extract_cpu, bounded_wall)
 
 
+def list_corpus(corpus: Path) -> None:
+    """Print what becomes of each file."""
+    print(f"{'file':58} {'status':12} {'chars':>8} {'meta':>5} {'s':>7}  why")
+    for path in sorted(corpus.iterdir()):
+        begin = time.perf_counter()
+        result = run_bounded(path, name=path.name, limits=Limits(), ocr=False)
+        taken = time.perf_counter() - begin
+        known = len(result.metadata.to_json()) + max(len(result.metadata.extra) - 1, 0)
+        facts = f"{len(result.text):8} {known:5} {taken:7.3f}  {result.detail}"
+        print(f"{path.name[:58]:58} {result.status:12} {facts}")
+
+
 def measure_corpus(corpus: Path) -> None:
     by_kind: dict[str, list[Row]] = {}
     for path in sorted(corpus.iterdir()):
@@ -233,7 +245,12 @@ def main() -> None:
         "corpus", nargs="?", type=Path, default=Path(__file__).parents[2] / "shared" / "corpus"
     )
 
+    parser.add_argument("--list", action="store_true", help="only tell what becomes of each file")
     options = parser.parse_args()
+    if options.list:
+        list_corpus(options.corpus)
+        shut_down()
+        return
     with report_busyness():
         if options.corpus.is_dir():
             measure_corpus(options.corpus)

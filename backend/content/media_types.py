@@ -49,9 +49,10 @@ _BY_SIGNATURE: tuple[tuple[int, bytes, str], ...] = (
     (257, b"ustar", "application/x-tar"),
     (0, b"%!PS", "application/postscript"),
     (0, b"ID3", "audio/mpeg"),
-    (0, b"OggS", "audio/ogg"),
     (0, b"fLaC", "audio/flac"),
-    (0, b"\x1aE\xdf\xa3", "video/webm"),
+    (0, b"#!AMR", "audio/amr"),
+    (0, b"MThd", "audio/midi"),
+    (0, b"FLV\x01", "video/x-flv"),
     (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
     (0, b"\x7fELF", "application/x-elf"),
     (0, b"MZ", "application/vnd.microsoft.portable-executable"),
@@ -61,9 +62,13 @@ _BY_SIGNATURE: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\0\0\0\x0cjP  ", "image/jp2"),
     (0, b"BM", "image/bmp"),
 )
+_EBML, _WEBM = b"\x1aE\xdf\xa3", b"webm"
+_ASF = bytes.fromhex("3026b2758e66cf11")
+_IFF = {b"AIFF": "audio/aiff", b"AIFC": "audio/aiff"}
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _AVIF_BRANDS = {b"avif", b"avis"}
+_AUDIO_BRANDS = {b"M4A ", b"M4B ", b"M4P ", b"F4A "}
 
 _BY_EXTENSION: dict[str, str] = {
     "pdf": "application/pdf",
@@ -82,7 +87,11 @@ _BY_EXTENSION: dict[str, str] = {
     "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif",
     "tif": "image/tiff", "tiff": "image/tiff", "webp": "image/webp", "bmp": "image/bmp",
     "heic": "image/heic", "heif": "image/heic", "avif": "image/avif",
-    "mp3": "audio/mpeg", "mp4": "video/mp4", "m4v": "video/mp4", "mov": "video/quicktime",
+    "mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "oga": "audio/ogg",
+    "opus": "audio/ogg", "m4a": "audio/mp4", "aac": "audio/aac", "wma": "audio/x-ms-wma", "aiff": "audio/aiff",
+    "aif": "audio/aiff", "mp4": "video/mp4", "m4v": "video/mp4", "mov": "video/quicktime", "avi": "video/x-msvideo",
+    "mkv": "video/x-matroska", "webm": "video/webm", "wmv": "video/x-ms-wmv", "ogv": "video/ogg",
+    "mpg": "video/mpeg", "mpeg": "video/mpeg", "3gp": "video/3gpp",
 }  # fmt: skip
 _TEXTUAL_APPLICATIONS = {
     "application/xml",
@@ -175,7 +184,22 @@ def _by_container(head: bytes, by_name: str) -> str | None:
         return _ole_from_head(head, by_name)
     if head[4:8] == b"ftyp":
         return _iso_media(head[8:12])
-    return _RIFF.get(head[8:12]) if head.startswith(b"RIFF") else None
+    return _recording(head, by_name)
+
+
+def _recording(head: bytes, by_name: str) -> str | None:
+    """Tell the kinds of sound and film whose containers hold several."""
+    if head.startswith(b"RIFF"):
+        return _RIFF.get(head[8:12])
+    if head.startswith(b"FORM"):
+        return _IFF.get(head[8:12])
+    if head.startswith(b"OggS"):
+        return "video/ogg" if by_name == "video/ogg" else "audio/ogg"
+    if head.startswith(_EBML):
+        return "video/webm" if _WEBM in head[:64] else "video/x-matroska"
+    if head.startswith(_ASF):
+        return by_name if by_name in {"audio/x-ms-wma", "video/x-ms-wmv"} else "video/x-ms-asf"
+    return None
 
 
 def _iso_media(brand: bytes) -> str:
@@ -183,6 +207,10 @@ def _iso_media(brand: bytes) -> str:
         return "image/heic"
     if brand in _AVIF_BRANDS:
         return "image/avif"
+    if brand in _AUDIO_BRANDS:
+        return "audio/mp4"
+    if brand.startswith(b"3g"):
+        return "video/3gpp"
     return "video/quicktime" if brand == b"qt  " else "video/mp4"
 
 

@@ -163,3 +163,18 @@ class Version(Base):
 
     blob: Mapped[Blob] = relationship(lazy="raise")
     creator: Mapped[User] = relationship(foreign_keys=created_by, lazy="raise")
+
+
+class VersionMetadata(Base):
+    """What a version's file says about itself: its author's claims, apart from what people say of the document."""
+
+    __tablename__ = "version_metadata"
+
+    version_id: Mapped[int] = mapped_column(
+        ForeignKey("versions.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    org_id: Mapped[int] = org_id_column()
+    fields: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """By the names of `schemas.MetadataOut`; what is not known is not in it."""
+    words: Mapped[str] = mapped_column(Text)
+    """Those of it that a search finds the document by. Triggers bring them into the searched row (migration 0018)."""

@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 
-from backend.documents.models import Blob, Document, IndexStatus, Version
+from backend.documents.models import Blob, Document, IndexStatus, Version, VersionMetadata
 from backend.documents.schemas import Order, SortBy
 from backend.folders.models import Folder
 from backend.identity.models import User
@@ -238,6 +238,28 @@ async def version_with_document(
         .with_for_update(of=Version)
     )
     return result.one_or_none()
+
+
+async def write_metadata(
+    session: AsyncSession, *, org_id: int, version_id: int, fields: dict[str, Any], words: str
+) -> None:
+    """Insert or replace what a version's file says about itself; the triggers bring its words into the search."""
+    statement = insert(VersionMetadata).values(
+        org_id=org_id, version_id=version_id, fields=fields, words=words
+    )
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["version_id"],
+            set_={"fields": statement.excluded.fields, "words": statement.excluded.words},
+        )
+    )
+
+
+async def metadata_fields(session: AsyncSession, version_id: int) -> dict[str, Any] | None:
+    """Return what a version's file says about itself; None where it was not read yet."""
+    return await session.scalar(
+        select(VersionMetadata.fields).where(VersionMetadata.version_id == version_id)
+    )
 
 
 async def set_lease(session: AsyncSession, version_id: int, *, until: datetime) -> None:

@@ -151,6 +151,55 @@ class DocumentUpdate(BaseModel):
     )
 
 
+class MetadataOut(BaseModel):
+    """What a file says about itself: claims of its author, or of the device that made it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "version": 2,
+                "title": "Lease of the workshop",
+                "creators": ["Ada Lovelace"],
+                "contributors": [],
+                "subject": None,
+                "description": None,
+                "keywords": ["lease", "workshop"],
+                "publisher": None,
+                "rights": None,
+                "language": "en-GB",
+                "software": "LibreOffice 7.4",
+                "created": "2026-02-11T15:00:00+01:00",
+                "modified": "2026-03-02",
+                "extra": {"pages": 3, "company": "Example Ltd"},
+            }
+        }
+    )
+
+    version: int = Field(description="The number of the version it is said of.")
+    title: str | None = None
+    creators: list[str] = []
+    contributors: list[str] = Field(
+        default=[], description="Who else had a part; who changed it last."
+    )
+    subject: str | None = None
+    description: str | None = None
+    keywords: list[str] = []
+    publisher: str | None = None
+    rights: str | None = None
+    language: str | None = Field(default=None, description="As declared (BCP 47).")
+    software: str | None = Field(default=None, description="What made the file.")
+    created: str | None = Field(
+        default=None,
+        description="ISO 8601, as precise as the file is (a year, a day, a time); without an offset where it has none.",
+    )
+    modified: str | None = Field(default=None, description="Like `created`.")
+    extra: dict[str, str | bool | int | float | list[str]] = Field(
+        default={},
+        description="What has no name of its own: dimensions, duration, codecs, camera, recipients, ...; "
+        "`custom:NAME` is what an author called NAME.",
+    )
+
+
 class FolderContents(BaseModel):
     """One page of what is in a folder: its folders first, then its documents."""
 

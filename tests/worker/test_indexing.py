@@ -67,6 +67,44 @@ async def test_the_words_of_an_upload_are_found(admin: Api, runtime: Runtime) ->
     assert text["text"] == "Der Übertragungsvertrag gilt."
 
 
+async def test_what_a_file_says_about_itself_is_shown_and_found(
+    admin: Api, runtime: Runtime
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    data = (
+        rb"{\rtf1\ansi{\info{\title Lease of the foundry}{\author Ada Winterbottom}"
+        rb"{\creatim\yr2026\mo3\dy2\hr9}{\nofpages3}}The first text.}"
+    )
+    document = await admin.document(cabinet, "a.rtf", data)
+    path = f"/documents/{document['id']}/metadata"
+    before = (await admin.get(path)).json()
+    assert (before["version"], before["title"], before["creators"]) == (1, None, [])
+    await read(runtime, admin, document["current_version"])
+    shown = (await admin.get(path)).json()
+    assert shown["title"] == "Lease of the foundry"
+    assert shown["creators"] == ["Ada Winterbottom"]
+    assert shown["created"] == "2026-03-02T09:00:00"
+    assert shown["extra"] == {"pages": 3}
+    for words in ("winterbottom", "foundry", "first"):
+        [hit] = (await admin.get("/search", params={"q": words})).json()["items"]
+        assert hit["document"]["id"] == document["id"], words
+    text = (await admin.get(f"/documents/{document['id']}/text")).json()["text"]
+    assert text == "The first text."
+
+    await admin.post(
+        f"/documents/{document['id']}/versions",
+        content=b"{\\rtf1{\\info{\\author Bob Harkness}}The second text.}",
+    )
+    newer = (await admin.get(f"/documents/{document['id']}")).json()
+    await read(runtime, admin, newer["current_version"])
+    assert (await admin.get(path)).json()["creators"] == ["Bob Harkness"]
+    assert (await admin.get(path, params={"version": 1})).json()["creators"] == ["Ada Winterbottom"]
+    assert (await admin.get(path, params={"version": 3})).status_code == 404
+    for words, hits in (("winterbottom", 0), ("foundry", 0), ("harkness", 1)):
+        found = (await admin.get("/search", params={"q": words})).json()["items"]
+        assert len(found) == hits, words
+
+
 async def test_a_task_delivered_twice_reads_once(
     admin: Api, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,11 +13,8 @@ from typing import BinaryIO
 import olefile
 
 from backend.content.media_types import (
-    DOC,
     HEAD_BYTES,
-    MSG,
     OLE,
-    PPT,
     UNKNOWN,
     ZIP,
     media_type_of,
@@ -38,12 +35,6 @@ from worker.extraction.ocr import OcrEngine, local_engine
 from worker.extraction.reading import Content, Context, Enough, Source, source_of
 from worker.extraction.text import language_of
 
-_NOT_YET = {
-    DOC: "Word documents of the old kind (.doc)",
-    PPT: "PowerPoint presentations of the old kind (.ppt)",
-    MSG: "Outlook messages (.msg)",
-    "application/rtf": "Rich Text documents (.rtf)",
-}
 _LONGEST_MEDIA_TYPE = 128
 _ENCRYPTED_STREAMS = {"encryptedpackage", "encryptioninfo"}
 
@@ -126,15 +117,11 @@ def _read(source: Source, context: Context, content: Content) -> None:
         source = _look_into_ole(source)
     found = registry.format_for(source.media_type)
     if found is None:
-        raise Unsupported(_unsupported(source.media_type))
+        raise Unsupported(
+            f"Files of this kind ({source.media_type}) have no text that can be read."
+        )
     source.stream.seek(0)
     found.read(source, context, content)
-
-
-def _unsupported(media_type: str) -> str:
-    if media_type in _NOT_YET:
-        return f"{_NOT_YET[media_type]} are kept and can be downloaded, but their text is not read."
-    return f"Files of this kind ({media_type}) have no text that can be read."
 
 
 def _look_into_ole(source: Source) -> Source:
@@ -155,7 +142,12 @@ def _read_nested(
 ) -> None:
     source = source_of(data, name, UNKNOWN)
     detected = _media_type(source.stream, name, media_type)
-    _read(Source(source.stream, name, detected), context, content)
+    try:
+        _read(Source(source.stream, name, detected), context, content)
+    except (Enough, ExtractionError, OcrUnavailable, MemoryError):
+        raise
+    except Exception as problem:  # as above: it costs the inner document, not the one around it
+        raise Damaged(f"Reading it failed ({type(problem).__name__}).") from problem
 
 
 def _status(content: Content) -> Status:
@@ -190,4 +182,5 @@ def _result(status: Status, media_type: str, content: Content) -> ExtractionResu
         page_offsets=offsets,
         engine="+".join(content.engines),
         truncated=content.truncated,
+        metadata=content.metadata.finish(),
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
+
+from worker.extraction.metadata import Metadata
 
 Status = Literal[
     "indexed",  # there is text
@@ -59,10 +61,13 @@ class ExtractionResult:
     engine: str = ""
     """Names of what read it, such as `pdfium` or `pdfium+rapidocr`."""
     truncated: bool = False
+    metadata: Metadata = field(default_factory=Metadata)
+    """What the file says about itself; nothing of what is in the files inside it."""
 
     def to_json(self) -> dict[str, Any]:
         """Give the result as JSON values."""
-        return dataclasses.asdict(self)
+        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        return values | {"metadata": self.metadata.to_json()}
 
     @classmethod
     def from_json(cls, value: object) -> ExtractionResult:
@@ -95,6 +100,7 @@ class ExtractionResult:
             page_offsets=tuple(offsets),
             engine=value["engine"],
             truncated=value["truncated"],
+            metadata=Metadata.from_json(value.get("metadata", {})),
         )
 
 

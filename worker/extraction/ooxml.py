@@ -11,7 +11,6 @@ from worker.extraction.pictures import read_embedded
 from worker.extraction.reading import Content, Context
 from worker.extraction.xml import attribute, events
 
-_PROPERTIES = {"title", "subject", "keywords", "keyword", "description"}
 _RUNS = {"t", "v", "text"}
 _LINES = {"p", "tr", "comment", "cm", "threadedComment"}
 _NOT_PICTURES = (".emf", ".wmf", ".emz", ".wmz", ".svg", ".wdp", ".bin", ".svm", "/")
@@ -29,19 +28,6 @@ def main_part(archive: Archive, usual: str, content_type: str) -> str:
         ):
             return attribute(attributes, "PartName").lstrip("/")
     raise Damaged("The document's main part is missing.")
-
-
-def read_properties(archive: Archive, content: Content, part: str = "docProps/core.xml") -> None:
-    """Append title, subject, keywords and description."""
-    wanted = False
-    try:
-        for kind, value, _ in events(archive.open(part)):
-            if kind == "text" and wanted:
-                content.add(value)
-            elif kind != "text":
-                wanted = kind == "start" and value in _PROPERTIES
-    except Damaged:
-        return  # absent or broken properties do not make a document unreadable
 
 
 def drawing_text(archive: Archive, name: str) -> Iterator[str]:

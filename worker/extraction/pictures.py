@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import BinaryIO
 
@@ -70,6 +71,17 @@ def read_embedded(data: bytes, context: Context, content: Content) -> None:
                 read_picture(lambda: first_frame(image, context), context, content)
     except (Damaged, LimitReached):
         content.note("A picture inside it could not be read.")
+
+
+def read_each(pictures: Iterable[bytes], context: Context, content: Content) -> None:
+    """Append what pictures inside a document say, each different one once."""
+    seen: set[bytes] = set()
+    for data in pictures:
+        context.check_time(content)
+        digest = hashlib.sha256(data).digest()
+        if digest not in seen:
+            seen.add(digest)
+            read_embedded(data, context, content)
 
 
 def open_picture(stream: BinaryIO) -> Image.Image:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 from worker.extraction.errors import Damaged, ExtractionError, LimitReached
+from worker.extraction.metadata import Collector
 from worker.extraction.model import Limits
 from worker.extraction.ocr import OcrEngine
 from worker.extraction.text import clean
@@ -53,7 +54,7 @@ class Content:
         self.notes: list[str] = []
         self.wants_ocr = False
         self.truncated = False
-        self.has_broken_part = False
+        self.metadata = Collector()
 
     def add(self, text: str) -> None:
         """Append a paragraph, a row or a line; raises Enough once the limit is reached."""
@@ -93,6 +94,16 @@ class Content:
             position += len(part) + 1
         text = "\n".join(self._parts)
         return text, tuple(starts[at] if at < len(starts) else len(text) for at in self.page_starts)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Keep pages and metadata of what is read meanwhile away from the document's own."""
+        kept = self.page_count, self.page_starts, self.metadata
+        self.page_starts, self.metadata = [], Collector()
+        try:
+            yield
+        finally:
+            self.page_count, self.page_starts, self.metadata = kept
 
     @property
     def is_empty(self) -> bool:
@@ -145,13 +156,25 @@ class Context:
         self, data: bytes, name: str, media_type: str | None, content: Content
     ) -> None:
         """Append what a document inside this one says. A broken or encrypted inner document is noted, never fatal."""
+
+        def read() -> None:
+            self.expand(len(data))
+            self.read_nested(data, name, media_type, self, content)
+
+        self.read_inside(name, content, read)
+
+    def read_inside(self, name: str, content: Content, read: Callable[[], None]) -> None:
+        """Let `read` append what a part called `name` says that is a document of its own, as far as the depth allows.
+
+        The text is the document's; pages and metadata of the part are not.
+        """
         if self.depth >= self.limits.depth:
             content.cut("Documents nested deeper were left out.")
             return
-        self.expand(len(data))
         self.depth += 1
         try:
-            self.read_nested(data, name, media_type, self, content)
+            with content.apart():
+                read()
         except LimitReached:
             raise
         except ExtractionError as problem:

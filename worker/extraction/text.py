@@ -110,6 +110,14 @@ def decode(data: bytes, declared: str | None = None) -> str:
     return data.decode(codec_of(data, declared), "replace")
 
 
+def repaired(text: str) -> str:
+    """Give text right that is UTF-8 taken for Latin-1, which many programs write where a format has no UTF-8."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
 def language_of(text: str) -> str | None:
     """Give the ISO 639-1 code of the language most of the text is in; None if it is too short or unclear."""
     middle = max(0, (len(text) - _LANGUAGE_SAMPLE) // 2)

@@ -75,6 +75,14 @@ async def _index(runtime: Runtime, org_id: int, version_id: int, *, ocr: bool) -
                 detail=result.detail or None,
                 page_count=result.page_count,
             )
+        if known:
+            # Before the text: the searched row is then built from much text once.
+            await documents.record_metadata(
+                session,
+                version_id,
+                fields=result.metadata.to_json(),
+                words=result.metadata.words(),
+            )
         if known and result.text:
             # Also where pictures wait to be read: what there is without them is findable by then.
             await _index_text(session, org_id, version_id, result)

@@ -14,6 +14,7 @@ from backend.documents.schemas import (
     DocumentOut,
     DocumentUpdate,
     FolderContents,
+    MetadataOut,
     Order,
     SortBy,
     VersionOut,
@@ -125,6 +126,24 @@ async def delete_document(session: SessionDep, actor: ActorDep, document_id: int
 async def list_versions(session: SessionDep, actor: ActorDep, document_id: int) -> list[VersionOut]:
     """Return versions, newest first."""
     return await reading.list_versions(session, actor, document_id)
+
+
+@router.get(
+    "/documents/{document_id}/metadata",
+    operation_id="getMetadata",
+    summary="Get what a document's file says about itself",
+    responses=problem_responses(NotFoundError, VersionNotFoundError),
+)
+async def get_metadata(
+    session: SessionDep,
+    actor: ActorDep,
+    document_id: int,
+    version: Annotated[
+        int | None, Query(ge=1, le=2**31 - 1, description="A version; else the current one.")
+    ] = None,
+) -> MetadataOut:
+    """Return title, authors, dates and the like as the file itself has them, of any format under the same names."""
+    return await reading.get_metadata(session, actor, document_id, version=version)
 
 
 @router.post(

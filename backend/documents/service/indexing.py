@@ -6,6 +6,7 @@ is found by `requeue_lost`: the queue may be wiped at any moment, and a version 
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -88,6 +89,26 @@ async def finish_indexing(
     version.page_count = page_count
     version.index_lease_until = None
     await _set_state(session, version, document, status, detail=detail)
+    return True
+
+
+async def record_metadata(
+    session: AsyncSession, version_id: int, *, fields: dict[str, Any], words: str
+) -> bool:
+    """Keep what a version's file says about itself, in place of what was known; return False where it was purged.
+
+    Args:
+        session: of the version's organisation.
+        version_id: the version.
+        fields: JSON by the names of `schemas.MetadataOut`.
+        words: what of it a search shall find the document by.
+    """
+    row = await queries.version_with_document(session, version_id)
+    if row is None:
+        return False
+    await queries.write_metadata(
+        session, org_id=row[0].org_id, version_id=version_id, fields=fields, words=words
+    )
     return True
 
 

@@ -21,6 +21,7 @@ from backend.documents.schemas import (
     Disposition,
     DocumentOut,
     FolderContents,
+    MetadataOut,
     Order,
     SortBy,
     UserRef,
@@ -197,6 +198,21 @@ async def get_version(session: AsyncSession, document: Document, number: int | N
     if version is None:
         raise VersionNotFoundError(f"{document.name!r} has no version {number}.")
     return version
+
+
+async def get_metadata(
+    session: AsyncSession, actor: Actor, document_id: int, *, version: int | None
+) -> MetadataOut:
+    """Return what a version's file says about itself; empty where that is nothing, or it was not read yet.
+
+    Raises:
+        NotFoundError: the actor may not see the document.
+        VersionNotFoundError: it has no such version.
+    """
+    document = await get_document(session, actor, document_id)
+    chosen = await get_version(session, document, version)
+    fields = await queries.metadata_fields(session, chosen.id)
+    return MetadataOut(version=chosen.number, **(fields or {}))
 
 
 async def get_content(

@@ -235,6 +235,12 @@ export const getText = (id: number, version: number) =>
       params: { ...ofDocument(id), query: { version } },
     }),
   );
+export const getMetadata = (id: number, version: number) =>
+  ok(
+    client.GET("/api/v1/documents/{document_id}/metadata", {
+      params: { ...ofDocument(id), query: { version } },
+    }),
+  );
 export const contentPath = (id: number, version: number): string =>
   `/api/v1/documents/${id}/content?version=${version}`;
 export const contentTicket = (

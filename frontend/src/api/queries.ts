@@ -180,6 +180,12 @@ export const textQuery = (id: number, version: number) =>
     queryFn: () => calls.getText(id, version),
   });
 
+export const metadataQuery = (id: number, version: number) =>
+  queryOptions({
+    queryKey: [...keys.document(id), "metadata", version],
+    queryFn: () => calls.getMetadata(id, version),
+  });
+
 export const recentQuery = queryOptions({
   queryKey: ["recent"],
   queryFn: calls.listRecent,

@@ -1657,6 +1657,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/documents/{document_id}/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what a document's file says about itself
+         * @description Return title, authors, dates and the like as the file itself has them, of any format under the same names.
+         */
+        get: operations["getMetadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/documents/{document_id}/versions/{number}/restore": {
         parameters: {
             query?: never;
@@ -3716,6 +3736,91 @@ export interface components {
          * @enum {string}
          */
         MemberKind: "group" | "user";
+        /**
+         * MetadataOut
+         * @description What a file says about itself: claims of its author, or of the device that made it.
+         * @example {
+         *       "contributors": [],
+         *       "created": "2026-02-11T15:00:00+01:00",
+         *       "creators": [
+         *         "Ada Lovelace"
+         *       ],
+         *       "extra": {
+         *         "company": "Example Ltd",
+         *         "pages": 3
+         *       },
+         *       "keywords": [
+         *         "lease",
+         *         "workshop"
+         *       ],
+         *       "language": "en-GB",
+         *       "modified": "2026-03-02",
+         *       "software": "LibreOffice 7.4",
+         *       "title": "Lease of the workshop",
+         *       "version": 2
+         *     }
+         */
+        MetadataOut: {
+            /**
+             * Version
+             * @description The number of the version it is said of.
+             */
+            version: number;
+            /** Title */
+            title?: string | null;
+            /**
+             * Creators
+             * @default []
+             */
+            creators: string[];
+            /**
+             * Contributors
+             * @description Who else had a part; who changed it last.
+             * @default []
+             */
+            contributors: string[];
+            /** Subject */
+            subject?: string | null;
+            /** Description */
+            description?: string | null;
+            /**
+             * Keywords
+             * @default []
+             */
+            keywords: string[];
+            /** Publisher */
+            publisher?: string | null;
+            /** Rights */
+            rights?: string | null;
+            /**
+             * Language
+             * @description As declared (BCP 47).
+             */
+            language?: string | null;
+            /**
+             * Software
+             * @description What made the file.
+             */
+            software?: string | null;
+            /**
+             * Created
+             * @description ISO 8601, as precise as the file is (a year, a day, a time); without an offset where it has none.
+             */
+            created?: string | null;
+            /**
+             * Modified
+             * @description Like `created`.
+             */
+            modified?: string | null;
+            /**
+             * Extra
+             * @description What has no name of its own: dimensions, duration, codecs, camera, recipients, ...; `custom:NAME` is what an author called NAME.
+             * @default {}
+             */
+            extra: {
+                [key: string]: string | boolean | number | string[];
+            };
+        };
         /**
          * OnConflict
          * @description What becomes of an upload whose name is taken.
@@ -11750,6 +11855,60 @@ export interface operations {
                 content: {
                     "application/problem+json": unknown;
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMetadata: {
+        parameters: {
+            query?: {
+                /** @description A version; else the current one. */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetadataOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };

@@ -18,7 +18,7 @@ from backend.core.actor import Role
 from backend.core.clock import now
 from backend.core.db import Base, Database, Tenant
 from backend.core.idempotency import KeptAnswer
-from backend.documents.models import Blob, Document, ScanStatus, Version
+from backend.documents.models import Blob, Document, ScanStatus, Version, VersionMetadata
 from backend.folders.models import Folder, FolderKind
 from backend.identity.api_keys.models import ApiKey
 from backend.identity.models import (
@@ -178,6 +178,7 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
                 org_id=org_id, version_id=version.id, text="words", engine="test", truncated=False
             )
         )
+        await add(VersionMetadata(org_id=org_id, version_id=version.id, fields={}, words="words"))
         await add(SearchLanguage(org_id=org_id, configuration=unique))
         await add(SearchStatistics(org_id=org_id, documents=1, folders=[folder.id]))
         await add(SearchLexeme(org_id=org_id, lexeme=unique, documents=1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import wave
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -66,9 +67,17 @@ def png(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def pdf(pages: Sequence[Callable[[Canvas], None]], *, password: str | None = None) -> bytes:
+def pdf(
+    pages: Sequence[Callable[[Canvas], None]],
+    *,
+    password: str | None = None,
+    title: str = "",
+    author: str = "",
+) -> bytes:
     buffer = io.BytesIO()
     canvas = Canvas(buffer, encrypt=StandardEncryption(password) if password else None)
+    canvas.setTitle(title)
+    canvas.setAuthor(author)
     for draw in pages:
         draw(canvas)
         canvas.showPage()
@@ -254,28 +263,384 @@ def many_pages(count: int) -> bytes:
 
 def ole_file(*streams: str) -> bytes:
     """Give an OLE compound file with empty streams of these names."""
-    # [MS-CFB]: header, one FAT sector, one directory sector of four entries
-    free, end, fat = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+    return compound_file(dict.fromkeys(streams, b""))
+
+
+_SECTOR, _SMALL_SECTOR, _SMALL = 512, 64, 4096
+_FREE, _END, _TABLE = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+
+
+def compound_file(streams: dict[str, bytes]) -> bytes:
+    """Give an OLE compound file ([MS-CFB]) with these streams; a path such as `a/b` puts one into a storage."""
+    nodes = _nodes(streams)
+    small, small_table = bytearray(), list[int]()
+    sectors, table = bytearray(), list[int]()
+
+    def append(data: bytes) -> int:
+        return _append(sectors, table, data, _SECTOR)
+
+    starts = {}
+    for path, data in streams.items():
+        if not data:
+            starts[path] = _END
+        elif len(data) < _SMALL:
+            starts[path] = _append(small, small_table, data, _SMALL_SECTOR)
+        else:
+            starts[path] = append(data)
+    small_start = append(bytes(small)) if small else _END
+    packed = struct.pack(f"<{len(small_table)}I", *small_table)
+    small_table_start = (
+        append(packed.ljust(-(-len(packed) // _SECTOR) * _SECTOR, b"\xff")) if packed else _END
+    )
+    entries = b"".join(
+        _entry(node, nodes, starts, streams, small_start, len(small)) for node in range(len(nodes))
+    )
+    directory = append(entries.ljust(-(-len(entries) // _SECTOR) * _SECTOR, b"\0"))
+    tables = 1
+    while (len(table) + tables) * 4 > tables * _SECTOR:
+        tables += 1
+    first = len(table)
+    table += [_TABLE] * tables + [_FREE] * (tables * _SECTOR // 4 - len(table) - tables)
     header = struct.pack(
         "<8s16sHHHHH6sIIIIIIIII", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", bytes(16), 0x3E, 3, 0xFFFE, 9, 6, bytes(6),
-        0, 1, 1, 0, 4096, end, 0, end, 0,
+        0, tables, directory, 0, _SMALL, small_table_start, len(packed) and -(-len(packed) // _SECTOR), _END, 0,
     )  # fmt: skip
-    header += struct.pack("<109I", 0, *[free] * 108)
-    table = struct.pack("<128I", fat, end, *[free] * 126)
+    header += struct.pack("<109I", *range(first, first + tables), *[_FREE] * (109 - tables))
+    return header + bytes(sectors) + struct.pack(f"<{len(table)}I", *table)
 
-    def entry(name: str, kind: int, child: int, right: int) -> bytes:
-        raw = name.encode("utf-16-le") + b"\0\0"
-        return (
-            struct.pack("<64sHBBIII", raw, len(raw), kind, 1, free, right, child)
-            + bytes(36)
-            + struct.pack("<IQ", end, 0)
+
+def _nodes(streams: dict[str, bytes]) -> list[str]:
+    """Give the root, the storages and the streams, by their paths."""
+    storages = {
+        "/".join(path.split("/")[:depth])
+        for path in streams
+        for depth in range(1, path.count("/") + 1)
+    }
+    return ["", *sorted(storages), *streams]
+
+
+def _append(sectors: bytearray, table: list[int], data: bytes, size: int) -> int:
+    start, count = len(table), -(-len(data) // size)
+    sectors += data.ljust(count * size, b"\0")
+    table += [*range(start + 1, start + count), _END]
+    return start
+
+
+def _entry(
+    node: int,
+    nodes: list[str],
+    starts: dict[str, int],
+    streams: dict[str, bytes],
+    small_start: int,
+    small_size: int,
+) -> bytes:
+    path = nodes[node]
+    folder = path.rpartition("/")[0]
+    siblings = [
+        at for at in range(1, len(nodes)) if nodes[at].rpartition("/")[0] == folder and at > node
+    ]
+    children = [
+        at for at in range(1, len(nodes)) if at != node and nodes[at].rpartition("/")[0] == path
+    ]
+    raw = (path.rpartition("/")[2] or "Root Entry").encode("utf-16-le") + b"\0\0"
+    kind = 5 if not node else 2 if path in streams else 1
+    start, size = (
+        (small_start, small_size)
+        if not node
+        else (starts.get(path, 0), len(streams.get(path, b"")))
+    )
+    right = siblings[0] if siblings and node else _FREE
+    child = children[0] if children and kind != 2 else _FREE
+    return (
+        struct.pack("<64sHBBIII", raw, len(raw), kind, 1, _FREE, right, child)
+        + bytes(36)
+        + struct.pack("<IQ", start, size)
+    )
+
+
+def outlook_message(
+    texts: dict[int, str],
+    *,
+    recipients: Sequence[tuple[int, str, str]] = (),
+    attachments: Sequence[tuple[str, bytes]] = (),
+    binaries: dict[int, bytes] | None = None,
+    inner: dict[str, bytes] | None = None,
+    sent: int = 0,
+) -> dict[str, bytes]:
+    """Give the streams of an Outlook message ([MS-OXMSG]) by their paths, for `compound_file`.
+
+    `recipients` are (kind, name, address), `attachments` (name, content), `inner` the streams of a message within,
+    `sent` a time in FILETIME's ticks.
+    """
+    times = struct.pack("<HHIQ", 0x40, 0x0039, 2, sent) if sent else b""
+    streams = {"__properties_version1.0": bytes(32) + times}
+    streams |= {
+        f"__substg1.0_{key:04X}001F": text.encode("utf-16-le") for key, text in texts.items()
+    }
+    streams |= {f"__substg1.0_{key:04X}0102": data for key, data in (binaries or {}).items()}
+    for number, (kind, name, address) in enumerate(recipients):
+        folder = f"__recip_version1.0_#{number:08X}"
+        streams[f"{folder}/__properties_version1.0"] = bytes(8) + struct.pack(
+            "<HHIQ", 3, 0x0C15, 2, kind
         )
+        streams[f"{folder}/__substg1.0_3001001F"] = name.encode("utf-16-le")
+        streams[f"{folder}/__substg1.0_39FE001F"] = address.encode("utf-16-le")
+    for number, (name, data) in enumerate(attachments):
+        folder = f"__attach_version1.0_#{number:08X}"
+        streams[f"{folder}/__properties_version1.0"] = bytes(8)
+        streams[f"{folder}/__substg1.0_3707001F"] = name.encode("utf-16-le")
+        streams[f"{folder}/__substg1.0_37010102"] = data
+    if inner is not None:
+        folder = f"__attach_version1.0_#{len(attachments):08X}"
+        streams[f"{folder}/__properties_version1.0"] = bytes(8)
+        streams |= {f"{folder}/__substg1.0_3701000D/{path}": data for path, data in inner.items()}
+        properties = f"{folder}/__substg1.0_3701000D/__properties_version1.0"
+        streams[properties] = bytes(24) + streams[properties][32:]
+    return streams
 
-    entries = [entry("Root Entry", 5, 1, free)]
-    for number, name in enumerate(streams, 1):
-        entries.append(entry(name, 2, free, number + 1 if number < len(streams) else free))
-    entries += [bytes(128)] * (4 - len(entries))
-    return header + table + b"".join(entries)
+
+def summary(properties: dict[int, object], named: dict[str, str] | None = None) -> bytes:
+    """Give a set of properties ([MS-OLEPS]) in cp1252: numbers, texts, and those that an author named."""
+    sections = [_section({1: 1252, **properties})]
+    if named is not None:
+        numbered = dict(enumerate(named, 2))
+        dictionary = struct.pack("<I", len(numbered)) + b"".join(
+            struct.pack("<II", key, len(name) + 1) + name.encode("cp1252") + b"\0"
+            for key, name in numbered.items()
+        )
+        values = {key: named[name] for key, name in numbered.items()}
+        sections.append(_section({1: 1252, **values}, dictionary))
+    head = struct.pack("<HHI16sI", 0xFFFE, 0, 0, bytes(16), len(sections))
+    start = len(head) + 20 * len(sections)
+    for section in sections:
+        head += struct.pack("<16sI", bytes(16), start)
+        start += len(section)
+    return head + b"".join(sections)
+
+
+def _section(properties: dict[int, object], dictionary: bytes = b"") -> bytes:
+    values = {key: _typed(value) for key, value in properties.items()}
+    if dictionary:
+        values = {0: dictionary.ljust(-(-len(dictionary) // 4) * 4, b"\0"), **values}
+    table, body = b"", b""
+    start = 8 + 8 * len(values)
+    for key, value in values.items():
+        table += struct.pack("<II", key, start + len(body))
+        body += value
+    return struct.pack("<II", start + len(body), len(values)) + table + body
+
+
+def _typed(value: object) -> bytes:
+    if isinstance(value, int):
+        return (
+            struct.pack("<II", 64, 0)[:4] + struct.pack("<Q", value)
+            if value > 2**32
+            else struct.pack("<Ihxx", 2, value)
+        )
+    data = str(value).encode("cp1252") + b"\0"
+    return struct.pack("<II", 30, len(data)) + data.ljust(-(-len(data) // 4) * 4, b"\0")
+
+
+def old_word_document(
+    pieces: Sequence[str],
+    *,
+    notes: str = "",
+    picture: bytes = b"",
+    streams: dict[str, bytes] | None = None,
+) -> bytes:
+    """Give a Word 97 document ([MS-DOC]): pieces in one byte a character where that is enough, in two elsewhere."""
+    main, ends, places = bytearray(1024), [0], list[int]()
+    for piece in [*pieces, notes]:
+        try:
+            data, place = piece.encode("cp1252"), len(main) * 2 | 1 << 30
+        except UnicodeEncodeError:
+            data, place = piece.encode("utf-16-le"), len(main)
+        main += data
+        ends.append(ends[-1] + len(piece))
+        places.append(place)
+    table = struct.pack(f"<{len(ends)}I", *ends) + b"".join(
+        struct.pack("<HIH", 0, place, 0) for place in places
+    )
+    table = b"\1\2\0\0\0" + b"\2" + struct.pack("<I", len(table)) + table
+    struct.pack_into("<HH", main, 0, 0xA5EC, 0x00C1)
+    struct.pack_into("<H", main, 10, 0x0200)
+    struct.pack_into("<II", main, 0x4C, ends[-1] - len(notes), len(notes))
+    struct.pack_into("<II", main, 0x1A2, 0, len(table))
+    return compound_file(
+        {"WordDocument": bytes(main), "1Table": table, "Data": drawn(picture)} | (streams or {})
+    )
+
+
+def drawn(picture: bytes) -> bytes:
+    """Give a picture as OfficeArt has it, between other bytes; nothing for none."""
+    if not picture:
+        return b""
+    return (
+        bytes(50)
+        + struct.pack("<HHI", 0x6E00, 0xF01E, len(picture) + 17)
+        + bytes(17)
+        + picture
+        + bytes(50)
+    )
+
+
+def old_presentation(
+    slides: Sequence[tuple[str, str]], *, picture: bytes = b"", comment: str = ""
+) -> bytes:
+    """Give a PowerPoint 97 file ([MS-PPT]): slides of (title, text), of which an earlier edit had another first one."""
+
+    def atom(kind: int, data: bytes, instance: int = 0) -> bytes:
+        return struct.pack("<HHI", instance << 4, kind, len(data)) + data
+
+    def container(kind: int, *parts: bytes, instance: int = 0) -> bytes:
+        body = b"".join(parts)
+        return struct.pack("<HHI", instance << 4 | 15, kind, len(body)) + body
+
+    def text(value: str) -> bytes:
+        if value.isascii():
+            return atom(4008, value.encode())
+        return atom(4000, value.encode("utf-16-le"))
+
+    stream, places = bytearray(), list[int]()
+
+    def put(record: bytes) -> int:
+        stream.extend(record)
+        return len(stream) - len(record)
+
+    put(container(1006, container(61453, text("deleted in an earlier edit"))))
+    for number, (_, body) in enumerate(slides):
+        said = container(
+            12000, atom(4026, "Ada".encode("utf-16-le")), atom(4026, comment.encode("utf-16-le"), 1)
+        )
+        places.append(
+            put(
+                container(
+                    1006, container(61453, text(body)), said if comment and not number else b""
+                )
+            )
+        )
+    outline = b"".join(
+        atom(1011, struct.pack("<IIIII", number, 0, 0, number, 0))
+        + atom(3999, bytes(4))
+        + text(title)
+        for number, (title, _) in enumerate(slides, 2)
+    )
+    masters = container(4080, text("Click to edit"), instance=1)
+    document = put(container(1000, masters, container(4080, outline)))
+    entries = struct.pack("<I", 1 | (len(places) + 1) << 20) + struct.pack(
+        f"<{len(places) + 1}I", document, *places
+    )
+    directory = put(atom(6002, entries))
+    edit = put(atom(4085, struct.pack("<IHBBIIIIHH", 0, 0, 0, 3, 0, directory, 1, 9, 0, 0)))
+    user = atom(4086, struct.pack("<III", 0x14, 0xE391C05F, edit) + bytes(12))
+    return compound_file(
+        {"PowerPoint Document": bytes(stream), "Current User": user, "Pictures": drawn(picture)}
+    )
+
+
+def old_workbook(
+    rows: Sequence[Sequence[str | float]], *, box: str = "", header: str = "", picture: bytes = b""
+) -> bytes:
+    """Give an Excel 97 workbook ([MS-XLS]) of one sheet with a text box."""
+
+    def record(kind: int, data: bytes = b"") -> bytes:
+        return struct.pack("<HH", kind, len(data)) + data
+
+    def text(value: str, length: str = "<H") -> bytes:
+        return struct.pack(length, len(value)) + b"\1" + value.encode("utf-16-le")
+
+    begin = struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 6)
+    art = drawn(picture)
+    drawings = b"".join(
+        record(0x003C if at else 0x00EB, art[at : at + 8_000]) for at in range(0, len(art), 8_000)
+    )
+    sheet = record(0x0809, begin[:2] + b"\x10\0" + begin[4:])
+    sheet += record(0x0014, text(header)) if header else b""
+    for row, cells in enumerate(rows):
+        for column, value in enumerate(cells):
+            at = struct.pack("<HHH", row, column, 0)
+            sheet += (
+                record(0x0204, at + text(value))
+                if isinstance(value, str)
+                else record(0x0203, at + struct.pack("<d", value))
+            )
+    if box:
+        sheet += record(0x01B6, struct.pack("<HH6xHHI", 0, 0, len(box), 16, 0))
+        sheet += record(0x003C, b"\1" + box.encode("utf-16-le")) + record(0x003C, bytes(16))
+    sheet += record(0x000A)
+    head = record(0x0809, begin) + record(0x0042, struct.pack("<H", 1200)) + drawings
+    named = text("Orders", "<B")
+    bound = len(head) + 4 + 6 + len(named) + 4
+    head += record(0x0085, struct.pack("<IBB", bound, 0, 0) + named) + record(0x000A)
+    return compound_file({"Workbook": head + sheet})
+
+
+def wave_sound(seconds: float, *, title: str = "", artist: str = "") -> bytes:
+    """Give a WAV of one channel at 8 kHz with tags."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8_000)
+        sound.writeframes(bytes(round(seconds * 8_000) * 2))
+    tags = b"INFO"
+    for name, value in ((b"INAM", title), (b"IART", artist)):
+        data = value.encode() + b"\0"
+        tags += name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+    whole = buffer.getvalue() + b"LIST" + struct.pack("<I", len(tags)) + tags
+    return whole[:4] + struct.pack("<I", len(whole) - 8) + whole[8:]
+
+
+def mp3(seconds: float, *, title: str, artist: str) -> bytes:
+    """Give an MP3 of silence at 32 kbit/s with an ID3 tag (v2.3)."""
+    frames = b""
+    for name, value in ((b"TIT2", title), (b"TPE1", artist), (b"TYER", "2019")):
+        data = b"\1" + value.encode("utf-16")
+        frames += name + struct.pack(">IH", len(data), 0) + data
+    size = bytes(len(frames) >> shift & 127 for shift in (21, 14, 7, 0))
+    frame = b"\xff\xfb\x10\xc4" + bytes(100)  # MPEG-1 layer III, 32 kbit/s, 44.1 kHz, one channel
+    return b"ID3\3\0\0" + size + frames + frame * round(seconds * 44_100 / 1_152)
+
+
+def mp4(seconds: int, *, title: str = "", width: int = 640, height: int = 360) -> bytes:
+    """Give the boxes of an MP4 (ISO/IEC 14496-12) that describe a film, without its pictures."""
+
+    def box(kind: bytes, *parts: bytes) -> bytes:
+        body = b"".join(parts)
+        return struct.pack(">I4s", len(body) + 8, kind) + body
+
+    unity = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+    made = 3_855_200_400  # 1 March 2026, 09:00:00 UTC, in seconds since 1904
+    header = struct.pack(">IIIIIIH10x", 0, made, made, 1_000, seconds * 1_000, 0x10000, 0x100)
+    track = struct.pack(">IIIIII8xHHHH", 7, made, made, 1, 0, seconds * 1_000, 0, 0, 0, 0)
+    sample = struct.pack(">6xH16xHHII4xH32xHh", 1, width, height, 0x480000, 0x480000, 1, 24, -1)
+    avcc = box(b"avcC", bytes.fromhex("0142c01effe10004674200 1e01000468ce3c80".replace(" ", "")))
+    table = box(
+        b"stbl",
+        box(b"stsd", struct.pack(">II", 0, 1), box(b"avc1", sample, avcc)),
+        *(box(kind, bytes(8)) for kind in (b"stts", b"stsc", b"stco")),
+        box(b"stsz", bytes(12)),
+    )
+    media = box(
+        b"mdia",
+        box(b"mdhd", struct.pack(">IIIIIHH", 0, made, made, 1_000, seconds * 1_000, 0x55C4, 0)),
+        box(b"hdlr", struct.pack(">II4s12xx", 0, 0, b"vide")),
+        box(b"minf", box(b"vmhd", bytes(12)), table),
+    )
+    name = box(b"\xa9nam", box(b"data", struct.pack(">II", 1, 0), title.encode()))
+    tags = box(
+        b"meta", bytes(4), box(b"hdlr", struct.pack(">II4s12xx", 0, 0, b"mdir")), box(b"ilst", name)
+    )
+    return box(b"ftyp", b"isom\0\0\2\0isomavc1") + box(
+        b"moov",
+        box(b"mvhd", header, unity, bytes(24), struct.pack(">I", 2)),
+        box(
+            b"trak",
+            box(b"tkhd", track, unity, struct.pack(">II", width << 16, height << 16)),
+            media,
+        ),
+        box(b"udta", tags),
+    )
 
 
 def write(folder: Path, name: str, data: bytes) -> Path:

@@ -7,7 +7,8 @@ from typing import IO
 
 from backend.content.media_types import DOCX
 from worker.extraction.archive import open_archive
-from worker.extraction.ooxml import main_part, read_pictures, read_properties
+from worker.extraction.ooxml import main_part, read_pictures
+from worker.extraction.properties import read_office_properties
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.xml import attribute, events, without
 
@@ -24,7 +25,7 @@ def read(source: Source, context: Context, content: Content) -> None:
     with open_archive(source.stream, context) as archive:
         content.read_by("ooxml")
         body = main_part(archive, "word/document.xml", "wordprocessingml.document.main")
-        read_properties(archive, content)
+        read_office_properties(archive, content.metadata)
         for name in [
             body,
             *(part for story in _STORIES for part in archive.matching(story, ".xml")),

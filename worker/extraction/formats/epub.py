@@ -6,7 +6,7 @@ from backend.content.media_types import EPUB
 from worker.extraction.archive import open_archive
 from worker.extraction.errors import Damaged
 from worker.extraction.markup import html_text
-from worker.extraction.ooxml import read_properties
+from worker.extraction.properties import read_book_properties
 from worker.extraction.reading import Content, Context, Source
 
 MEDIA_TYPES = (EPUB,)
@@ -22,7 +22,7 @@ def read(source: Source, context: Context, content: Content) -> None:
         if not pages:
             raise Damaged("The book has no pages.")
         for package in archive.matching("", ".opf"):
-            read_properties(archive, content, package)
+            read_book_properties(archive, package, content.metadata)
         for name in pages:
             context.check_time(content)
             for block in html_text(archive.read(name)):

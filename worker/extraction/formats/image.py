@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from worker.extraction.errors import Damaged
+from worker.extraction.exif import read_picture_metadata
 from worker.extraction.pictures import (
     frames,
     is_affordable,
@@ -22,6 +23,7 @@ def read(source: Source, context: Context, content: Content) -> None:
     """Append the text recognised in a picture."""
     source.stream.seek(0)
     with open_picture(source.stream) as image:
+        read_picture_metadata(image, content.metadata)
         is_affordable(*image.size, context)
         content.page_count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
         if not may_hold_text(image):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import email
 import email.policy
 from collections.abc import Iterator
+from contextlib import suppress
 from email.header import decode_header, make_header
 from email.message import Message
+from email.utils import getaddresses, parsedate_to_datetime
 
 from worker.extraction.errors import Damaged
 from worker.extraction.markup import html_text
+from worker.extraction.metadata import MOST_ITEMS, Collector
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.text import decode
 
@@ -33,6 +36,7 @@ def read(source: Source, context: Context, content: Content) -> None:
 def _read_message(message: Message, context: Context, content: Content) -> None:
     for name in _SHOWN:
         content.add(_header(message.get(name)))
+    _take_metadata(message, content.metadata)
     attachments = []
     for part in _parts_read(message):
         context.check_time(content)
@@ -44,8 +48,28 @@ def _read_message(message: Message, context: Context, content: Content) -> None:
             attachments.append(part)
         else:
             _read_body(part, content)
+    content.metadata.put("attachments", [_header(part.get_filename()) for part in attachments])
     for part in attachments:
         _read_attachment(part, context, content)
+
+
+def _take_metadata(message: Message, into: Collector) -> None:
+    into.put("title", _header(message.get("Subject")))
+    into.put("message_id", message.get("Message-ID"))
+    into.put("software", _header(message.get("User-Agent") or message.get("X-Mailer")))
+    for name, field in (("creators", "From"), ("to", "To"), ("cc", "Cc"), ("reply_to", "Reply-To")):
+        into.put(name, list(_people(message, field)))
+    with suppress(TypeError, ValueError, IndexError, OverflowError):
+        into.put("created", parsedate_to_datetime(str(message.get("Date", ""))))
+
+
+def _people(message: Message, field: str) -> Iterator[str]:
+    """Yield the people a field names, each as `name <address>`; what is no address as it is."""
+    fields = [str(value) for value in message.get_all(field, [])]
+    for name, address in getaddresses(fields)[:MOST_ITEMS]:
+        shown = _header(name)
+        if shown or address:
+            yield f"{shown} <{address}>" if shown and address else shown or address
 
 
 def _parts_read(message: Message) -> Iterator[Message]:

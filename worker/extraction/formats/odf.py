@@ -8,7 +8,8 @@ from typing import IO
 from backend.content.media_types import ODP, ODT
 from worker.extraction.archive import Archive, open_archive
 from worker.extraction.errors import Damaged, Encrypted
-from worker.extraction.ooxml import read_pictures, read_properties
+from worker.extraction.ooxml import read_pictures
+from worker.extraction.properties import read_open_document_properties
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.xml import attribute, events, without
 
@@ -27,7 +28,7 @@ def read(source: Source, context: Context, content: Content) -> None:
         refuse_encrypted(archive)
         if "content.xml" not in archive.names:
             raise Damaged("The document's main part is missing.")
-        read_properties(archive, content, "meta.xml")
+        read_open_document_properties(archive, content.metadata)
         for name in ("content.xml", "styles.xml"):
             if name in archive.names:
                 _read_part(archive.open(name), context, content)

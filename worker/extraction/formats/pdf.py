@@ -19,6 +19,7 @@ from PIL import Image
 from pypdf.errors import PyPdfError
 
 from worker.extraction.errors import Damaged, Encrypted
+from worker.extraction.pdf_metadata import read_pdf_metadata
 from worker.extraction.pictures import is_affordable, read_picture
 from worker.extraction.reading import Content, Context, Enough, Source
 
@@ -54,6 +55,7 @@ def read(source: Source, context: Context, content: Content) -> None:
             content.cut(
                 f"Only the first {context.limits.pages:,} of {content.page_count:,} pages were read."
             )
+        read_pdf_metadata(document, source.stream, content.metadata)
         for number in range(min(content.page_count, context.limits.pages)):
             context.check_time(content)
             content.begin_page()

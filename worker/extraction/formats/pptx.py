@@ -5,7 +5,8 @@ from __future__ import annotations
 from backend.content.media_types import PPTX
 from worker.extraction.archive import Archive, open_archive
 from worker.extraction.errors import Damaged
-from worker.extraction.ooxml import drawing_text, read_pictures, read_properties
+from worker.extraction.ooxml import drawing_text, read_pictures
+from worker.extraction.properties import read_office_properties
 from worker.extraction.reading import Content, Context, Source
 
 MEDIA_TYPES = (PPTX,)
@@ -21,7 +22,7 @@ def read(source: Source, context: Context, content: Content) -> None:
         if not slides and "ppt/presentation.xml" not in archive.names:
             raise Damaged("The presentation's main part is missing.")
         content.page_count = len(slides)
-        read_properties(archive, content)
+        read_office_properties(archive, content.metadata)
         for slide in slides[: context.limits.pages]:
             content.begin_page()
             _add(archive, slide, context, content)

@@ -1,4 +1,4 @@
-"""Spreadsheets: cells by calamine (XLSX, XLSB, XLS, ODS); text boxes, comments and pictures out of the XML."""
+"""Spreadsheets: cells by calamine (XLSX, XLSB, XLS, ODS); text boxes, comments and pictures by our own readers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ import python_calamine as calamine
 
 from backend.content.media_types import ODS, XLS, XLSB, XLSX
 from worker.extraction.archive import open_archive
+from worker.extraction.biff import texts_and_pictures
 from worker.extraction.errors import Damaged, Encrypted
 from worker.extraction.formats.odf import refuse_encrypted
-from worker.extraction.ooxml import drawing_text, read_pictures, read_properties
+from worker.extraction.ole import open_container, read_summaries
+from worker.extraction.ooxml import drawing_text, read_pictures
+from worker.extraction.pictures import read_each
+from worker.extraction.properties import read_office_properties, read_open_document_properties
 from worker.extraction.reading import Content, Context, Source
 
 MEDIA_TYPES = (XLSX, XLSB, XLS, ODS)
@@ -33,8 +37,7 @@ Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 def read(source: Source, context: Context, content: Content) -> None:
     """Append the sheets' names and rows, cells separated by tabs."""
     content.read_by("calamine")
-    is_zip = source.media_type != XLS
-    if is_zip:
+    if source.media_type != XLS:
         _check_expansion(source, context)
     workbook = _open(source.read(_MAX_BYTES))
     content.page_count = len(workbook.sheet_names)
@@ -42,7 +45,11 @@ def read(source: Source, context: Context, content: Content) -> None:
         content.begin_page()
         content.add(name)
         _read_sheet(workbook, name, context, content)
-    if is_zip and source.media_type != ODS:
+    if source.media_type == XLS:
+        _read_beside_old_cells(source, context, content)
+    elif source.media_type == ODS:
+        _read_beside_open_cells(source, context, content)
+    else:
         _read_beside_cells(source, context, content)
 
 
@@ -99,10 +106,29 @@ def _shown(cell: Cell) -> str:
 
 def _read_beside_cells(source: Source, context: Context, content: Content) -> None:
     with open_archive(source.stream, context) as archive:
-        read_properties(archive, content)
+        read_office_properties(archive, content.metadata)
         for folder in _BESIDE_THE_CELLS:
             for name in archive.matching(folder, ".xml"):
                 context.check_time(content)
                 for paragraph in drawing_text(archive, name):
                     content.add(paragraph)
         read_pictures(archive, "xl/media/", context, content)
+
+
+def _read_beside_open_cells(source: Source, context: Context, content: Content) -> None:
+    with open_archive(source.stream, context) as archive:
+        read_open_document_properties(archive, content.metadata)
+        read_pictures(archive, "Pictures/", context, content)
+
+
+def _read_beside_old_cells(source: Source, context: Context, content: Content) -> None:
+    """Read what else is in the container; a workbook may also be a bare stream, which has nothing else."""
+    try:
+        with open_container(source.stream, context) as container:
+            read_summaries(container, content.metadata)
+            texts, pictures = texts_and_pictures(container.read("Workbook"), context)
+    except Damaged:
+        return
+    for text in texts:
+        content.add(text)
+    read_each(pictures, context, content)

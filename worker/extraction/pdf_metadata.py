@@ -1,0 +1,72 @@
+"""What a PDF says about itself: its information dictionary, else its XMP."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import pypdf
+import pypdfium2  # type: ignore[import-untyped]  # it ships no types
+import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
+from pypdf.generic import StreamObject
+
+from worker.extraction.metadata import Collector
+from worker.extraction.xmp import read_xmp
+
+_INFORMATION = {
+    "Title": "title", "Author": "creators", "Subject": "subject", "Keywords": "keywords", "Creator": "software",
+    "Producer": "producer", "CreationDate": "created", "ModDate": "modified",
+}  # fmt: skip
+_METADATA_STREAM, _ARCHIVAL = b"/Metadata", b"pdfaid"
+_CHUNK = 1 << 20
+_LONGEST_LANGUAGE = 64
+
+
+def read_pdf_metadata(document: pypdfium2.PdfDocument, stream: BinaryIO, into: Collector) -> None:
+    """Take what an open document says. Costs little unless only XMP says it: that takes a second reader."""
+    said = {key: _value(document, key) for key in _INFORMATION}
+    for key, name in _INFORMATION.items():
+        into.put(name, said[key])
+    into.put("language", _language(document))
+    version = document.get_version()
+    if version:
+        into.put("pdf_version", f"{version // 10}.{version % 10}")
+    wanted = _ARCHIVAL if said["Title"] and said["Author"] else _METADATA_STREAM
+    if _mentions(stream, wanted):
+        packet = _xmp(stream)
+        if packet:
+            read_xmp(packet, into)
+
+
+def _value(document: pypdfium2.PdfDocument, key: str) -> str:
+    try:
+        return str(document.get_metadata_value(key))
+    except UnicodeDecodeError:
+        return ""
+
+
+def _language(document: pypdfium2.PdfDocument) -> str:
+    size = min(pdfium.FPDFCatalog_GetLanguage(document, None, 0), 2 * _LONGEST_LANGUAGE)
+    buffer = (pdfium.FPDF_WCHAR * (size // 2))()
+    pdfium.FPDFCatalog_GetLanguage(document, buffer, size)
+    return bytes(buffer).decode("utf-16-le", "ignore").rstrip("\0")
+
+
+def _mentions(stream: BinaryIO, wanted: bytes) -> bool:
+    """Look for XMP in the bytes: its stream's dictionary is never compressed, and in PDF/A nothing of it is."""
+    stream.seek(0)
+    before = b""
+    while chunk := stream.read(_CHUNK):
+        if wanted in before + chunk:
+            return True
+        before = chunk[-len(wanted) :]
+    return False
+
+
+def _xmp(stream: BinaryIO) -> bytes:
+    stream.seek(0)
+    try:
+        entry = pypdf.PdfReader(stream).root_object.get("/Metadata")
+        found = entry.get_object() if entry is not None else None
+        return found.get_data() if isinstance(found, StreamObject) else b""
+    except Exception:  # noqa: BLE001 - pypdf raises anything on odd files, and the pages' text is what counts
+        return b""
