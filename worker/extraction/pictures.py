@@ -103,12 +103,16 @@ def first_frame(image: Image.Image, context: Context) -> Image.Image:
     is_affordable(*image.size, context)
     # JPEG decodes straight to a half, a quarter or an eighth: less memory for photographs of 100 megapixels
     image.draft("RGB", (_DRAFT_SIDE, _DRAFT_SIDE))
+    return on_white(upright(image))
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Decode a picture and turn it as its camera says; Damaged if it cannot be."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            return _on_white(upright)
+            return ImageOps.exif_transpose(image)
     except _BROKEN as problem:
         raise Damaged(f"The picture is broken ({problem}).") from problem
 
@@ -129,7 +133,8 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def on_white(image: Image.Image) -> Image.Image:
+    """Give a picture in RGB: what is transparent on white, grey of more than 8 bits stretched."""
     if image.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
         image = _eight_bit(image)
     if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:

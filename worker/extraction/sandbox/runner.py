@@ -13,14 +13,15 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from backend.content.media_types import HEAD_BYTES, UNKNOWN, media_type_of
 from worker.extraction.model import ExtractionResult, Limits
 from worker.extraction.sandbox import wire
-from worker.extraction.sandbox.processes import Processes
+from worker.extraction.sandbox.processes import EXTRACTION, Processes
 
 _END_SECONDS = 5.0
 _NAME_LENGTH = 1024
@@ -49,8 +50,12 @@ def run_bounded(
     never for what is in the file.
     """
     deadline = time.monotonic() + limits.wall_seconds
-    with ExitStack() as stack:
-        reader = stack.enter_context(_reader(path, name, media_type, limits, ocr=ocr))
+    request = {
+        "name": name[-_NAME_LENGTH:],
+        "media_type": media_type,
+        "limits": dataclasses.asdict(limits),
+    }
+    with open_reader(path, EXTRACTION, request, ocr=ocr) as reader:
         try:
             message = wire.receive_message(
                 reader.result, limit=_largest_result(limits), deadline=deadline
@@ -63,7 +68,9 @@ def run_bounded(
             cause = f"Reading it took longer than {limits.wall_seconds:.0f} s and was stopped."
         except (wire.ConnectionEnded, ValueError):
             reader.kill()
-            cause = _cause_of_death(reader.exit_code(), limits)
+            cause = cause_of_death(
+                reader.exit_code(), what="Reading", cpu_seconds=limits.cpu_seconds
+            )
     with path.open("rb") as document:
         detected = media_type_of(document.read(HEAD_BYTES), name)
     return ExtractionResult(
@@ -94,7 +101,7 @@ def confinement() -> list[str]:
 
 
 @dataclasses.dataclass(slots=True)
-class _Reader:
+class Reader:
     """One reader at work: where its result comes, and its fate."""
 
     result: socket.socket
@@ -119,16 +126,21 @@ class _Reader:
 
 
 @contextmanager
-def _reader(
-    path: Path, name: str, media_type: str | None, limits: Limits, *, ocr: bool
-) -> Iterator[_Reader]:
-    request = json.dumps(
-        {
-            "name": name[-_NAME_LENGTH:],
-            "media_type": media_type,
-            "limits": dataclasses.asdict(limits),
-        }
-    ).encode()
+def open_reader(
+    path: Path, job: str, request: Mapping[str, Any], *, ocr: bool = False
+) -> Iterator[Reader]:
+    """Have a reader started on a file, for one of the zygote's jobs.
+
+    Args:
+        path: the file; it is opened here, the reader gets the open descriptor only.
+        job: the module that knows the job; `processes.JOBS` lists them.
+        request: what the job wants to know, as JSON values.
+        ocr: whether the reader is connected to the OCR server.
+
+    The reader dies with what it is given to do; the caller kills one that takes too long. Raises OSError if the file
+    cannot be opened or no process can be started.
+    """
+    packet = json.dumps({"job": job, **request}).encode()
     with ExitStack() as stack:
         document = stack.enter_context(path.open("rb"))
         mine, theirs = _pair(stack, socket.SOCK_STREAM)
@@ -136,11 +148,11 @@ def _reader(
         passed = [document.fileno(), theirs.fileno(), its_fate.fileno()]
         if ocr:
             passed.append(_processes.connect_to_ocr(stack).fileno())
-        _processes.submit(request, passed)
+        _processes.submit(packet, passed)
         theirs.close()
         its_fate.close()
         fate.settimeout(_END_SECONDS)
-        yield _Reader(mine, fate)
+        yield Reader(mine, fate)
 
 
 def _pair(stack: ExitStack, kind: int) -> tuple[socket.socket, socket.socket]:
@@ -152,13 +164,12 @@ def _largest_result(limits: Limits) -> int:
     return limits.text_characters * _BYTES_PER_CHARACTER + _RESULT_OVERHEAD
 
 
-def _cause_of_death(exit_code: int | None, limits: Limits) -> str:
+def cause_of_death(exit_code: int | None, *, what: str, cpu_seconds: int) -> str:
+    """Say for a person why a reader ended without an answer; `what` is what it did, such as "Reading"."""
     if exit_code == -signal.SIGXCPU:
-        return (
-            f"Reading it took more than {limits.cpu_seconds} s of processor time and was stopped."
-        )
+        return f"{what} it took more than {cpu_seconds} s of processor time and was stopped."
     if exit_code == -signal.SIGKILL:
-        return "Reading it was stopped by the system, most likely because memory ran out."
+        return f"{what} it was stopped by the system, most likely because memory ran out."
     if exit_code is not None and exit_code < 0:
         return f"The program that reads this kind of document crashed on it ({signal.Signals(-exit_code).name})."
     return "The program that reads this kind of document ended without an answer."
