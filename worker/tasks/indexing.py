@@ -1,15 +1,8 @@
 """From a version's content to searchable text: `process` first, `ocr` where the text is in pictures."""
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 import structlog
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.content.errors import ContentDamagedError
@@ -18,10 +11,11 @@ from backend.documents import service as documents
 from backend.documents.models import IndexStatus
 from backend.documents.service import VersionContent
 from backend.documents.service.indexing import LEASE
-from backend.identity.models import store_namespace
 from backend.search import service as search
-from worker.app import app
+from worker.app import RETRIES, app
 from worker.extraction import OCR_LIMITS, ExtractionResult, Limits, run_bounded
+from worker.leases import renewing
+from worker.plaintext import plaintext
 from worker.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -30,16 +24,10 @@ MAX_READ_SIZE = 2 * 2**30
 """Content beyond this many bytes is not read for its text."""
 _FAST_LIMITS = Limits()
 _TIME_TO_FETCH = 600
-_RETRIES: dict[str, Any] = {
-    "autoretry_for": (DBAPIError, PoolTimeoutError, OSError),
-    "retry_backoff": 2,
-    "retry_backoff_max": 60,
-    "max_retries": 5,
-}
 
 
 @app.task(
-    name="indexing.process", time_limit=int(_FAST_LIMITS.wall_seconds) + _TIME_TO_FETCH, **_RETRIES
+    name="indexing.process", time_limit=int(_FAST_LIMITS.wall_seconds) + _TIME_TO_FETCH, **RETRIES
 )
 def process(org_id: int, version_id: int) -> None:
     """Read the text a version has as text; hand it on to `ocr` where there are pictures to read."""
@@ -47,7 +35,7 @@ def process(org_id: int, version_id: int) -> None:
     runtime.run(_index(runtime, org_id, version_id, ocr=False))
 
 
-@app.task(name="indexing.ocr", time_limit=int(OCR_LIMITS.wall_seconds) + _TIME_TO_FETCH, **_RETRIES)
+@app.task(name="indexing.ocr", time_limit=int(OCR_LIMITS.wall_seconds) + _TIME_TO_FETCH, **RETRIES)
 def ocr(org_id: int, version_id: int) -> None:
     """Read a version's text, pictures included."""
     runtime = Runtime.current()
@@ -61,7 +49,9 @@ async def _index(runtime: Runtime, org_id: int, version_id: int, *, ocr: bool) -
         version = await documents.begin_indexing(session, version_id)
     if version is None:
         return
-    async with _renewing(runtime, tenant, version_id):
+    async with renewing(
+        runtime, tenant, lambda session: documents.renew_lease(session, version_id), lease=LEASE
+    ):
         result = await _read(runtime, org_id, version, ocr=ocr)
     log.info("text_read", version_id=version_id, status=result.status, engine=result.engine)
     async with runtime.database.transaction(tenant) as session:
@@ -105,7 +95,7 @@ async def _read(
             media_type=version.media_type,
         )
     try:
-        async with _plaintext(runtime, org_id, version) as path:
+        async with plaintext(runtime, org_id, version.digest) as path:
             return await asyncio.to_thread(
                 run_bounded,
                 path,
@@ -116,39 +106,3 @@ async def _read(
             )
     except ContentDamagedError as error:
         return ExtractionResult(status="failed", detail=error.detail, media_type=version.media_type)
-
-
-@asynccontextmanager
-async def _plaintext(runtime: Runtime, org_id: int, version: VersionContent) -> AsyncIterator[Path]:
-    """Put a version's content into a file for as long as the block runs.
-
-    The file has no name in the file system, only that of the descriptor: however this process ends, nothing that was
-    encrypted in the store stays behind in clear.
-    """
-    runtime.settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=runtime.settings.work_dir) as file:
-        async with runtime.content.open(store_namespace(org_id), version.digest) as outgoing:
-            async for chunk in outgoing.chunks():
-                await asyncio.to_thread(file.write, chunk)
-        await asyncio.to_thread(file.flush)
-        yield Path(f"/proc/self/fd/{file.fileno()}")
-
-
-@asynccontextmanager
-async def _renewing(runtime: Runtime, tenant: Tenant, version_id: int) -> AsyncIterator[None]:
-    """Keep the lease on a version for as long as the block runs."""
-
-    async def renew() -> None:
-        while True:
-            await asyncio.sleep(LEASE.total_seconds() / 3)
-            try:
-                async with runtime.database.transaction(tenant) as session:
-                    await documents.renew_lease(session, version_id)
-            except (DBAPIError, PoolTimeoutError, OSError) as error:
-                log.warning("lease_not_renewed", version_id=version_id, error=type(error).__name__)
-
-    renewal = asyncio.create_task(renew())
-    try:
-        yield
-    finally:
-        renewal.cancel()

@@ -24,8 +24,10 @@ from backend.documents.service.indexing import (
     request_indexing,
     request_ocr,
     requeue_lost,
+    version_content,
 )
 from backend.documents.service.reading import (
+    ContentRef,
     describe,
     get_content,
     get_document,
@@ -35,11 +37,14 @@ from backend.documents.service.reading import (
     list_recent,
     list_versions,
     load_documents,
+    record_reading,
     record_text_reading,
 )
 from backend.documents.service.stored import is_anything_stored
+from backend.documents.service.uploading import publish
 
 __all__ = [
+    "ContentRef",
     "NamedDocument",
     "StoredBlob",
     "Totals",
@@ -61,7 +66,9 @@ __all__ = [
     "list_versions",
     "load_documents",
     "name_documents",
+    "publish",
     "purge_expired",
+    "record_reading",
     "record_text_reading",
     "recorded_digests",
     "renew_lease",
@@ -69,4 +76,5 @@ __all__ = [
     "request_ocr",
     "requeue_lost",
     "stored_totals",
+    "version_content",
 ]

@@ -30,10 +30,18 @@ class VersionContent:
     """What a worker must know to read a version."""
 
     version_id: int
+    document_id: int
+    folder_id: int
     digest: bytes
     size: int
     name: str
     media_type: str
+
+
+async def version_content(session: AsyncSession, version_id: int) -> VersionContent | None:
+    """Return what a version consists of; None where it was purged."""
+    row = await queries.version_in_place(session, version_id)
+    return None if row is None else _content(*row)
 
 
 async def begin_indexing(session: AsyncSession, version_id: int) -> VersionContent | None:
@@ -58,8 +66,14 @@ async def begin_indexing(session: AsyncSession, version_id: int) -> VersionConte
     version.index_attempts += 1
     version.index_lease_until = now() + LEASE
     await _set_state(session, version, document, IndexStatus.EXTRACTING, detail=None)
+    return _content(version, document)
+
+
+def _content(version: Version, document: Document) -> VersionContent:
     return VersionContent(
         version_id=version.id,
+        document_id=document.id,
+        folder_id=document.folder_id,
         digest=version.blob.digest,
         size=version.blob.size,
         name=document.name,

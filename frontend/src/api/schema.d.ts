@@ -1841,6 +1841,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/documents/{document_id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a page of a document as a picture
+         * @description Send a page as WebP, or say that it is being drawn.
+         */
+        get: operations["getPreview"];
+        put?: never;
+        /**
+         * Have the pages of a document drawn once more
+         * @description Forget the pictures of a version and have them made anew.
+         */
+        post: operations["remakePreview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{document_id}/preview/pages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the pages of a document
+         * @description Return how many pages a version has, their proportions, and why there are none.
+         */
+        get: operations["listPreviewPages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/search": {
         parameters: {
             query?: never;
@@ -3760,6 +3804,21 @@ export interface components {
             /** Name */
             name: string;
         };
+        /**
+         * PageOut
+         * @description A page as it lies on the desk: its picture has the same proportions.
+         */
+        PageOut: {
+            /** Number */
+            number: number;
+            /**
+             * Width
+             * @description In units of the document's own: only the ratio counts.
+             */
+            width: number;
+            /** Height */
+            height: number;
+        };
         /** Page[ApiKeyOfUserOut] */
         Page_ApiKeyOfUserOut_: {
             /** Items */
@@ -3871,6 +3930,50 @@ export interface components {
             items: components["schemas"]["UserOut"][];
             /** Next Cursor */
             next_cursor?: string | null;
+        };
+        /**
+         * PagesOut
+         * @description The pages of a version, and how far their pictures are.
+         * @example {
+         *       "page_count": 2,
+         *       "pages": [
+         *         {
+         *           "height": 842,
+         *           "number": 1,
+         *           "width": 595
+         *         },
+         *         {
+         *           "height": 595,
+         *           "number": 2,
+         *           "width": 842
+         *         }
+         *       ],
+         *       "status": "ready",
+         *       "version": 2,
+         *       "widths": {
+         *         "large": 2000,
+         *         "medium": 1000,
+         *         "thumbnail": 320
+         *       }
+         *     }
+         */
+        PagesOut: {
+            /**
+             * Version
+             * @description The version's number.
+             */
+            version: number;
+            status: components["schemas"]["PreviewStatus"];
+            /**
+             * Detail
+             * @description Why there is nothing to see, for a person.
+             */
+            detail: string | null;
+            /** Page Count */
+            page_count: number | null;
+            /** Pages */
+            pages: components["schemas"]["PageOut"][];
+            widths: components["schemas"]["WidthsOut"];
         };
         /**
          * PasskeyAdded
@@ -4218,6 +4321,12 @@ export interface components {
             /** Created By */
             created_by: string;
         };
+        /**
+         * PreviewStatus
+         * @description How far a version is on its way to being seen.
+         * @enum {string}
+         */
+        PreviewStatus: "pending" | "drawing" | "ready" | "encrypted" | "damaged" | "unsupported" | "failed";
         /**
          * PrincipalOut
          * @description A user or a group, by name.
@@ -5009,6 +5118,12 @@ export interface components {
             };
         };
         /**
+         * Size
+         * @description How large a page is drawn.
+         * @enum {string}
+         */
+        Size: "thumbnail" | "medium" | "large";
+        /**
          * SocketTicket
          * @description What opens the WebSocket, within its few seconds.
          * @example {
@@ -5428,6 +5543,16 @@ export interface components {
             comment: string | null;
         };
         /**
+         * WaitingOut
+         * @description The picture is being made; ask again.
+         * @example {
+         *       "status": "drawing"
+         *     }
+         */
+        WaitingOut: {
+            status: components["schemas"]["PreviewStatus"];
+        };
+        /**
          * WhoCanOut
          * @description Everybody who may do something.
          * @example {
@@ -5464,6 +5589,27 @@ export interface components {
              * @description The first of them, by name.
              */
             items: components["schemas"]["PermittedOut"][];
+        };
+        /**
+         * WidthsOut
+         * @description How many pixels wide a picture of each size may be.
+         */
+        WidthsOut: {
+            /**
+             * Thumbnail
+             * @default 320
+             */
+            thumbnail: number;
+            /**
+             * Medium
+             * @default 1000
+             */
+            medium: number;
+            /**
+             * Large
+             * @default 2000
+             */
+            large: number;
         };
         /**
          * UserRef
@@ -12501,6 +12647,218 @@ export interface operations {
                 };
             };
             /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    getPreview: {
+        parameters: {
+            query?: {
+                /** @description The version's number; without one, the current. */
+                version?: number | null;
+                page?: number;
+                size?: components["schemas"]["Size"];
+            };
+            header?: {
+                "if-none-match"?: string | null;
+            };
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": unknown;
+                };
+            };
+            /** @description It is being drawn: ask again after Retry-After. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingOut"];
+                };
+            };
+            /** @description It is what the caller has. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. `no_preview`: There is no preview. `page_not_found`: No such page. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description `content_damaged`: The stored content is damaged. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`: The storage does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remakePreview: {
+        parameters: {
+            query?: {
+                /** @description The version's number; without one, the current. */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagesOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    listPreviewPages: {
+        parameters: {
+            query?: {
+                /** @description The version's number; without one, the current. */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagesOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. `no_preview`: There is no preview. */
             404: {
                 headers: {
                     [name: string]: unknown;
