@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from backend.content.media_types import UNKNOWN
 from worker.extraction import registry
 from worker.extraction.extract import extract_stream
-from worker.extraction.model import ExtractionResult, Limits
+from worker.extraction.model import ExtractionResult, Limits, Recognition
 from worker.extraction.ocr.remote import RemoteEngine
 from worker.extraction.sandbox import wire
 from worker.extraction.sandbox.confine import (
@@ -113,15 +113,22 @@ class _Zygote:
                 connection.close()
             document, result, fate, *engine = descriptors
             os.close(fate)  # a reader must not report on itself
-            outcome = _outcome(request, document, engine[0] if engine else None, self._base_size)
-            wire.send_message(socket.socket(fileno=result), outcome.to_json())
+            answers = socket.socket(fileno=result)
+            outcome = _outcome(
+                request, document, engine[0] if engine else None, answers, self._base_size
+            )
+            wire.send_message(answers, {"result": outcome.to_json()})
             exit_code = 0
         finally:
             os._exit(exit_code)
 
 
 def _outcome(
-    request: dict[str, Any], document: int, engine: int | None, base_size: int
+    request: dict[str, Any],
+    document: int,
+    engine: int | None,
+    answers: socket.socket,
+    base_size: int,
 ) -> ExtractionResult:
     limits = Limits(**request["limits"])
     try:
@@ -133,6 +140,8 @@ def _outcome(
                 media_type=request["media_type"],
                 limits=limits,
                 engine=RemoteEngine(socket.socket(fileno=engine)) if engine is not None else None,
+                recognition=Recognition.from_json(request["recognition"]),
+                on_page=lambda page: wire.send_message(answers, {"page": page.to_json()}),
             )
     except BaseException as problem:  # noqa: BLE001 - panics of Rust libraries are no Exception
         sentence = f"Reading it failed unexpectedly ({type(problem).__name__}: {problem})."
