@@ -13,6 +13,7 @@ from backend.identity.passkeys import models as passkeys
 from backend.identity.second_factor import models as second_factor
 from backend.previews import models as previews
 from backend.search import models as search
+from backend.texts import models as texts
 from backend.verification import models as verification
 
 MODELS = (
@@ -30,5 +31,6 @@ MODELS = (
     previews,
     collection,
     search,
+    texts,
     verification,
 )

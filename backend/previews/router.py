@@ -17,7 +17,7 @@ from backend.identity.models import store_namespace
 from backend.previews import service
 from backend.previews.errors import NoPreviewError, PageNotFoundError
 from backend.previews.models import Size
-from backend.previews.schemas import PagesOut, WaitingOut
+from backend.previews.schemas import PreviewPagesOut, WaitingOut
 from backend.previews.service import Waiting
 
 router = APIRouter(tags=["previews"], responses=problem_responses(UnauthenticatedError))
@@ -98,7 +98,7 @@ async def get_preview(
 )
 async def list_preview_pages(
     session: SessionDep, actor: ActorDep, document_id: int, version: Version = None
-) -> PagesOut:
+) -> PreviewPagesOut:
     """Return how many pages a version has, their proportions, and why there are none."""
     return await service.list_pages(session, actor, document_id, version=version)
 
@@ -112,6 +112,6 @@ async def list_preview_pages(
 )
 async def remake_preview(
     session: SessionDep, actor: ActorDep, document_id: int, version: Version = None
-) -> PagesOut:
+) -> PreviewPagesOut:
     """Forget the pictures of a version and have them made anew."""
     return await service.request_preview(session, actor, document_id, version=version)

@@ -19,7 +19,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class PageOut(BaseModel):
+class SheetOut(BaseModel):
     """A page as it lies on the desk: its picture has the same proportions."""
 
     number: int
@@ -35,7 +35,7 @@ class WidthsOut(BaseModel):
     large: int = Size.LARGE.width
 
 
-class PagesOut(BaseModel):
+class PreviewPagesOut(BaseModel):
     """The pages of a version, and how far their pictures are."""
 
     model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
@@ -44,7 +44,7 @@ class PagesOut(BaseModel):
     status: PreviewStatus
     detail: str | None = Field(description="Why there is nothing to see, for a person.")
     page_count: int | None
-    pages: list[PageOut]
+    pages: list[SheetOut]
     widths: WidthsOut
 
 

@@ -6,7 +6,7 @@ from alembic import op
 from migrations.security import protect
 
 revision = "0020"
-down_revision = "0013"
+down_revision = "0019"
 
 
 def _progress() -> list[sa.Column[object]]:

@@ -94,24 +94,45 @@ async def finish_indexing(
     detail: str | None = None,
     page_count: int | None = None,
 ) -> bool:
-    """Record how reading a version ended; return False where it was purged meanwhile."""
+    """Record how reading a version ended; return False where it was purged meanwhile.
+
+    Without `page_count` it stays what was known before.
+    """
     row = await queries.version_with_document(session, version_id)
     if row is None:
         return False
     version, document = row
-    version.page_count = page_count
+    if page_count is not None:
+        version.page_count = page_count
     version.index_lease_until = None
     await _set_state(session, version, document, status, detail=detail)
     return True
 
 
-async def request_ocr(session: AsyncSession, version_id: int) -> bool:
-    """Hand a version whose text is in pictures to the heavy queue; return False where it was purged meanwhile."""
+async def request_ocr(
+    session: AsyncSession, version_id: int, *, page_count: int | None = None
+) -> bool:
+    """Hand a version whose text is in pictures to the heavy queue; return False where it was purged meanwhile.
+
+    Without `page_count` it stays what was known before.
+    """
     row = await queries.version_with_document(session, version_id)
     if row is None:
         return False
-    await _enqueue(session, row[0], "document.ocr_requested")
+    version, document = row
+    if page_count is not None:
+        version.page_count = page_count
+    if version.index_status is not IndexStatus.EXTRACTING:
+        await _set_state(session, version, document, IndexStatus.EXTRACTING, detail=None)
+    await _enqueue(session, version, "document.ocr_requested")
     return True
+
+
+async def report_progress(session: AsyncSession, version_id: int, *, done: int, pages: int) -> None:
+    """Tell those who may see a version's document how many of its pages were read."""
+    row = await queries.version_with_document(session, version_id)
+    if row is not None:
+        await _tell(session, *row, progress={"done": done, "pages": pages})
 
 
 async def request_indexing(session: AsyncSession, actor: Actor, document_id: int) -> Document:
@@ -162,6 +183,17 @@ async def _set_state(
     version.index_status = status
     version.index_detail = detail
     await session.flush()
+    await _tell(session, version, document)
+
+
+async def _tell(
+    session: AsyncSession,
+    version: Version,
+    document: Document,
+    *,
+    progress: dict[str, int] | None = None,
+) -> None:
+    """Tell those who may see a document how far its text is; `progress` by pages, where there are any."""
     await emit(
         session,
         "document.index_changed",
@@ -170,6 +202,7 @@ async def _set_state(
             "document_id": document.id,
             "version_id": version.id,
             "folder_id": document.folder_id,
-            "index_status": status,
+            "index_status": version.index_status,
+            **({"progress": progress} if progress else {}),
         },
     )

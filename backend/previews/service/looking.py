@@ -20,7 +20,7 @@ from backend.documents.service import ContentRef
 from backend.previews import queries
 from backend.previews.errors import NoPreviewError, PageNotFoundError
 from backend.previews.models import PagePicture, PictureStatus, Preview, PreviewStatus, Size
-from backend.previews.schemas import PageOut, PagesOut, WidthsOut
+from backend.previews.schemas import PreviewPagesOut, SheetOut, WidthsOut
 from backend.previews.service import queueing
 
 _WAITING = frozenset({PreviewStatus.PENDING, PreviewStatus.DRAWING})
@@ -79,7 +79,7 @@ async def find_picture(
 
 async def list_pages(
     session: AsyncSession, actor: Actor, document_id: int, *, version: int | None
-) -> PagesOut:
+) -> PreviewPagesOut:
     """Return the pages of a version.
 
     Raises:
@@ -88,13 +88,13 @@ async def list_pages(
     content = await documents.get_content(session, actor, document_id, version=version)
     preview = await _preview_of(session, actor, content)
     sizes = preview.sheet_sizes or []
-    return PagesOut(
+    return PreviewPagesOut(
         version=content.version,
         status=preview.status,
         detail=preview.detail,
         page_count=preview.page_count,
         pages=[
-            PageOut(number=number, width=width, height=height)
+            SheetOut(number=number, width=width, height=height)
             for number, (width, height) in enumerate(
                 zip(sizes[::2], sizes[1::2], strict=True), start=1
             )
@@ -105,7 +105,7 @@ async def list_pages(
 
 async def request_preview(
     session: AsyncSession, actor: Actor, document_id: int, *, version: int | None
-) -> PagesOut:
+) -> PreviewPagesOut:
     """Have the preview of a version made once more; what there is of it is forgotten.
 
     Raises:

@@ -1925,6 +1925,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/documents/{document_id}/pages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the pages of a document
+         * @description Return what is known of each page: its size, where its text is from, how sure that is.
+         */
+        get: operations["listPages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{document_id}/pages/{number}/words": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the words of a page and where they stand
+         * @description Return words with their boxes, and which of them a search finds.
+         */
+        get: operations["getPageWords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/documents/{document_id}/text": {
         parameters: {
             query?: never;
@@ -1934,9 +1974,29 @@ export interface paths {
         };
         /**
          * Get the text of a document
-         * @description Return what was read out of a version, as it is searched.
+         * @description Return what was read out of a version, as it is searched, whole and page by page.
          */
         get: operations["getDocumentText"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{document_id}/text/layers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the text layers of a document
+         * @description Return what was read or corrected, newest first.
+         */
+        get: operations["listTextLayers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3696,6 +3756,70 @@ export interface components {
          */
         Language: "en" | "de";
         /**
+         * LayerKind
+         * @description How a layer came about.
+         * @enum {string}
+         */
+        LayerKind: "reading" | "correction" | "restoration";
+        /**
+         * LayerOut
+         * @description A text layer: what was read or corrected in one go.
+         * @example {
+         *       "confidence": 0.982,
+         *       "created_at": "2026-03-01T09:00:00Z",
+         *       "engines": [
+         *         "rapidocr"
+         *       ],
+         *       "failed": 0,
+         *       "kind": "reading",
+         *       "languages": [
+         *         "en",
+         *         "de"
+         *       ],
+         *       "number": 1,
+         *       "pages": [
+         *         1,
+         *         2,
+         *         3
+         *       ],
+         *       "waiting": 0
+         *     }
+         */
+        LayerOut: {
+            /** Number */
+            number: number;
+            kind: components["schemas"]["LayerKind"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** @description Who corrected or restored, or asked for the reading; null for what is read by itself. */
+            created_by: components["schemas"]["backend__documents__schemas__UserRef"] | null;
+            /** Comment */
+            comment: string | null;
+            /** Engines */
+            engines: string[];
+            /**
+             * Languages
+             * @description What recognition was told to expect.
+             */
+            languages: string[];
+            /**
+             * Pages
+             * @description The pages it says something of.
+             */
+            pages: number[];
+            /** Waiting */
+            waiting: number;
+            /** Failed */
+            failed: number;
+            /** Confidence */
+            confidence: number | null;
+            /** Restored From */
+            restored_from: number | null;
+        };
+        /**
          * Limits
          * @description What the service takes.
          */
@@ -3806,18 +3930,101 @@ export interface components {
         };
         /**
          * PageOut
-         * @description A page as it lies on the desk: its picture has the same proportions.
+         * @description What is known of a page beside its text.
+         * @example {
+         *       "confidence": 0.982,
+         *       "engine": "rapidocr",
+         *       "height": 841.9,
+         *       "is_waiting": false,
+         *       "layer": 1,
+         *       "number": 1,
+         *       "reason": "",
+         *       "rotation": 0,
+         *       "source": "ocr",
+         *       "status": "read",
+         *       "width": 595.3
+         *     }
          */
         PageOut: {
-            /** Number */
+            /**
+             * Number
+             * @description From 1.
+             */
             number: number;
+            status: components["schemas"]["PageStatus"];
+            /**
+             * Reason
+             * @description Why it could not be read; empty where it could.
+             */
+            reason: string;
+            source: components["schemas"]["PageSource"];
+            /**
+             * Engine
+             * @description Names of what read it, such as `pdfium` or `rapidocr`.
+             */
+            engine: string;
+            /**
+             * Layer
+             * @description The text layer this is from.
+             */
+            layer: number;
             /**
              * Width
-             * @description In units of the document's own: only the ratio counts.
+             * @description As it is displayed: points of a PDF, pixels of a picture. Null where a page has no size, like a sheet: its words have no places.
              */
-            width: number;
+            width: number | null;
             /** Height */
-            height: number;
+            height: number | null;
+            /**
+             * Rotation
+             * @description Degrees clockwise by which its picture has to be turned to be upright.
+             */
+            rotation: number;
+            /**
+             * Confidence
+             * @description How sure recognition was of its words, 0 to 1; null where none was recognised.
+             */
+            confidence: number | null;
+            /**
+             * Is Waiting
+             * @description Whether it is going to be recognised, once more or at all.
+             */
+            is_waiting: boolean;
+            /**
+             * Hits
+             * @description How often `q` is found on it; null without `q`.
+             */
+            hits?: number | null;
+        };
+        /**
+         * PageSource
+         * @description Where the text of a page comes from.
+         * @enum {string}
+         */
+        PageSource: "file" | "ocr" | "person";
+        /**
+         * PageStatus
+         * @description How far the text of a page is.
+         * @enum {string}
+         */
+        PageStatus: "read" | "waiting" | "failed";
+        /**
+         * PageTextOut
+         * @description The text of a page.
+         */
+        PageTextOut: {
+            /** Number */
+            number: number;
+            /** Text */
+            text: string;
+            status: components["schemas"]["PageStatus"];
+            /** Reason */
+            reason: string;
+            source: components["schemas"]["PageSource"];
+            /** Confidence */
+            confidence: number | null;
+            /** Layer */
+            layer: number;
         };
         /** Page[ApiKeyOfUserOut] */
         Page_ApiKeyOfUserOut_: {
@@ -3933,28 +4140,27 @@ export interface components {
         };
         /**
          * PagesOut
-         * @description The pages of a version, and how far their pictures are.
+         * @description The pages of a version.
          * @example {
-         *       "page_count": 2,
+         *       "failed": 0,
+         *       "layer": 1,
          *       "pages": [
          *         {
-         *           "height": 842,
+         *           "confidence": 0.982,
+         *           "engine": "rapidocr",
+         *           "height": 841.9,
+         *           "is_waiting": false,
+         *           "layer": 1,
          *           "number": 1,
-         *           "width": 595
-         *         },
-         *         {
-         *           "height": 595,
-         *           "number": 2,
-         *           "width": 842
+         *           "reason": "",
+         *           "rotation": 0,
+         *           "source": "ocr",
+         *           "status": "read",
+         *           "width": 595.3
          *         }
          *       ],
-         *       "status": "ready",
          *       "version": 2,
-         *       "widths": {
-         *         "large": 2000,
-         *         "medium": 1000,
-         *         "thumbnail": 320
-         *       }
+         *       "waiting": 0
          *     }
          */
         PagesOut: {
@@ -3963,17 +4169,26 @@ export interface components {
              * @description The version's number.
              */
             version: number;
-            status: components["schemas"]["PreviewStatus"];
             /**
-             * Detail
-             * @description Why there is nothing to see, for a person.
+             * Layer
+             * @description The newest text layer; 0 where nothing was read yet.
              */
-            detail: string | null;
-            /** Page Count */
-            page_count: number | null;
-            /** Pages */
+            layer: number;
+            /**
+             * Pages
+             * @description By number; none for documents without pages, and before they were read.
+             */
             pages: components["schemas"]["PageOut"][];
-            widths: components["schemas"]["WidthsOut"];
+            /**
+             * Waiting
+             * @description How many pages are going to be recognised.
+             */
+            waiting: number;
+            /**
+             * Failed
+             * @description How many pages could not be read.
+             */
+            failed: number;
         };
         /**
          * PasskeyAdded
@@ -4320,6 +4535,50 @@ export interface components {
             created_at: string;
             /** Created By */
             created_by: string;
+        };
+        /**
+         * PreviewPagesOut
+         * @description The pages of a version, and how far their pictures are.
+         * @example {
+         *       "page_count": 2,
+         *       "pages": [
+         *         {
+         *           "height": 842,
+         *           "number": 1,
+         *           "width": 595
+         *         },
+         *         {
+         *           "height": 595,
+         *           "number": 2,
+         *           "width": 842
+         *         }
+         *       ],
+         *       "status": "ready",
+         *       "version": 2,
+         *       "widths": {
+         *         "large": 2000,
+         *         "medium": 1000,
+         *         "thumbnail": 320
+         *       }
+         *     }
+         */
+        PreviewPagesOut: {
+            /**
+             * Version
+             * @description The version's number.
+             */
+            version: number;
+            status: components["schemas"]["PreviewStatus"];
+            /**
+             * Detail
+             * @description Why there is nothing to see, for a person.
+             */
+            detail: string | null;
+            /** Page Count */
+            page_count: number | null;
+            /** Pages */
+            pages: components["schemas"]["SheetOut"][];
+            widths: components["schemas"]["WidthsOut"];
         };
         /**
          * PreviewStatus
@@ -4927,6 +5186,21 @@ export interface components {
             ended: number;
         };
         /**
+         * SheetOut
+         * @description A page as it lies on the desk: its picture has the same proportions.
+         */
+        SheetOut: {
+            /** Number */
+            number: number;
+            /**
+             * Width
+             * @description In units of the document's own: only the ratio counts.
+             */
+            width: number;
+            /** Height */
+            height: number;
+        };
+        /**
          * SignInPolicy
          * @description What the organisation asks of those who sign in.
          * @example {
@@ -5281,17 +5555,33 @@ export interface components {
         };
         /**
          * TextOut
-         * @description What extraction read out of a version.
+         * @description What was read out of a version.
          * @example {
          *       "engine": "pdfium",
+         *       "etag": "\"2.1\"",
          *       "language": "en",
+         *       "layer": 1,
          *       "page_count": 3,
+         *       "pages": [
+         *         {
+         *           "layer": 1,
+         *           "number": 1,
+         *           "reason": "",
+         *           "source": "file",
+         *           "status": "read",
+         *           "text": "The lease ends on 31 March."
+         *         }
+         *       ],
          *       "text": "The lease ends on 31 March.",
-         *       "truncated": false
+         *       "truncated": false,
+         *       "version": 2
          *     }
          */
         TextOut: {
-            /** Text */
+            /**
+             * Text
+             * @description All of it, as it is searched.
+             */
             text: string;
             /** Page Count */
             page_count: number | null;
@@ -5307,6 +5597,26 @@ export interface components {
              * @description Whether there is more in the document than was read or can be searched.
              */
             truncated: boolean;
+            /**
+             * Version
+             * @description The version's number.
+             */
+            version: number;
+            /**
+             * Layer
+             * @description The newest text layer that this takes into account.
+             */
+            layer: number;
+            /**
+             * Etag
+             * @description What a correction based on this gives as If-Match.
+             */
+            etag: string;
+            /**
+             * Pages
+             * @description Page by page; none for documents without pages.
+             */
+            pages: components["schemas"]["PageTextOut"][];
         };
         /**
          * TokenOut
@@ -5610,6 +5920,96 @@ export interface components {
              * @default 2000
              */
             large: number;
+        };
+        /**
+         * WordOut
+         * @description A word and where it stands.
+         */
+        WordOut: {
+            /** Text */
+            text: string;
+            /**
+             * Box
+             * @description Left, top, right and bottom in shares of the page's width and height as it is displayed, 0 to 1.
+             */
+            box: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /**
+             * Confidence
+             * @description 0 to 1; 1 where nothing had to be recognised.
+             */
+            confidence: number;
+            /**
+             * Is Divided
+             * @description Whether it goes on in the next word of the list: it was hyphenated.
+             */
+            is_divided: boolean;
+        };
+        /**
+         * WordsOut
+         * @description The words of a page.
+         * @example {
+         *       "confidence": 0.982,
+         *       "engine": "rapidocr",
+         *       "height": 841.9,
+         *       "hits": [
+         *         [
+         *           0
+         *         ]
+         *       ],
+         *       "is_waiting": false,
+         *       "layer": 1,
+         *       "number": 1,
+         *       "reason": "",
+         *       "rotation": 0,
+         *       "source": "ocr",
+         *       "status": "read",
+         *       "version": 2,
+         *       "width": 595.3,
+         *       "words": [
+         *         {
+         *           "box": [
+         *             0.118,
+         *             0.094,
+         *             0.192,
+         *             0.112
+         *           ],
+         *           "confidence": 0.99,
+         *           "is_divided": false,
+         *           "text": "Lease"
+         *         }
+         *       ]
+         *     }
+         */
+        WordsOut: {
+            /** Version */
+            version: number;
+            /** Number */
+            number: number;
+            status: components["schemas"]["PageStatus"];
+            source: components["schemas"]["PageSource"];
+            /** Layer */
+            layer: number;
+            /** Width */
+            width: number | null;
+            /** Height */
+            height: number | null;
+            /** Rotation */
+            rotation: number;
+            /**
+             * Words
+             * @description In the order of the text.
+             */
+            words: components["schemas"]["WordOut"][];
+            /**
+             * Hits
+             * @description What `q` finds, each as the places of its words in `words`, from 0: one of a word, several of a phrase. Found as the search finds it.
+             */
+            hits: number[][];
         };
         /**
          * UserRef
@@ -12781,7 +13181,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PagesOut"];
+                    "application/json": components["schemas"]["PreviewPagesOut"];
                 };
             };
             /** @description `unauthenticated`: Sign in first. */
@@ -12845,7 +13245,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PagesOut"];
+                    "application/json": components["schemas"]["PreviewPagesOut"];
                 };
             };
             /** @description `unauthenticated`: Sign in first. */
@@ -12982,11 +13382,128 @@ export interface operations {
             };
         };
     };
+    listPages: {
+        parameters: {
+            query?: {
+                /** @description The version's number; without one, the current. */
+                version?: number | null;
+                /** @description A search; its hits are counted per page. */
+                q?: string | null;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagesOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_query`: Invalid query. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPageWords: {
+        parameters: {
+            query?: {
+                /** @description The version's number; without one, the current. */
+                version?: number | null;
+                /** @description A search, as for `/search`. */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WordsOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. `page_not_found`: No such page. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_query`: Invalid query. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getDocumentText: {
         parameters: {
             query?: {
                 /** @description The version's number; without one, the current. */
                 version?: number | null;
+                /** @description As it was when this text layer was the newest. */
+                layer?: number | null;
             };
             header?: never;
             path: {
@@ -13015,7 +13532,61 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found`: Not found. `version_not_found`: No such version. `no_text`: No text. */
+            /** @description `not_found`: Not found. `version_not_found`: No such version. `no_text`: No text. `layer_not_found`: No such text layer. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    listTextLayers: {
+        parameters: {
+            query?: {
+                /** @description The version's number; without one, the current. */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LayerOut"][];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. */
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -42,6 +42,7 @@ def read(source: Source, context: Context, content: Content) -> None:
         content.begin_page()
         content.add(name)
         _read_sheet(workbook, name, context, content)
+    content.end_page()
     if is_zip and source.media_type != ODS:
         _read_beside_cells(source, context, content)
 

@@ -8,7 +8,7 @@ from typing import Any
 from backend.content.media_types import UNKNOWN
 from worker.extraction import registry
 from worker.extraction.extract import extract_stream
-from worker.extraction.model import ExtractionResult, Limits
+from worker.extraction.model import ExtractionResult, Limits, Recognition
 from worker.extraction.ocr.remote import RemoteEngine
 from worker.extraction.sandbox import wire
 from worker.extraction.sandbox.confine import limit_reader
@@ -29,12 +29,17 @@ def run(
     engine: int | None,
     base_size: int,
 ) -> None:
-    """Read the open document and send what came of it."""
-    wire.send_message(connection, _outcome(request, document, engine, base_size).to_json())
+    """Read the open document; send each page as it was read, and what came of the whole."""
+    outcome = _outcome(request, document, connection, engine, base_size)
+    wire.send_message(connection, {"result": outcome.to_json()})
 
 
 def _outcome(
-    request: dict[str, Any], document: int, engine: int | None, base_size: int
+    request: dict[str, Any],
+    document: int,
+    connection: socket.socket,
+    engine: int | None,
+    base_size: int,
 ) -> ExtractionResult:
     limits = Limits(**request["limits"])
     try:
@@ -46,6 +51,8 @@ def _outcome(
                 media_type=request["media_type"],
                 limits=limits,
                 engine=RemoteEngine(socket.socket(fileno=engine)) if engine is not None else None,
+                recognition=Recognition.from_json(request["recognition"]),
+                on_page=lambda page: wire.send_message(connection, {"page": page.to_json()}),
             )
     except BaseException as problem:  # noqa: BLE001 - panics of Rust libraries are no Exception
         sentence = f"Reading it failed unexpectedly ({type(problem).__name__}: {problem})."
