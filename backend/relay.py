@@ -26,7 +26,7 @@ from backend.audit import service as audit
 from backend.core.clock import now
 from backend.core.db import Database, Tenant, set_tenant
 from backend.core.outbox import CHANNEL, OutboxEvent
-from backend.core.queues import Queue, celery_app
+from backend.core.queues import Queue, Urgency, celery_app
 from backend.core.settings import Settings
 from backend.identity import service as identity
 from backend.notifications.service import SESSION_ENDED, Message, publish
@@ -41,19 +41,27 @@ class Task(NamedTuple):
     name: str
     queue: Queue
     arguments: tuple[str, ...]
+    urgency: Urgency = Urgency.USUAL
 
 
-TASKS: dict[str, Task] = {
-    "document.created": Task("indexing.process", Queue.FAST, ("version_id",)),
-    "document.version_created": Task("indexing.process", Queue.FAST, ("version_id",)),
-    "document.reindex_requested": Task("indexing.process", Queue.FAST, ("version_id",)),
-    "document.ocr_requested": Task("indexing.ocr", Queue.HEAVY, ("version_id",)),
-    "invitation.mail_due": Task("mail.invitation", Queue.FAST, ("invitation_id",)),
-    "password_reset.requested": Task("mail.prepare_reset", Queue.FAST, ("email", "language")),
-    "password_reset.mail_due": Task("mail.password_reset", Queue.FAST, ("reset_id",)),
-    "password.reset": Task("mail.password_changed", Queue.FAST, ("user_id", "language")),
+_READ = Task("indexing.process", Queue.FAST, ("version_id",))
+_SHOW = Task("previews.prepare", Queue.HEAVY, ("version_id",))
+TASKS: dict[str, tuple[Task, ...]] = {
+    "document.created": (_READ, _SHOW),
+    "document.version_created": (_READ, _SHOW),
+    "document.reindex_requested": (_READ,),
+    "document.ocr_requested": (
+        Task("indexing.ocr", Queue.HEAVY, ("version_id",), Urgency.PATIENT),
+    ),
+    "preview.requested": (_SHOW,),
+    "preview.wanted": (Task("previews.prepare_now", Queue.FAST, ("version_id",)),),
+    "preview.pages_wanted": (Task("previews.draw", Queue.FAST, ("version_id", "pages", "size")),),
+    "invitation.mail_due": (Task("mail.invitation", Queue.FAST, ("invitation_id",)),),
+    "password_reset.requested": (Task("mail.prepare_reset", Queue.FAST, ("email", "language")),),
+    "password_reset.mail_due": (Task("mail.password_reset", Queue.FAST, ("reset_id",)),),
+    "password.reset": (Task("mail.password_changed", Queue.FAST, ("user_id", "language")),),
 }
-"""What starts which task."""
+"""What starts which tasks."""
 
 ADMINISTRATORS = frozenset({FAULTS_CHANGED})
 """What the organisation's administrators hear of. Other events are for those who may see the folder they name."""
@@ -131,16 +139,16 @@ class Relay:
 
     def _start_tasks(self, events: Sequence[OutboxEvent]) -> None:
         for event in events:
-            if (task := TASKS.get(event.name)) is None:
-                continue
-            given = {name: event.data[name] for name in task.arguments}
-            self._celery.send_task(
-                task.name,
-                kwargs={"org_id": event.org_id, **given},
-                queue=task.queue,
-                headers={"request_id": event.request_id},
-                retry=False,
-            )
+            for task in TASKS.get(event.name, ()):
+                given = {name: event.data[name] for name in task.arguments}
+                self._celery.send_task(
+                    task.name,
+                    kwargs={"org_id": event.org_id, **given},
+                    queue=task.queue,
+                    priority=task.urgency,
+                    headers={"request_id": event.request_id},
+                    retry=False,
+                )
 
     async def _tell(self, session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
         readers: dict[_Audience, Sequence[int]] = {}

@@ -11,7 +11,9 @@ from backend.identity.api_keys import models as api_keys
 from backend.identity.external import models as external
 from backend.identity.passkeys import models as passkeys
 from backend.identity.second_factor import models as second_factor
+from backend.previews import models as previews
 from backend.search import models as search
+from backend.texts import models as texts
 from backend.verification import models as verification
 
 MODELS = (
@@ -26,7 +28,9 @@ MODELS = (
     folders,
     access,
     documents,
+    previews,
     collection,
     search,
+    texts,
     verification,
 )

@@ -12,6 +12,8 @@ from celery.signals import (
     worker_process_init,
     worker_process_shutdown,
 )
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from backend.content.keys import open_keyring
 from backend.core.encryption_key import EncryptionKeyError
@@ -24,9 +26,22 @@ from worker.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
+RETRIES: dict[str, Any] = {
+    "autoretry_for": (DBAPIError, PoolTimeoutError, OSError),
+    "retry_backoff": 2,
+    "retry_backoff_max": 60,
+    "max_retries": 5,
+}
+"""Options of tasks that are tried again when what they depend on does not answer."""
+
 app = celery_app(get_settings())
 app.conf.update(
-    imports=["worker.tasks.indexing", "worker.tasks.mail", "worker.tasks.maintenance"],
+    imports=[
+        "worker.tasks.indexing",
+        "worker.tasks.mail",
+        "worker.tasks.maintenance",
+        "worker.tasks.previews",
+    ],
     timezone="UTC",
     beat_schedule={
         "requeue-lost": {
@@ -57,6 +72,7 @@ app.conf.update(
     worker_max_memory_per_child=3_000_000,  # KiB
     task_routes={
         "indexing.ocr": {"queue": Queue.HEAVY},
+        "previews.prepare": {"queue": Queue.HEAVY},
         "maintenance.scrub_store": {"queue": Queue.HEAVY},
     },
 )

@@ -1,6 +1,6 @@
 """SQL of collection. Used by `service` alone.
 
-Every statement looks at a bounded number of rows, by an index. Whether a version refers to a blob is asked by a
+Every statement looks at a bounded number of rows, by an index. Whether anything refers to a blob is asked by a
 subquery for each row, never by a join: so the planner cannot choose to read all versions.
 """
 
@@ -31,7 +31,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.collection.models import StorePin
-from backend.documents.models import Blob, Version
+from backend.documents.models import Blob
+from backend.previews.models import BLOB_REFERENCES
 
 _PIN_LOCK = 7312026
 """The advisory lock that pinning takes alone, and collecting transactions share."""
@@ -42,7 +43,7 @@ _LIVE = StorePin.expires_at > _CLOCK
 
 @dataclass(frozen=True, slots=True)
 class Unreferenced:
-    """A row of `blobs` that no version refers to, or that is marked as if none did."""
+    """A row of `blobs` that nothing refers to, or that is marked as if nothing did."""
 
     id: int
     stored_size: int
@@ -62,8 +63,8 @@ class Collectable:
 
 
 def _referenced(blob_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
-    found = select(literal(1)).where(Version.blob_id == blob_id).limit(1)
-    return found.scalar_subquery().is_not(None)
+    found = (select(literal(1)).where(column == blob_id).limit(1) for column in BLOB_REFERENCES)
+    return or_(*(one.scalar_subquery().is_not(None) for one in found))
 
 
 def _among(column: SQLColumnExpression[int], ids: Sequence[int]) -> ColumnElement[bool]:
@@ -139,7 +140,7 @@ async def lock_blobs(session: AsyncSession, ids: Sequence[int]) -> list[int]:
 
 
 async def correct_marks(session: AsyncSession, ids: Sequence[int]) -> int:
-    """Mark those of the locked rows that no version refers to, unmark the others; return how many were marked.
+    """Mark those of the locked rows that nothing refers to, unmark the others; return how many were marked.
 
     A row that is locked gets no new reference, and a statement begun under the lock sees every one there is.
     """
@@ -191,10 +192,10 @@ async def lock_collectable(
 
 
 async def delete_unreferenced(session: AsyncSession, ids: Sequence[int]) -> set[int]:
-    """Delete those of the locked rows that no version refers to; return their ids.
+    """Delete those of the locked rows that nothing refers to; return their ids.
 
-    It must not be the statement that locks them: that one may have begun before the last version was committed. The
-    foreign key says the same again, and fails the statement where this is wrong.
+    It must not be the statement that locks them: that one may have begun before the last reference was committed. The
+    foreign keys say the same again, and fail the statement where this is wrong.
     """
     statement = delete(Blob).where(_among(Blob.id, ids), ~_referenced(Blob.id))
     return set(await session.scalars(statement.returning(Blob.id)))

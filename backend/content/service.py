@@ -167,6 +167,25 @@ class Content:
             if received is None or not received.published:
                 await self.complete(leftovers.close)
 
+    @asynccontextmanager
+    async def keep(self, data: bytes, *, namespace: str) -> AsyncIterator[Received]:
+        """Store what the service made itself, unscanned; give it to the block as `receive` does.
+
+        Raises:
+            StorageFullError: the disk is full.
+            StorageUnavailableError: the store does not answer.
+        """
+        leftovers = ExitStack()
+        received = None
+        try:
+            with _storage_answers():
+                pending = await self.complete(_write_whole, self.store, namespace, data, leftovers)
+            received = Received(self, pending, scanned=False, head=data[:HEAD_BYTES])
+            yield received
+        finally:
+            if received is None or not received.published:
+                await self.complete(leftovers.close)
+
     async def _pass(
         self, chunks: AsyncIterator[bytes], writer: BlobWriter, scan: ScanStream
     ) -> tuple[bytes, Batch]:
@@ -303,6 +322,12 @@ def _finish(writer: BlobWriter, last: Batch, leftovers: ExitStack) -> PendingBlo
     """Write the rest and finish; a small file crosses to a thread once."""
     _write(writer, last)
     return leftovers.enter_context(writer.finish())
+
+
+def _write_whole(
+    store: BlobStore, namespace: str, data: bytes, leftovers: ExitStack
+) -> PendingBlob:
+    return _finish(leftovers.enter_context(store.writer(namespace)), [data], leftovers)
 
 
 async def _both(first: Coroutine[Any, Any, R], second: Coroutine[Any, Any, S]) -> tuple[R, S]:

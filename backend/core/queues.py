@@ -1,6 +1,6 @@
 """The Celery queues, as both ends name them: the relay that sends tasks and the workers that run them."""
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from urllib.parse import parse_qs, urlsplit
 
 from celery import Celery
@@ -15,6 +15,14 @@ class Queue(StrEnum):
     """Input, output and small computations; many at a time."""
     HEAVY = "heavy"
     """What fills a core: OCR, rendering, transcoding; one per core."""
+
+
+class Urgency(IntEnum):
+    """Which of the tasks of a queue goes first: the smaller number, as the broker counts."""
+
+    USUAL = 0
+    PATIENT = 6
+    """Takes long, and nobody sits waiting for it: whatever comes later may go first."""
 
 
 def broker_url(settings: Settings) -> str:

@@ -48,7 +48,7 @@ class IndexStatus(StrEnum):
 
 
 class Blob(Base):
-    """Bytes in the store that a version may refer to.
+    """Bytes in the store that a version, or a preview of one, may refer to.
 
     The row is the lock of its bytes: who publishes or destroys them holds it meanwhile (docs/adr/0010-collection.md).
     """
@@ -72,7 +72,7 @@ class Blob(Base):
     size: Mapped[int]
     stored_size: Mapped[int]
     created_at: Mapped[datetime] = created_at_column()
-    # Since when a collection has known that no version refers to it; null where one does, or none has looked yet.
+    # Since when a collection has known that nothing refers to it; null where something does, or none has looked yet.
     marked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     # The level that a compaction last compressed it at, or tried to; null where none did.
     compacted_level: Mapped[int | None] = mapped_column(SmallInteger)

@@ -262,6 +262,18 @@ async def metadata_fields(session: AsyncSession, version_id: int) -> dict[str, A
     )
 
 
+async def version_in_place(session: AsyncSession, version_id: int) -> Row[Version, Document] | None:
+    """Return a version with its blob, and the document it belongs to, in the trash or not."""
+    result = await session.execute(
+        select(Version, Document)
+        .join(Document, Document.id == Version.document_id)
+        .join(Blob, Blob.id == Version.blob_id)
+        .where(Version.id == version_id)
+        .options(contains_eager(Version.blob))
+    )
+    return result.one_or_none()
+
+
 async def set_lease(session: AsyncSession, version_id: int, *, until: datetime) -> None:
     """Say until when a version's reader may be silent."""
     await session.execute(
@@ -538,11 +550,13 @@ async def set_sizes(session: AsyncSession, blob_id: int, *, size: int, stored_si
     )
 
 
-async def stored_totals(session: AsyncSession, *, unreferenced: bool) -> Row[int, int, int]:
-    """Return (blobs, their bytes, their stored bytes), of all or of those that no version refers to."""
+async def stored_totals(
+    session: AsyncSession, unreferenced_by: Sequence[InstrumentedAttribute[Any]]
+) -> Row[int, int, int]:
+    """Return (blobs, their bytes, their stored bytes) of those that none of the columns names."""
     totals = select(func.count(), _total(Blob.size), _total(Blob.stored_size)).select_from(Blob)
-    if unreferenced:
-        totals = totals.where(~exists().where(Version.blob_id == Blob.id))
+    for column in unreferenced_by:
+        totals = totals.where(~exists().where(column == Blob.id))
     return (await session.execute(totals)).one()
 
 

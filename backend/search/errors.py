@@ -1,6 +1,6 @@
 """What can be wrong with a search."""
 
-from backend.core.errors import InvalidError, NotFoundError
+from backend.core.errors import InvalidError
 
 
 class InvalidQueryError(InvalidError):
@@ -11,10 +11,3 @@ class InvalidQueryError(InvalidError):
 
     code = "invalid_query"
     title = "Invalid query"
-
-
-class NoTextError(NotFoundError):
-    """The version has no text, or not yet."""
-
-    code = "no_text"
-    title = "No text"

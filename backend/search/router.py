@@ -1,18 +1,17 @@
-"""HTTP of search, and of the text that is searched."""
+"""HTTP of search."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from backend.core.errors import NotFoundError, UnauthenticatedError
+from backend.core.errors import UnauthenticatedError
 from backend.core.pagination import Cursor, InvalidCursorError, Limit
 from backend.core.problems import problem_responses
 from backend.core.web import ActorDep, SessionDep
-from backend.documents.errors import VersionNotFoundError
 from backend.search import service
-from backend.search.errors import InvalidQueryError, NoTextError
-from backend.search.schemas import MAX_QUERY_LENGTH, SearchResult, Sort, Suggestions, TextOut
+from backend.search.errors import InvalidQueryError
+from backend.search.schemas import MAX_QUERY_LENGTH, SearchResult, Sort, Suggestions
 from backend.search.syntax import Family
 
 router = APIRouter(tags=["search"], responses=problem_responses(UnauthenticatedError))
@@ -81,22 +80,3 @@ async def suggest_documents(
 ) -> Suggestions:
     """Return the documents whose names resemble what is being typed, best first."""
     return Suggestions(items=await service.suggest(session, actor, q, limit=limit))
-
-
-@router.get(
-    "/documents/{document_id}/text",
-    operation_id="getDocumentText",
-    summary="Get the text of a document",
-    tags=["documents"],
-    responses=problem_responses(NotFoundError, VersionNotFoundError, NoTextError),
-)
-async def get_document_text(
-    session: SessionDep,
-    actor: ActorDep,
-    document_id: int,
-    version: Annotated[
-        int | None, Query(ge=1, description="The version's number; without one, the current.")
-    ] = None,
-) -> TextOut:
-    """Return what was read out of a version, as it is searched."""
-    return await service.read_text(session, actor, document_id, version=version)

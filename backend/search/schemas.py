@@ -112,27 +112,3 @@ class Suggestions(BaseModel):
     )
 
     items: list[Suggestion]
-
-
-class TextOut(BaseModel):
-    """What extraction read out of a version."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "text": "The lease ends on 31 March.",
-                "page_count": 3,
-                "language": "en",
-                "engine": "pdfium",
-                "truncated": False,
-            }
-        }
-    )
-
-    text: str
-    page_count: int | None
-    language: str | None = Field(description="ISO 639-1; null where it could not be told.")
-    engine: str
-    truncated: bool = Field(
-        description="Whether there is more in the document than was read or can be searched."
-    )

@@ -21,10 +21,8 @@ from backend.core.pagination import (
     encode_ids,
 )
 from backend.documents import service as documents
-from backend.documents.service import get_version
 from backend.folders import service as folders
 from backend.search import relevance
-from backend.search.errors import NoTextError
 from backend.search.queries import searching as queries
 from backend.search.queries.searching import Criteria, Hit, Outcome
 from backend.search.relevance import Progress
@@ -36,7 +34,6 @@ from backend.search.schemas import (
     SearchResult,
     Sort,
     Suggestion,
-    TextOut,
 )
 from backend.search.syntax import Choice, Family, Filters, ParsedQuery, parse
 
@@ -61,6 +58,18 @@ class SearchQuery:
     sort: Sort = Sort.RELEVANCE
     limit: int = 50
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownText:
+    """The text of a version as it is searched."""
+
+    text: str
+    language: str | None
+    """ISO 639-1."""
+    engine: str
+    truncated: bool
+    """Whether there is more in the document than was read or can be searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,29 +159,14 @@ async def index_text(
     )
 
 
-async def read_text(
-    session: AsyncSession, actor: Actor, document_id: int, *, version: int | None = None
-) -> TextOut:
-    """Return the text of a document's version; without a number, of the current one.
-
-    Raises:
-        NotFoundError: the actor may not see the document, or it has no such version.
-        NoTextError: no text was read out of the version, or not yet.
-    """
-    document = await documents.get_document(session, actor, document_id)
-    chosen = await get_version(session, document, version)
-    row = await queries.read_text(session, chosen.id)
+async def get_text(session: AsyncSession, version_id: int) -> KnownText | None:
+    """Return the text of a version, None where there is none. Who may read it is for the caller to have asked."""
+    row = await queries.read_text(session, version_id)
     if row is None:
-        raise NoTextError(
-            f"There is no text of {document.name!r}.",
-            index_status=chosen.index_status,
-            index_detail=chosen.index_detail,
-        )
+        return None
     found, is_partial = row
-    await documents.record_text_reading(session, actor, document, chosen.number)
-    return TextOut(
+    return KnownText(
         text=found.text,
-        page_count=found.page_count,
         language=found.language,
         engine=found.engine,
         truncated=found.truncated or bool(is_partial),

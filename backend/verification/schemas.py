@@ -65,7 +65,7 @@ class StorageStatus(BaseModel):
 
     stored: StorageAmount
     unreferenced: StorageAmount
-    """Content that no version refers to: collection frees it."""
+    """Content that nothing refers to any more: collection frees it."""
     faults: dict[Fault, int]
     """How many blobs have a fault, by kind; kinds without any are left out."""
     last_full_check: CheckOut | None

@@ -8,18 +8,21 @@ workers call the latter.
 
 from backend.content.media_types import HEAD_BYTES, media_type_of
 from worker.extraction.extract import extract
-from worker.extraction.model import OCR_LIMITS, ExtractionResult, Limits, Status
+from worker.extraction.model import OCR_LIMITS, ExtractionResult, Limits, Recognition, Status
 from worker.extraction.sandbox.runner import configure, confinement, run_bounded, shut_down
+from worker.extraction.text import language_of
 
 __all__ = [
     "HEAD_BYTES",
     "OCR_LIMITS",
     "ExtractionResult",
     "Limits",
+    "Recognition",
     "Status",
     "configure",
     "confinement",
     "extract",
+    "language_of",
     "media_type_of",
     "run_bounded",
     "shut_down",

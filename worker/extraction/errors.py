@@ -6,7 +6,7 @@
     ├── Unsupported    no format of ours reads it
     └── LimitReached   it asks for more than the limits allow
 
-`OcrUnavailable` is apart: the document is fine, the engine is not.
+`OcrUnavailable` is apart: the document is fine, the engine is not; `OcrEnded` where there is no engine any more.
 """
 
 from __future__ import annotations
@@ -46,3 +46,7 @@ class LimitReached(ExtractionError):  # noqa: N818
 
 class OcrUnavailable(Exception):  # noqa: N818
     """The OCR engine broke or was stopped in the middle of a page."""
+
+
+class OcrEnded(OcrUnavailable):
+    """The process that recognises is gone: nothing can be recognised until there is another."""

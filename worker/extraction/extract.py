@@ -5,8 +5,10 @@ It runs in the calling process; what bounds it is in `sandbox`.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,16 +23,18 @@ from backend.content.media_types import (
     ole_media_type,
     zip_media_type,
 )
+from backend.texts.pages import PageText
 from worker.extraction import registry
 from worker.extraction.archive import BROKEN
 from worker.extraction.errors import (
     Damaged,
     Encrypted,
     ExtractionError,
+    OcrEnded,
     OcrUnavailable,
     Unsupported,
 )
-from worker.extraction.model import ExtractionResult, Limits, Status
+from worker.extraction.model import WHOLE, ExtractionResult, Limits, Recognition, Status
 from worker.extraction.ocr import OcrEngine, local_engine
 from worker.extraction.reading import Content, Context, Enough, Source, source_of
 from worker.extraction.text import language_of
@@ -40,7 +44,13 @@ _ENCRYPTED_STREAMS = {"encryptedpackage", "encryptioninfo"}
 
 
 def extract(
-    path: Path, *, name: str, media_type: str | None = None, limits: Limits, ocr: bool
+    path: Path,
+    *,
+    name: str,
+    media_type: str | None = None,
+    limits: Limits,
+    ocr: bool,
+    recognition: Recognition = WHOLE,
 ) -> ExtractionResult:
     """Read the text of a file in this process. For files nobody vouches for use `run_bounded`.
 
@@ -50,25 +60,37 @@ def extract(
         media_type: what it is said to be; used only where neither content nor name tell.
         limits: what it may cost; memory and time are hard limits in the sandbox only.
         ocr: whether pictures of text are read; if not, a document that has any ends as `needs_ocr`.
+        recognition: how they are read, and on which pages.
 
     Never raises for what is in the file; OSError if the file cannot be opened.
     """
+    pages: list[PageText] = []
     with path.open("rb") as stream:
-        return extract_stream(
+        result = extract_stream(
             stream,
             name=name,
             media_type=media_type,
             limits=limits,
             engine=local_engine() if ocr else None,
+            recognition=recognition,
+            on_page=pages.append,
         )
+    return dataclasses.replace(result, pages=tuple(pages))
 
 
 def extract_stream(
-    stream: BinaryIO, *, name: str, media_type: str | None, limits: Limits, engine: OcrEngine | None
+    stream: BinaryIO,
+    *,
+    name: str,
+    media_type: str | None,
+    limits: Limits,
+    engine: OcrEngine | None,
+    recognition: Recognition = WHOLE,
+    on_page: Callable[[PageText], None] | None = None,
 ) -> ExtractionResult:
-    """Like `extract`, for an open seekable stream and an OCR engine of the caller's."""
-    content = Content(limits.text_characters)
-    context = Context(limits, engine, _read_nested)
+    """Like `extract`, for an open seekable stream and an OCR engine of the caller's; pages go to `on_page`."""
+    content = Content(limits.text_characters, on_page)
+    context = Context(limits, engine, _read_nested, recognition)
     detected = _media_type(stream, name, media_type)
     try:
         _read(Source(stream, name, detected), context, content)
@@ -77,6 +99,8 @@ def extract_stream(
     except ExtractionError as problem:
         return _ended_early(problem.status, str(problem), detected, content)
     except OcrUnavailable as problem:
+        if isinstance(problem, OcrEnded):
+            content.drop_page()  # it may be read when there is another engine
         return _ended_early("failed", f"Text recognition stopped: {problem}.", detected, content)
     except MemoryError:
         return _ended_early(
@@ -160,6 +184,7 @@ def _ended_early(
     status: Status, sentence: str, media_type: str, content: Content
 ) -> ExtractionResult:
     """Keep what was read before reading broke off: a document found by half its text beats one not found at all."""
+    content.fail_page(sentence)
     if content.is_empty:
         content.notes.insert(0, sentence)
         return _result(status, media_type, content)
@@ -168,6 +193,7 @@ def _ended_early(
 
 
 def _result(status: Status, media_type: str, content: Content) -> ExtractionResult:
+    content.end_page()
     text, offsets = content.text_and_offsets()
     notes = content.notes
     if status == "no_text" and not notes:
@@ -183,4 +209,5 @@ def _result(status: Status, media_type: str, content: Content) -> ExtractionResu
         engine="+".join(content.engines),
         truncated=content.truncated,
         metadata=content.metadata.finish(),
+        beyond=content.beyond,
     )

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
+from backend.texts.pages import PageText
 from worker.extraction.metadata import Metadata
 
 Status = Literal[
@@ -44,8 +45,37 @@ OCR_LIMITS = Limits(wall_seconds=1_800.0, cpu_seconds=600)
 
 
 @dataclass(frozen=True, slots=True)
+class Recognition:
+    """How pictures of text are read, and which of them."""
+
+    languages: tuple[str, ...] = ()
+    """ISO 639-1 codes of what may stand in them; empty where nobody said."""
+    engine: str = ""
+    """The name of the engine to read with; empty to choose one for each page."""
+    pages: tuple[int, ...] | None = None
+    """The pages to read, from 1; None for the whole document."""
+    is_forced: bool = False
+    """Whether pages are recognised that have text of their own, instead of it."""
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Recognition:
+        """Read what `dataclasses.asdict` gave and JSON made of it."""
+        pages = value["pages"]
+        return cls(
+            languages=tuple(value["languages"]),
+            engine=value["engine"],
+            pages=None if pages is None else tuple(pages),
+            is_forced=value["is_forced"],
+        )
+
+
+WHOLE = Recognition()
+"""The whole document, in any language."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExtractionResult:
-    """What is known about a document's text. Every field is plain JSON."""
+    """What is known about a document's text. Every field is plain JSON but the pages, which come one by one."""
 
     status: Status
     detail: str
@@ -63,10 +93,17 @@ class ExtractionResult:
     truncated: bool = False
     metadata: Metadata = field(default_factory=Metadata)
     """What the file says about itself; nothing of what is in the files inside it."""
+    beyond: str = ""
+    """The end of `text` that is on no page: values of a form, notes; all of it where there are no pages."""
+    pages: tuple[PageText, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the result as JSON values."""
-        values = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        """Give the result as JSON values, without its pages."""
+        values = {
+            one.name: getattr(self, one.name)
+            for one in dataclasses.fields(self)
+            if one.name != "pages"
+        }
         return values | {"metadata": self.metadata.to_json()}
 
     @classmethod
@@ -80,7 +117,7 @@ class ExtractionResult:
             value.get("status") in _STATUSES
             and all(
                 isinstance(value.get(key), str)
-                for key in ("detail", "media_type", "text", "engine")
+                for key in ("detail", "media_type", "text", "engine", "beyond")
             )
             and isinstance(language, str | None)
             and _is_count(page_count, optional=True)
@@ -101,6 +138,7 @@ class ExtractionResult:
             engine=value["engine"],
             truncated=value["truncated"],
             metadata=Metadata.from_json(value.get("metadata", {})),
+            beyond=value["beyond"],
         )
 
 

@@ -11,9 +11,11 @@ from typing import BinaryIO
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from worker.extraction.errors import Damaged, LimitReached
+from backend.texts.pages import UNIT, Placed
+from worker.extraction.errors import Damaged, LimitReached, OcrEnded, OcrUnavailable
+from worker.extraction.ocr import OcrPage
 from worker.extraction.reading import Content, Context
 
 pillow_heif.register_heif_opener()
@@ -27,6 +29,8 @@ _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "HEIF", "AVIF", "JPEG20
 _SMALLEST_SIDE, _SMALLEST_AREA = 16, 4_000
 """Pixels below which a picture is an icon, a line or a bullet."""
 _DRAFT_SIDE = 2400
+_LYING = frozenset({5, 6, 7, 8})
+"""Values of Exif's orientation with which width and height change places."""
 _BROKEN = (
     OSError,
     SyntaxError,
@@ -45,22 +49,44 @@ def read_picture(
 ) -> None:
     """Append what the engine reads on a picture, after the text already known of it (`otherwise`).
 
-    Without an engine the picture is only noted as waiting for OCR.
+    Without an engine the picture is only noted as waiting for OCR. An engine that fails on the picture of a page costs
+    that page only.
     """
     content.add(otherwise)
     if context.engine is None:
-        content.wants_ocr = True
+        content.await_recognition()
         return
     if context.ocr_left <= 0:
-        content.cut(
-            f"Only the first {context.limits.ocr_pages:,} pages and pictures were recognised."
-        )
+        why = f"Only the first {context.limits.ocr_pages:,} pages and pictures were recognised."
+        content.fail_page(why)
+        content.cut(why)
         return
     context.check_time(content)
     context.ocr_left -= 1
-    page = context.engine.read(render())
-    content.read_by(context.engine.name)
+    picture = render()
+    try:
+        page = context.engine.read(picture)
+    except OcrEnded:
+        raise
+    except OcrUnavailable as problem:
+        if not content.fail_page(f"Text recognition failed on it: {problem}."):
+            raise
+        return
+    content.recognised(
+        page.engine or context.engine.name,
+        rotation=page.rotation,
+        words=_placed(page, picture.size),
+    )
     content.add(page.text)
+
+
+def _placed(page: OcrPage, size: tuple[int, int]) -> Iterator[Placed]:
+    """Yield the words of a page in units of it."""
+    across, down = UNIT / size[0], UNIT / size[1]
+    for word in page.words:
+        left, top, right, bottom = word.box
+        box = int(left * across), int(top * down), round(right * across), round(bottom * down)
+        yield Placed(word.text, box, round(word.confidence * 100))
 
 
 def read_embedded(data: bytes, context: Context, content: Content) -> None:
@@ -110,17 +136,32 @@ def is_affordable(width: int, height: int, context: Context) -> None:
         )
 
 
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Give width and height of a picture as it is displayed, without decoding it."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return image.size  # asked for its Exif data, Pillow would decode it to look behind its end
+    try:
+        lies = image.getexif().get(ExifTags.Base.Orientation) in _LYING
+    except _BROKEN:
+        lies = False  # broken metadata: it is decoded as it is
+    return (image.height, image.width) if lies else image.size
+
+
 def first_frame(image: Image.Image, context: Context) -> Image.Image:
     """Decode a picture upright, in RGB on white."""
     is_affordable(*image.size, context)
     # JPEG decodes straight to a half, a quarter or an eighth: less memory for photographs of 100 megapixels
     image.draft("RGB", (_DRAFT_SIDE, _DRAFT_SIDE))
+    return on_white(upright(image))
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Decode a picture and turn it as its camera says; Damaged if it cannot be."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            return _on_white(upright)
+            return ImageOps.exif_transpose(image)
     except _BROKEN as problem:
         raise Damaged(f"The picture is broken ({problem}).") from problem
 
@@ -141,7 +182,8 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def on_white(image: Image.Image) -> Image.Image:
+    """Give a picture in RGB: what is transparent on white, grey of more than 8 bits stretched."""
     if image.mode in {"I;16", "I;16B", "I;16L", "I", "F"}:
         image = _eight_bit(image)
     if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
+from backend.texts.pages import PageSource, PageStatus, PageText, Placed, locate, pack
 from worker.extraction.errors import Damaged, ExtractionError, LimitReached
 from worker.extraction.metadata import Collector
-from worker.extraction.model import Limits
+from worker.extraction.model import WHOLE, Limits, Recognition
 from worker.extraction.ocr import OcrEngine
 from worker.extraction.text import clean
 
@@ -42,12 +43,57 @@ class Enough(Exception):  # noqa: N818 - not an error: the wanted amount of text
     """Raised where a limit ends reading in good order; what was collected counts."""
 
 
-class Content:
-    """Collects the text of a document, page by page, up to the limit of characters."""
+@dataclass(slots=True)
+class _OpenPage:
+    """The page that is being read."""
 
-    def __init__(self, limit: int) -> None:
+    number: int
+    size: tuple[float, float] | None
+    engines: list[str]
+    parts: list[str] = field(default_factory=list)
+    placed: list[Placed] = field(default_factory=list)
+    source: PageSource = PageSource.FILE
+    status: PageStatus = PageStatus.READ
+    reason: str = ""
+    rotation: int = 0
+    confidences: list[tuple[float, int]] = field(default_factory=list)
+    """Of each recognised word, with its length."""
+
+    def closed(self) -> PageText:
+        """Return what was read on it."""
+        text = "\n".join(self.parts)
+        words = locate(text, self.placed)
+        letters = sum(length for _, length in self.confidences)
+        sure = sum(confidence * length for confidence, length in self.confidences)
+        return PageText(
+            number=self.number,
+            text=text,
+            words=pack(words),
+            status=self.status,
+            reason=self.reason,
+            source=self.source,
+            engine="+".join(self.engines),
+            width=self.size and self.size[0],
+            height=self.size and self.size[1],
+            rotation=self.rotation,
+            confidence=sure / letters if letters else None,
+        )
+
+
+class Content:
+    """Collects the text of a document, page by page, up to the limit of characters.
+
+    Pages are handed to `on_page` as each of them ends. Those of documents inside a document are no pages of it.
+    """
+
+    def __init__(self, limit: int, on_page: Callable[[PageText], None] | None = None) -> None:
         self._parts: list[str] = []
         self._left = limit
+        self._on_page = on_page
+        self._page: _OpenPage | None = None
+        self._beyond: list[str] = []
+        self._nesting = 0
+        self._last_page = 0
         self.page_starts: list[int] = []
         self.page_count: int | None = None
         self.engines: list[str] = []
@@ -61,15 +107,93 @@ class Content:
         text = clean(text)
         if not text:
             return
-        self._parts.append(text[: self._left])
+        kept = text[: self._left]
+        self._parts.append(kept)
+        (self._beyond if self._page is None else self._page.parts).append(kept)
         if len(text) >= self._left:
             self.cut("Only the beginning of the text was kept.")
             raise Enough
         self._left -= len(text) + 1
 
-    def begin_page(self) -> None:
-        """Say that what is added next belongs to a new page."""
+    def begin_page(
+        self, number: int | None = None, size: tuple[float, float] | None = None
+    ) -> None:
+        """Say that what is added next belongs to a new page.
+
+        Args:
+            number: its number, from 1; without one it is the next.
+            size: its width and height as it is displayed. Only a page with a size can be recognised by itself.
+        """
         self.page_starts.append(len(self._parts))
+        if self._nesting:
+            return
+        self.end_page()
+        self._last_page = self._last_page + 1 if number is None else number
+        self._page = _OpenPage(self._last_page, size, self.engines[:1])
+
+    def end_page(self) -> None:
+        """Say that what is added next is on no page."""
+        if self._nesting or self._page is None:
+            return
+        page, self._page = self._page, None
+        if self._on_page is not None:
+            self._on_page(page.closed())
+
+    def drop_page(self) -> None:
+        """Say that the page was not read, if it can be read by itself."""
+        if self._sized_page is not None:
+            self._page = None
+
+    def place(self, words: Iterable[Placed]) -> None:
+        """Say where on the page words of its text stand, in their order."""
+        if (page := self._sized_page) is not None:
+            cleaned = (Placed(clean(word.text), word.box, word.confidence) for word in words)
+            page.placed.extend(word for word in cleaned if word.text)
+
+    def recognised(self, engine: str, *, rotation: int, words: Iterable[Placed]) -> None:
+        """Say that words were recognised on a picture: on that of the page, if it is one."""
+        self.read_by(engine)
+        if (page := self._sized_page) is None:
+            return
+        words = list(words)
+        page.source, page.rotation = PageSource.OCR, rotation
+        if engine not in page.engines:
+            page.engines.append(engine)
+        page.confidences += [(word.confidence / 100, len(word.text)) for word in words]
+        self.place(words)
+
+    def await_recognition(self) -> None:
+        """Say that there is a picture only recognition can read: the page, if it is one, has to be read again."""
+        self.wants_ocr = True
+        if (page := self._sized_page) is not None:
+            page.status = PageStatus.WAITING
+
+    def fail_page(self, reason: str) -> bool:
+        """Say why the page could not be read; return False where there is none, so that the document could not be."""
+        if (page := self._sized_page) is None:
+            return False
+        page.status, page.reason = PageStatus.FAILED, reason
+        return True
+
+    @property
+    def _sized_page(self) -> _OpenPage | None:
+        page = None if self._nesting else self._page
+        return None if page is None or page.size is None else page
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Take what is added within the block for that of a document inside this one.
+
+        Its text is this document's; its pages and its metadata are not.
+        """
+        kept = self.page_count, self.page_starts, self.metadata
+        self.page_starts, self.metadata = [], Collector()
+        self._nesting += 1
+        try:
+            yield
+        finally:
+            self._nesting -= 1
+            self.page_count, self.page_starts, self.metadata = kept
 
     def cut(self, why: str) -> None:
         """Note that something was left out, and why."""
@@ -95,15 +219,10 @@ class Content:
         text = "\n".join(self._parts)
         return text, tuple(starts[at] if at < len(starts) else len(text) for at in self.page_starts)
 
-    @contextmanager
-    def apart(self) -> Iterator[None]:
-        """Keep pages and metadata of what is read meanwhile away from the document's own."""
-        kept = self.page_count, self.page_starts, self.metadata
-        self.page_starts, self.metadata = [], Collector()
-        try:
-            yield
-        finally:
-            self.page_count, self.page_starts, self.metadata = kept
+    @property
+    def beyond(self) -> str:
+        """The text that is on no page of a document that has pages."""
+        return "\n".join(self._beyond) if self._last_page else ""
 
     @property
     def is_empty(self) -> bool:
@@ -127,6 +246,7 @@ class Context:
     limits: Limits
     engine: OcrEngine | None
     read_nested: NestedReader
+    recognition: Recognition = WHOLE
     started: float = field(default_factory=time.monotonic)
     depth: int = 0
     expanded_left: int = 0
@@ -135,6 +255,16 @@ class Context:
     def __post_init__(self) -> None:
         self.expanded_left = self.limits.expanded_bytes
         self.ocr_left = self.limits.ocr_pages
+
+    def wants_page(self, number: int) -> bool:
+        """Tell whether a page, from 1, is one of those to read."""
+        pages = self.recognition.pages
+        return self.depth > 0 or pages is None or number in pages
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether a page is to be recognised, whatever text of its own it has."""
+        return self.depth == 0 and self.recognition.is_forced
 
     def check_time(self, content: Content) -> None:
         """Stop in good order before the sandbox's clock runs out."""
@@ -173,7 +303,7 @@ class Context:
             return
         self.depth += 1
         try:
-            with content.apart():
+            with content.inside():
                 read()
         except LimitReached:
             raise

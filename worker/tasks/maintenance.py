@@ -22,6 +22,7 @@ from backend.core.outbox import prune
 from backend.core.settings import Settings
 from backend.documents import service as documents
 from backend.identity import service as identity
+from backend.previews import service as previews
 from backend.search import upkeep
 from backend.verification import service as verification
 from worker.app import app
@@ -48,6 +49,11 @@ def requeue_lost() -> None:
     """Hand versions to the queue again whose task was lost."""
     _everywhere(
         "requeued", lambda session, _: documents.requeue_lost(session, limit=_BATCH), once=True
+    )
+    _everywhere(
+        "previews_requeued",
+        lambda session, org_id: previews.requeue_lost(session, org_id=org_id, limit=_BATCH),
+        once=True,
     )
 
 

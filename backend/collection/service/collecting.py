@@ -56,7 +56,7 @@ async def collect(
     grace: timedelta,
     adopt_all: bool = False,
 ) -> Collection:
-    """Free what no version of the organisation has referred to for `grace`.
+    """Free what nothing of the organisation has referred to for `grace`.
 
     `adopt_all` believes any number of orphans.
     """
@@ -73,7 +73,7 @@ async def sweep_temporary(content: Content) -> int:
 
 
 async def mark_unreferenced(database: Database, org_id: int, done: Collection) -> None:
-    """Mark what no version refers to, page by page in the order of digests."""
+    """Mark what nothing refers to, page by page in the order of digests."""
     after: bytes | None = b""
     while after is not None:
         async with database.transaction(Tenant(org_id)) as session:

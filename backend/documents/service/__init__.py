@@ -23,11 +23,14 @@ from backend.documents.service.indexing import (
     finish_indexing,
     record_metadata,
     renew_lease,
+    report_progress,
     request_indexing,
     request_ocr,
     requeue_lost,
+    version_content,
 )
 from backend.documents.service.reading import (
+    ContentRef,
     describe,
     get_content,
     get_document,
@@ -37,11 +40,14 @@ from backend.documents.service.reading import (
     list_recent,
     list_versions,
     load_documents,
+    record_reading,
     record_text_reading,
 )
 from backend.documents.service.stored import is_anything_stored
+from backend.documents.service.uploading import publish
 
 __all__ = [
+    "ContentRef",
     "NamedDocument",
     "StoredBlob",
     "Totals",
@@ -63,14 +69,18 @@ __all__ = [
     "list_versions",
     "load_documents",
     "name_documents",
+    "publish",
     "purge_expired",
     "record_metadata",
+    "record_reading",
     "record_text_reading",
     "recorded_digests",
     "renew_lease",
+    "report_progress",
     "request_indexing",
     "request_ocr",
     "requeue_lost",
     "reserve_digests",
     "stored_totals",
+    "version_content",
 ]

@@ -5,8 +5,10 @@ Every function works in the organisation its transaction is bound to.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from backend.access import service as access
 from backend.core.actor import Actor
@@ -95,9 +97,11 @@ async def correct_sizes(
     await queries.set_sizes(session, blob_id, size=size, stored_size=stored_size)
 
 
-async def stored_totals(session: AsyncSession, *, unreferenced: bool = False) -> Totals:
-    """Return how much the organisation has in the store, or has there though no version refers to it.
+async def stored_totals(
+    session: AsyncSession, *, unreferenced_by: Sequence[InstrumentedAttribute[Any]] = ()
+) -> Totals:
+    """Return how much the organisation has in the store, or has there though none of these columns refers to it.
 
     Reads all its rows: some 100 ms for a million.
     """
-    return Totals(*await queries.stored_totals(session, unreferenced=unreferenced))
+    return Totals(*await queries.stored_totals(session, unreferenced_by))

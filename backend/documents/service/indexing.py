@@ -31,10 +31,18 @@ class VersionContent:
     """What a worker must know to read a version."""
 
     version_id: int
+    document_id: int
+    folder_id: int
     digest: bytes
     size: int
     name: str
     media_type: str
+
+
+async def version_content(session: AsyncSession, version_id: int) -> VersionContent | None:
+    """Return what a version consists of; None where it was purged."""
+    row = await queries.version_in_place(session, version_id)
+    return None if row is None else _content(*row)
 
 
 async def begin_indexing(session: AsyncSession, version_id: int) -> VersionContent | None:
@@ -59,8 +67,14 @@ async def begin_indexing(session: AsyncSession, version_id: int) -> VersionConte
     version.index_attempts += 1
     version.index_lease_until = now() + LEASE
     await _set_state(session, version, document, IndexStatus.EXTRACTING, detail=None)
+    return _content(version, document)
+
+
+def _content(version: Version, document: Document) -> VersionContent:
     return VersionContent(
         version_id=version.id,
+        document_id=document.id,
+        folder_id=document.folder_id,
         digest=version.blob.digest,
         size=version.blob.size,
         name=document.name,
@@ -81,12 +95,16 @@ async def finish_indexing(
     detail: str | None = None,
     page_count: int | None = None,
 ) -> bool:
-    """Record how reading a version ended; return False where it was purged meanwhile."""
+    """Record how reading a version ended; return False where it was purged meanwhile.
+
+    Without `page_count` it stays what was known before.
+    """
     row = await queries.version_with_document(session, version_id)
     if row is None:
         return False
     version, document = row
-    version.page_count = page_count
+    if page_count is not None:
+        version.page_count = page_count
     version.index_lease_until = None
     await _set_state(session, version, document, status, detail=detail)
     return True
@@ -112,13 +130,30 @@ async def record_metadata(
     return True
 
 
-async def request_ocr(session: AsyncSession, version_id: int) -> bool:
-    """Hand a version whose text is in pictures to the heavy queue; return False where it was purged meanwhile."""
+async def request_ocr(
+    session: AsyncSession, version_id: int, *, page_count: int | None = None
+) -> bool:
+    """Hand a version whose text is in pictures to the heavy queue; return False where it was purged meanwhile.
+
+    Without `page_count` it stays what was known before.
+    """
     row = await queries.version_with_document(session, version_id)
     if row is None:
         return False
-    await _enqueue(session, row[0], "document.ocr_requested")
+    version, document = row
+    if page_count is not None:
+        version.page_count = page_count
+    if version.index_status is not IndexStatus.EXTRACTING:
+        await _set_state(session, version, document, IndexStatus.EXTRACTING, detail=None)
+    await _enqueue(session, version, "document.ocr_requested")
     return True
+
+
+async def report_progress(session: AsyncSession, version_id: int, *, done: int, pages: int) -> None:
+    """Tell those who may see a version's document how many of its pages were read."""
+    row = await queries.version_with_document(session, version_id)
+    if row is not None:
+        await _tell(session, *row, progress={"done": done, "pages": pages})
 
 
 async def request_indexing(session: AsyncSession, actor: Actor, document_id: int) -> Document:
@@ -169,6 +204,17 @@ async def _set_state(
     version.index_status = status
     version.index_detail = detail
     await session.flush()
+    await _tell(session, version, document)
+
+
+async def _tell(
+    session: AsyncSession,
+    version: Version,
+    document: Document,
+    *,
+    progress: dict[str, int] | None = None,
+) -> None:
+    """Tell those who may see a document how far its text is; `progress` by pages, where there are any."""
     await emit(
         session,
         "document.index_changed",
@@ -177,6 +223,7 @@ async def _set_state(
             "document_id": document.id,
             "version_id": version.id,
             "folder_id": document.folder_id,
-            "index_status": status,
+            "index_status": version.index_status,
+            **({"progress": progress} if progress else {}),
         },
     )

@@ -44,6 +44,7 @@ class ContentRef:
     """Which bytes a version stands for, and under which name they are handed out."""
 
     document_id: int
+    version_id: int
     digest: bytes
     size: int
     media_type: str
@@ -223,6 +224,7 @@ async def get_content(
     chosen = await get_version(session, document, version)
     return ContentRef(
         document_id=document.id,
+        version_id=chosen.id,
         digest=chosen.blob.digest,
         size=chosen.blob.size,
         media_type=chosen.media_type,

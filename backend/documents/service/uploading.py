@@ -232,7 +232,7 @@ async def _new_version(
         org_id=actor.org_id,
         document_id=document_id,
         number=number,
-        blob_id=await _publish(session, actor, received),
+        blob_id=await publish(session, received, org_id=actor.org_id),
         media_type=media_type_of(received.head, name),
         scan_status=ScanStatus.CLEAN if received.scanned else ScanStatus.UNSCANNED,
         index_status=IndexStatus.PENDING,
@@ -244,15 +244,15 @@ async def _new_version(
     return version
 
 
-async def _publish(session: AsyncSession, actor: Actor, received: Received) -> int:
+async def publish(session: AsyncSession, received: Received, *, org_id: int) -> int:
     """Take the blob's row, then name its content; the id of the row.
 
-    In this order, and late in the transaction: the row keeps the collection away from the content until a version
+    In this order, and late in the transaction: the row keeps the collection away from the content until something
     refers to it, and whatever was to be refused was refused while there was nothing to clear away.
     """
     blob_id, stored_size = await queries.put_blob(
         session,
-        org_id=actor.org_id,
+        org_id=org_id,
         digest=received.digest,
         size=received.size,
         stored_size=received.stored_size,

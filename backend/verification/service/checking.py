@@ -21,6 +21,7 @@ from backend.identity.service import organisation_ids
 from backend.verification import queries
 from backend.verification.models import CheckMode, Fault, StoreCheck
 from backend.verification.service import faults, records
+from backend.verification.service.affected import documents_with_blobs
 from backend.verification.service.examining import (
     Examination,
     Listing,
@@ -198,7 +199,7 @@ class _Organisation:
     async def _confirm(self, lot: _Lot, suspicions: Sequence[Suspicion]) -> None:
         async with self._database.transaction(self._tenant) as session:
             blobs = await documents.hold_blobs(session, [one.blob.id for one in suspicions])
-            affected = await documents.documents_with_blobs(
+            affected = await documents_with_blobs(
                 session, [blob.digest for blob in blobs.values()], limit=_DOCUMENTS
             )
         for suspicion in await self._content.run(self._look_again, list(blobs.values())):
@@ -248,7 +249,7 @@ class _Organisation:
                 self._org_id,
                 digest,
                 Fault.ORPHAN,
-                f"no version refers to its {strangers[digest]} stored bytes",
+                f"nothing refers to its {strangers[digest]} stored bytes",
             )
             for digest in present
         ]

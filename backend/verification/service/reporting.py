@@ -10,6 +10,7 @@ from backend.core.clock import now
 from backend.core.pagination import decode_cursor, encode_cursor
 from backend.documents import service as documents
 from backend.documents.service import Totals
+from backend.previews.models import BLOB_REFERENCES
 from backend.verification import queries
 from backend.verification.models import CheckMode, Fault, StoreCheck, Trigger
 from backend.verification.schemas import (
@@ -20,6 +21,7 @@ from backend.verification.schemas import (
     StorageAmount,
     StorageStatus,
 )
+from backend.verification.service.affected import documents_with_blobs
 from backend.verification.service.sampling import SLOTS
 
 _DOCUMENTS = 10
@@ -40,7 +42,9 @@ async def storage_status(session: AsyncSession, actor: Actor, *, scrub_days: int
         next_at = max(scrub.started_at + timedelta(days=scrub_days), now())
     return StorageStatus(
         stored=_amount(await documents.stored_totals(session)),
-        unreferenced=_amount(await documents.stored_totals(session, unreferenced=True)),
+        unreferenced=_amount(
+            await documents.stored_totals(session, unreferenced_by=BLOB_REFERENCES)
+        ),
         faults=await queries.count_open(session),
         last_full_check=_check(last_full, actor.org_id),
         last_quick_check=_check(last_quick, actor.org_id),
@@ -88,7 +92,7 @@ _RECORDED = [fault for fault in Fault if fault is not Fault.ORPHAN]
 async def _affected(
     session: AsyncSession, actor: Actor, digests: Sequence[bytes]
 ) -> dict[bytes, list[AffectedDocument]]:
-    by_digest = await documents.documents_with_blobs(session, digests, limit=_DOCUMENTS)
+    by_digest = await documents_with_blobs(session, digests, limit=_DOCUMENTS)
     wanted = {document_id for ids in by_digest.values() for document_id in ids}
     named = {
         one.id: AffectedDocument(

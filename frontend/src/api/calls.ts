@@ -3,7 +3,7 @@
  * the API's description. Knows nothing of React, caching or messages.
  */
 import createClient from "openapi-fetch";
-import { apiFetch } from "./http";
+import { apiFetch, apiFetchOk } from "./http";
 import { problemFromBody } from "./problem";
 import type { components, operations, paths } from "./schema";
 import type { FolderKind, Resource } from "./types";
@@ -241,6 +241,36 @@ export const getMetadata = (id: number, version: number) =>
       params: { ...ofDocument(id), query: { version } },
     }),
   );
+export const getPreviewPages = (id: number, version: number) =>
+  ok(
+    client.GET("/api/v1/documents/{document_id}/preview/pages", {
+      params: { ...ofDocument(id), query: { version } },
+    }),
+  );
+export const remakePreview = (id: number, version: number) =>
+  ok(
+    client.POST("/api/v1/documents/{document_id}/preview", {
+      params: { ...ofDocument(id), query: { version } },
+    }),
+  );
+const SHORTEST_WAIT_MS = 300;
+const LONGEST_WAIT_MS = 5_000;
+/** A page as a picture; while it is being drawn, it is asked for again and again. */
+export async function getPicture(
+  id: number,
+  version: number,
+  page: number,
+  size: Schemas["Size"],
+  signal: AbortSignal,
+): Promise<Blob> {
+  const path = `/api/v1/documents/${id}/preview?version=${version}&page=${page}&size=${size}`;
+  for (let wait = SHORTEST_WAIT_MS; ; wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
+    const response = await apiFetchOk(path, { signal });
+    if (response.status !== 202) return response.blob();
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    signal.throwIfAborted();
+  }
+}
 export const contentPath = (id: number, version: number): string =>
   `/api/v1/documents/${id}/content?version=${version}`;
 export const contentTicket = (

@@ -12,6 +12,9 @@ const GATHER_MS = 1_500;
 /** What administrators are told when the store was found damaged, or whole again. */
 export const FAULTS_CHANGED = "storage.faults_changed";
 
+/** What everybody who may read a document is told when its pages were drawn, or will not be. */
+const PREVIEW_CHANGED = "document.preview_changed";
+
 let timer: ReturnType<typeof setTimeout> | undefined;
 const folders = new Set<number>();
 const documents = new Set<number>();
@@ -63,6 +66,10 @@ function received({ event, data }: LiveEvent): void {
   if (event === "hello") return;
   if (event === FAULTS_CHANGED) {
     void queryClient.invalidateQueries({ queryKey: keys.storage });
+    return;
+  }
+  if (event === PREVIEW_CHANGED && document !== null) {
+    void queryClient.invalidateQueries({ queryKey: keys.previews(document) });
     return;
   }
   if (event === "document.index_changed" && document !== null) {

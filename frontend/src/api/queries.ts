@@ -5,7 +5,14 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import * as calls from "./calls";
 import { ApiProblem } from "./problem";
-import type { FaultState, Resource, SimulatedChange, SortField, SortOrder } from "./types";
+import type {
+  FaultState,
+  PictureSize,
+  Resource,
+  SimulatedChange,
+  SortField,
+  SortOrder,
+} from "./types";
 
 export const keys = {
   access: ["access"] as const,
@@ -17,6 +24,7 @@ export const keys = {
   policies: ["policies"] as const,
   policy: (id: number) => ["policies", id] as const,
   document: (id: number) => ["documents", id] as const,
+  previews: (id: number) => ["previews", id] as const,
   storage: ["storage"] as const,
   credentials: ["credentials"] as const,
 };
@@ -184,6 +192,23 @@ export const metadataQuery = (id: number, version: number) =>
   queryOptions({
     queryKey: [...keys.document(id), "metadata", version],
     queryFn: () => calls.getMetadata(id, version),
+  });
+
+/** The pages of a version; asked again while nobody knows yet how many there are. */
+export const previewPagesQuery = (id: number, version: number) =>
+  queryOptions({
+    queryKey: [...keys.previews(id), version, "pages"],
+    queryFn: () => calls.getPreviewPages(id, version),
+    refetchInterval: ({ state }) =>
+      state.data?.status === "pending" || state.data?.status === "drawing" ? 1_500 : false,
+  });
+
+export const pictureQuery = (id: number, version: number, page: number, size: PictureSize) =>
+  queryOptions({
+    queryKey: [...keys.previews(id), version, "picture", page, size],
+    queryFn: ({ signal }) => calls.getPicture(id, version, page, size, signal),
+    staleTime: 300_000,
+    gcTime: 120_000,
   });
 
 export const recentQuery = queryOptions({

@@ -1861,6 +1861,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/documents/{document_id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a page of a document as a picture
+         * @description Send a page as WebP, or say that it is being drawn.
+         */
+        get: operations["getPreview"];
+        put?: never;
+        /**
+         * Have the pages of a document drawn once more
+         * @description Forget the pictures of a version and have them made anew.
+         */
+        post: operations["remakePreview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{document_id}/preview/pages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the pages of a document
+         * @description Return how many pages a version has, their proportions, and why there are none.
+         */
+        get: operations["listPreviewPages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/search": {
         parameters: {
             query?: never;
@@ -1901,6 +1945,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/documents/{document_id}/pages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the pages of a document
+         * @description Return what is known of each page: its size, where its text is from, how sure that is.
+         */
+        get: operations["listPages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{document_id}/pages/{number}/words": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the words of a page and where they stand
+         * @description Return words with their boxes, and which of them a search finds.
+         */
+        get: operations["getPageWords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/documents/{document_id}/text": {
         parameters: {
             query?: never;
@@ -1910,9 +1994,29 @@ export interface paths {
         };
         /**
          * Get the text of a document
-         * @description Return what was read out of a version, as it is searched.
+         * @description Return what was read out of a version, as it is searched, whole and page by page.
          */
         get: operations["getDocumentText"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{document_id}/text/layers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the text layers of a document
+         * @description Return what was read or corrected, newest first.
+         */
+        get: operations["listTextLayers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3672,6 +3776,70 @@ export interface components {
          */
         Language: "en" | "de";
         /**
+         * LayerKind
+         * @description How a layer came about.
+         * @enum {string}
+         */
+        LayerKind: "reading" | "correction" | "restoration";
+        /**
+         * LayerOut
+         * @description A text layer: what was read or corrected in one go.
+         * @example {
+         *       "confidence": 0.982,
+         *       "created_at": "2026-03-01T09:00:00Z",
+         *       "engines": [
+         *         "rapidocr"
+         *       ],
+         *       "failed": 0,
+         *       "kind": "reading",
+         *       "languages": [
+         *         "en",
+         *         "de"
+         *       ],
+         *       "number": 1,
+         *       "pages": [
+         *         1,
+         *         2,
+         *         3
+         *       ],
+         *       "waiting": 0
+         *     }
+         */
+        LayerOut: {
+            /** Number */
+            number: number;
+            kind: components["schemas"]["LayerKind"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** @description Who corrected or restored, or asked for the reading; null for what is read by itself. */
+            created_by: components["schemas"]["backend__documents__schemas__UserRef"] | null;
+            /** Comment */
+            comment: string | null;
+            /** Engines */
+            engines: string[];
+            /**
+             * Languages
+             * @description What recognition was told to expect.
+             */
+            languages: string[];
+            /**
+             * Pages
+             * @description The pages it says something of.
+             */
+            pages: number[];
+            /** Waiting */
+            waiting: number;
+            /** Failed */
+            failed: number;
+            /** Confidence */
+            confidence: number | null;
+            /** Restored From */
+            restored_from: number | null;
+        };
+        /**
          * Limits
          * @description What the service takes.
          */
@@ -3865,6 +4033,104 @@ export interface components {
             /** Name */
             name: string;
         };
+        /**
+         * PageOut
+         * @description What is known of a page beside its text.
+         * @example {
+         *       "confidence": 0.982,
+         *       "engine": "rapidocr",
+         *       "height": 841.9,
+         *       "is_waiting": false,
+         *       "layer": 1,
+         *       "number": 1,
+         *       "reason": "",
+         *       "rotation": 0,
+         *       "source": "ocr",
+         *       "status": "read",
+         *       "width": 595.3
+         *     }
+         */
+        PageOut: {
+            /**
+             * Number
+             * @description From 1.
+             */
+            number: number;
+            status: components["schemas"]["PageStatus"];
+            /**
+             * Reason
+             * @description Why it could not be read; empty where it could.
+             */
+            reason: string;
+            source: components["schemas"]["PageSource"];
+            /**
+             * Engine
+             * @description Names of what read it, such as `pdfium` or `rapidocr`.
+             */
+            engine: string;
+            /**
+             * Layer
+             * @description The text layer this is from.
+             */
+            layer: number;
+            /**
+             * Width
+             * @description As it is displayed: points of a PDF, pixels of a picture. Null where a page has no size, like a sheet: its words have no places.
+             */
+            width: number | null;
+            /** Height */
+            height: number | null;
+            /**
+             * Rotation
+             * @description Degrees clockwise by which its picture has to be turned to be upright.
+             */
+            rotation: number;
+            /**
+             * Confidence
+             * @description How sure recognition was of its words, 0 to 1; null where none was recognised.
+             */
+            confidence: number | null;
+            /**
+             * Is Waiting
+             * @description Whether it is going to be recognised, once more or at all.
+             */
+            is_waiting: boolean;
+            /**
+             * Hits
+             * @description How often `q` is found on it; null without `q`.
+             */
+            hits?: number | null;
+        };
+        /**
+         * PageSource
+         * @description Where the text of a page comes from.
+         * @enum {string}
+         */
+        PageSource: "file" | "ocr" | "person";
+        /**
+         * PageStatus
+         * @description How far the text of a page is.
+         * @enum {string}
+         */
+        PageStatus: "read" | "waiting" | "failed";
+        /**
+         * PageTextOut
+         * @description The text of a page.
+         */
+        PageTextOut: {
+            /** Number */
+            number: number;
+            /** Text */
+            text: string;
+            status: components["schemas"]["PageStatus"];
+            /** Reason */
+            reason: string;
+            source: components["schemas"]["PageSource"];
+            /** Confidence */
+            confidence: number | null;
+            /** Layer */
+            layer: number;
+        };
         /** Page[ApiKeyOfUserOut] */
         Page_ApiKeyOfUserOut_: {
             /** Items */
@@ -3976,6 +4242,58 @@ export interface components {
             items: components["schemas"]["UserOut"][];
             /** Next Cursor */
             next_cursor?: string | null;
+        };
+        /**
+         * PagesOut
+         * @description The pages of a version.
+         * @example {
+         *       "failed": 0,
+         *       "layer": 1,
+         *       "pages": [
+         *         {
+         *           "confidence": 0.982,
+         *           "engine": "rapidocr",
+         *           "height": 841.9,
+         *           "is_waiting": false,
+         *           "layer": 1,
+         *           "number": 1,
+         *           "reason": "",
+         *           "rotation": 0,
+         *           "source": "ocr",
+         *           "status": "read",
+         *           "width": 595.3
+         *         }
+         *       ],
+         *       "version": 2,
+         *       "waiting": 0
+         *     }
+         */
+        PagesOut: {
+            /**
+             * Version
+             * @description The version's number.
+             */
+            version: number;
+            /**
+             * Layer
+             * @description The newest text layer; 0 where nothing was read yet.
+             */
+            layer: number;
+            /**
+             * Pages
+             * @description By number; none for documents without pages, and before they were read.
+             */
+            pages: components["schemas"]["PageOut"][];
+            /**
+             * Waiting
+             * @description How many pages are going to be recognised.
+             */
+            waiting: number;
+            /**
+             * Failed
+             * @description How many pages could not be read.
+             */
+            failed: number;
         };
         /**
          * PasskeyAdded
@@ -4323,6 +4641,56 @@ export interface components {
             /** Created By */
             created_by: string;
         };
+        /**
+         * PreviewPagesOut
+         * @description The pages of a version, and how far their pictures are.
+         * @example {
+         *       "page_count": 2,
+         *       "pages": [
+         *         {
+         *           "height": 842,
+         *           "number": 1,
+         *           "width": 595
+         *         },
+         *         {
+         *           "height": 595,
+         *           "number": 2,
+         *           "width": 842
+         *         }
+         *       ],
+         *       "status": "ready",
+         *       "version": 2,
+         *       "widths": {
+         *         "large": 2000,
+         *         "medium": 1000,
+         *         "thumbnail": 320
+         *       }
+         *     }
+         */
+        PreviewPagesOut: {
+            /**
+             * Version
+             * @description The version's number.
+             */
+            version: number;
+            status: components["schemas"]["PreviewStatus"];
+            /**
+             * Detail
+             * @description Why there is nothing to see, for a person.
+             */
+            detail: string | null;
+            /** Page Count */
+            page_count: number | null;
+            /** Pages */
+            pages: components["schemas"]["SheetOut"][];
+            widths: components["schemas"]["WidthsOut"];
+        };
+        /**
+         * PreviewStatus
+         * @description How far a version is on its way to being seen.
+         * @enum {string}
+         */
+        PreviewStatus: "pending" | "drawing" | "ready" | "encrypted" | "damaged" | "unsupported" | "failed";
         /**
          * PrincipalOut
          * @description A user or a group, by name.
@@ -4923,6 +5291,21 @@ export interface components {
             ended: number;
         };
         /**
+         * SheetOut
+         * @description A page as it lies on the desk: its picture has the same proportions.
+         */
+        SheetOut: {
+            /** Number */
+            number: number;
+            /**
+             * Width
+             * @description In units of the document's own: only the ratio counts.
+             */
+            width: number;
+            /** Height */
+            height: number;
+        };
+        /**
          * SignInPolicy
          * @description What the organisation asks of those who sign in.
          * @example {
@@ -5114,6 +5497,12 @@ export interface components {
             };
         };
         /**
+         * Size
+         * @description How large a page is drawn.
+         * @enum {string}
+         */
+        Size: "thumbnail" | "medium" | "large";
+        /**
          * SocketTicket
          * @description What opens the WebSocket, within its few seconds.
          * @example {
@@ -5271,17 +5660,33 @@ export interface components {
         };
         /**
          * TextOut
-         * @description What extraction read out of a version.
+         * @description What was read out of a version.
          * @example {
          *       "engine": "pdfium",
+         *       "etag": "\"2.1\"",
          *       "language": "en",
+         *       "layer": 1,
          *       "page_count": 3,
+         *       "pages": [
+         *         {
+         *           "layer": 1,
+         *           "number": 1,
+         *           "reason": "",
+         *           "source": "file",
+         *           "status": "read",
+         *           "text": "The lease ends on 31 March."
+         *         }
+         *       ],
          *       "text": "The lease ends on 31 March.",
-         *       "truncated": false
+         *       "truncated": false,
+         *       "version": 2
          *     }
          */
         TextOut: {
-            /** Text */
+            /**
+             * Text
+             * @description All of it, as it is searched.
+             */
             text: string;
             /** Page Count */
             page_count: number | null;
@@ -5297,6 +5702,26 @@ export interface components {
              * @description Whether there is more in the document than was read or can be searched.
              */
             truncated: boolean;
+            /**
+             * Version
+             * @description The version's number.
+             */
+            version: number;
+            /**
+             * Layer
+             * @description The newest text layer that this takes into account.
+             */
+            layer: number;
+            /**
+             * Etag
+             * @description What a correction based on this gives as If-Match.
+             */
+            etag: string;
+            /**
+             * Pages
+             * @description Page by page; none for documents without pages.
+             */
+            pages: components["schemas"]["PageTextOut"][];
         };
         /**
          * TokenOut
@@ -5533,6 +5958,16 @@ export interface components {
             comment: string | null;
         };
         /**
+         * WaitingOut
+         * @description The picture is being made; ask again.
+         * @example {
+         *       "status": "drawing"
+         *     }
+         */
+        WaitingOut: {
+            status: components["schemas"]["PreviewStatus"];
+        };
+        /**
          * WhoCanOut
          * @description Everybody who may do something.
          * @example {
@@ -5569,6 +6004,117 @@ export interface components {
              * @description The first of them, by name.
              */
             items: components["schemas"]["PermittedOut"][];
+        };
+        /**
+         * WidthsOut
+         * @description How many pixels wide a picture of each size may be.
+         */
+        WidthsOut: {
+            /**
+             * Thumbnail
+             * @default 320
+             */
+            thumbnail: number;
+            /**
+             * Medium
+             * @default 1000
+             */
+            medium: number;
+            /**
+             * Large
+             * @default 2000
+             */
+            large: number;
+        };
+        /**
+         * WordOut
+         * @description A word and where it stands.
+         */
+        WordOut: {
+            /** Text */
+            text: string;
+            /**
+             * Box
+             * @description Left, top, right and bottom in shares of the page's width and height as it is displayed, 0 to 1.
+             */
+            box: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /**
+             * Confidence
+             * @description 0 to 1; 1 where nothing had to be recognised.
+             */
+            confidence: number;
+            /**
+             * Is Divided
+             * @description Whether it goes on in the next word of the list: it was hyphenated.
+             */
+            is_divided: boolean;
+        };
+        /**
+         * WordsOut
+         * @description The words of a page.
+         * @example {
+         *       "confidence": 0.982,
+         *       "engine": "rapidocr",
+         *       "height": 841.9,
+         *       "hits": [
+         *         [
+         *           0
+         *         ]
+         *       ],
+         *       "is_waiting": false,
+         *       "layer": 1,
+         *       "number": 1,
+         *       "reason": "",
+         *       "rotation": 0,
+         *       "source": "ocr",
+         *       "status": "read",
+         *       "version": 2,
+         *       "width": 595.3,
+         *       "words": [
+         *         {
+         *           "box": [
+         *             0.118,
+         *             0.094,
+         *             0.192,
+         *             0.112
+         *           ],
+         *           "confidence": 0.99,
+         *           "is_divided": false,
+         *           "text": "Lease"
+         *         }
+         *       ]
+         *     }
+         */
+        WordsOut: {
+            /** Version */
+            version: number;
+            /** Number */
+            number: number;
+            status: components["schemas"]["PageStatus"];
+            source: components["schemas"]["PageSource"];
+            /** Layer */
+            layer: number;
+            /** Width */
+            width: number | null;
+            /** Height */
+            height: number | null;
+            /** Rotation */
+            rotation: number;
+            /**
+             * Words
+             * @description In the order of the text.
+             */
+            words: components["schemas"]["WordOut"][];
+            /**
+             * Hits
+             * @description What `q` finds, each as the places of its words in `words`, from 0: one of a word, several of a phrase. Found as the search finds it.
+             */
+            hits: number[][];
         };
         /**
          * UserRef
@@ -12680,6 +13226,218 @@ export interface operations {
             };
         };
     };
+    getPreview: {
+        parameters: {
+            query?: {
+                /** @description The version's number; without one, the current. */
+                version?: number | null;
+                page?: number;
+                size?: components["schemas"]["Size"];
+            };
+            header?: {
+                "if-none-match"?: string | null;
+            };
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": unknown;
+                };
+            };
+            /** @description It is being drawn: ask again after Retry-After. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingOut"];
+                };
+            };
+            /** @description It is what the caller has. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. `no_preview`: There is no preview. `page_not_found`: No such page. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description `content_damaged`: The stored content is damaged. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `storage_unavailable`: The storage does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remakePreview: {
+        parameters: {
+            query?: {
+                /** @description The version's number; without one, the current. */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewPagesOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    listPreviewPages: {
+        parameters: {
+            query?: {
+                /** @description The version's number; without one, the current. */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewPagesOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. `no_preview`: There is no preview. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     searchDocuments: {
         parameters: {
             query?: {
@@ -12783,11 +13541,128 @@ export interface operations {
             };
         };
     };
+    listPages: {
+        parameters: {
+            query?: {
+                /** @description The version's number; without one, the current. */
+                version?: number | null;
+                /** @description A search; its hits are counted per page. */
+                q?: string | null;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PagesOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_query`: Invalid query. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPageWords: {
+        parameters: {
+            query?: {
+                /** @description The version's number; without one, the current. */
+                version?: number | null;
+                /** @description A search, as for `/search`. */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WordsOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. `page_not_found`: No such page. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_query`: Invalid query. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getDocumentText: {
         parameters: {
             query?: {
                 /** @description The version's number; without one, the current. */
                 version?: number | null;
+                /** @description As it was when this text layer was the newest. */
+                layer?: number | null;
             };
             header?: never;
             path: {
@@ -12816,7 +13691,61 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_found`: Not found. `version_not_found`: No such version. `no_text`: No text. */
+            /** @description `not_found`: Not found. `version_not_found`: No such version. `no_text`: No text. `layer_not_found`: No such text layer. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    listTextLayers: {
+        parameters: {
+            query?: {
+                /** @description The version's number; without one, the current. */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LayerOut"][];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. */
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -15,7 +15,9 @@ from worker.app import app as celery
 from worker.runtime import Runtime
 from worker.tasks import mail
 
-MAILED = [name for name, task in TASKS.items() if task.name.startswith("mail.")]
+MAILED = {
+    name: task for name, tasks in TASKS.items() for task in tasks if task.name.startswith("mail.")
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Mailing:
             for event in due:
                 event.sent_at = now()
         for event in due:
-            task = TASKS[event.name]
+            task = MAILED[event.name]
             given = {name: event.data[name] for name in task.arguments}
             await asyncio.to_thread(self._run, task.name, {"org_id": event.org_id, **given})
         return len(due)

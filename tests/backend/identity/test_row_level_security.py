@@ -32,6 +32,7 @@ from backend.identity.models import (
     User,
 )
 from backend.notifications.mail import Language
+from backend.previews.models import PagePicture, Preview, Size
 from backend.search.models import (
     SearchLanguage,
     SearchLexeme,
@@ -179,6 +180,8 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
             )
         )
         await add(VersionMetadata(org_id=org_id, version_id=version.id, fields={}, words="words"))
+        await add(Preview(org_id=org_id, version_id=version.id))
+        await add(PagePicture(org_id=org_id, version_id=version.id, page=1, size=Size.MEDIUM))
         await add(SearchLanguage(org_id=org_id, configuration=unique))
         await add(SearchStatistics(org_id=org_id, documents=1, folders=[folder.id]))
         await add(SearchLexeme(org_id=org_id, lexeme=unique, documents=1))

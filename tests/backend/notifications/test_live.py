@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from backend.core.db import Database
 from backend.core.outbox import OutboxEvent
+from backend.core.queues import Urgency
 from backend.core.settings import Settings
 from backend.notifications.service import Hub, Message, Subscription
 from backend.relay import TASKS, Relay
@@ -104,14 +105,19 @@ async def test_two_relays_send_nothing_twice(
 
 
 async def test_tasks_are_sent_to_their_queues(admin: Api, relay: Relay, redis: Redis) -> None:
-    await redis.delete("fast", "heavy")
+    patient = (
+        f"heavy\x06\x16{Urgency.PATIENT}"  # as the broker names the part of a queue that goes last
+    )
+    await redis.delete("fast", "heavy", patient)
     cabinet = await admin.folder("Cabinet")
     await admin.document(cabinet, "a.txt")
     await relay.relay_batch()
     [task] = await redis.lrange("fast", 0, -1)
     assert b"indexing.process" in task
-    assert await redis.llen("heavy") == 0
-    assert {task.queue for task in TASKS.values()} == {"fast", "heavy"}
+    [task] = await redis.lrange("heavy", 0, -1)
+    assert b"previews.prepare" in task
+    assert await redis.llen(patient) == 0
+    assert {task.queue for tasks in TASKS.values() for task in tasks} == {"fast", "heavy"}
 
 
 def test_a_reader_too_slow_is_cut_off() -> None:

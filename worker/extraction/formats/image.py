@@ -10,6 +10,7 @@ from worker.extraction.pictures import (
     may_hold_text,
     open_picture,
     read_picture,
+    upright_size,
 )
 from worker.extraction.reading import Content, Context, Source
 
@@ -34,10 +35,13 @@ def read(source: Source, context: Context, content: Content) -> None:
                     f"Only the first {context.limits.pages:,} of {content.page_count:,} pages were read."
                 )
                 return
-            content.begin_page()
+            if not context.wants_page(number + 1):
+                continue
+            content.begin_page(number + 1, upright_size(image))
             try:
                 read_picture(frame, context, content)
-            except Damaged:
+            except Damaged as problem:
                 if number == 0:
                     raise
                 content.note(f"Page {number + 1} is damaged.")
+                content.fail_page(str(problem))

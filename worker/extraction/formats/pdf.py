@@ -18,8 +18,10 @@ import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 from PIL import Image
 from pypdf.errors import PyPdfError
 
-from worker.extraction.errors import Damaged, Encrypted
+from backend.texts.pages import Placed
+from worker.extraction.errors import Damaged, Encrypted, LimitReached
 from worker.extraction.pdf_metadata import read_pdf_metadata
+from worker.extraction.pdf_words import words_on
 from worker.extraction.pictures import is_affordable, read_picture
 from worker.extraction.reading import Content, Context, Enough, Source
 
@@ -57,10 +59,11 @@ def read(source: Source, context: Context, content: Content) -> None:
             )
         read_pdf_metadata(document, source.stream, content.metadata)
         for number in range(min(content.page_count, context.limits.pages)):
-            context.check_time(content)
-            content.begin_page()
-            _read_page(document, number, context, content)
-        if document.get_formtype() != pdfium.FORMTYPE_NONE:
+            if context.wants_page(number + 1):
+                context.check_time(content)
+                _read_page(document, number, context, content)
+        content.end_page()
+        if context.recognition.pages is None and document.get_formtype() != pdfium.FORMTYPE_NONE:
             _read_form_fields(source, content)
 
 
@@ -88,28 +91,39 @@ def _read_page(
     try:
         page = document[number]
     except pypdfium2.PdfiumError:
+        content.begin_page(number + 1)
         content.note(f"Page {number + 1} is damaged.")
         return
     try:
-        text = _text_of(page)
-        comments = list(_comments(page))
-        if _needs_ocr(page, text):
-            read_picture(lambda: _render(page, context), context, content, otherwise=text)
-        else:
-            content.add(text)
-        for comment in comments:
-            content.add(comment)
+        content.begin_page(number + 1, page.get_size())
+        _read_opened(page, context, content)
+    except (LimitReached, pypdfium2.PdfiumError) as problem:
+        content.note(f"Page {number + 1} could not be read.")
+        content.fail_page(str(problem))
     finally:
         page.close()
 
 
-def _text_of(page: pypdfium2.PdfPage) -> str:
+def _read_opened(page: pypdfium2.PdfPage, context: Context, content: Content) -> None:
+    text, words = ("", []) if context.is_forced else _text_of(page)
+    comments = list(_comments(page))
+    content.place(words)
+    if context.is_forced or _needs_ocr(page, text):
+        read_picture(lambda: _render(page, context), context, content, otherwise=text)
+    else:
+        content.add(text)
+    for comment in comments:
+        content.add(comment)
+
+
+def _text_of(page: pypdfium2.PdfPage) -> tuple[str, list[Placed]]:
+    """Return the text that is written on a page, and where its words stand."""
     text_page = page.get_textpage()
     try:
         text = text_page.get_text_bounded()
+        return _BROKEN_WORD.sub("", text), list(words_on(page, text_page)) if text else []
     finally:
         text_page.close()
-    return _BROKEN_WORD.sub("", text)
 
 
 def _needs_ocr(page: pypdfium2.PdfPage, text: str) -> bool:

@@ -26,6 +26,7 @@ def read(source: Source, context: Context, content: Content) -> None:
         for slide in slides[: context.limits.pages]:
             content.begin_page()
             _add(archive, slide, context, content)
+        content.end_page()
         if len(slides) > context.limits.pages:
             content.cut(
                 f"Only the first {context.limits.pages:,} of {len(slides):,} slides were read."

@@ -45,6 +45,7 @@ def read(source: Source, context: Context, content: Content) -> None:
         content.begin_page()
         content.add(name)
         _read_sheet(workbook, name, context, content)
+    content.end_page()
     if source.media_type == XLS:
         _read_beside_old_cells(source, context, content)
     elif source.media_type == ODS:

@@ -33,6 +33,8 @@ class OcrPage:
     words: tuple[OcrWord, ...] = ()
     rotation: int = 0
     """Degrees clockwise by which the picture has to be turned to be upright: 0, 90, 180 or 270."""
+    engine: str = ""
+    """The name of the engine that read it, where that is not the one that was asked."""
 
 
 def scaled(box: Box, factor: float) -> Box:

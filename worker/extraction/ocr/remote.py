@@ -7,7 +7,7 @@ import struct
 
 from PIL import Image
 
-from worker.extraction.errors import OcrUnavailable
+from worker.extraction.errors import OcrEnded, OcrUnavailable
 from worker.extraction.ocr.engine import OcrPage, OcrWord, scaled
 from worker.extraction.sandbox import wire
 
@@ -38,7 +38,7 @@ class RemoteEngine:
             self._connection.sendall(sent.convert("RGB").tobytes())
             answer = wire.receive_message(self._connection, limit=ANSWER_BYTES)
         except (OSError, wire.ConnectionEnded) as problem:
-            raise OcrUnavailable("the recognition process ended") from problem
+            raise OcrEnded("the recognition process ended") from problem
         if "error" in answer:
             raise OcrUnavailable(str(answer["error"]))
         return page_from_json(answer, scale)

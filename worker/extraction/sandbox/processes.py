@@ -18,6 +18,9 @@ from pathlib import Path
 
 _ZYGOTE = "worker.extraction.sandbox.zygote"
 _OCR_SERVER = "worker.extraction.sandbox.ocr_server"
+EXTRACTION = "worker.extraction.sandbox.job"
+JOBS = (EXTRACTION, "worker.previews.job")
+"""The modules that know what a reader can be asked to do. By name: they build on this package."""
 _START_SECONDS = 60.0
 _END_SECONDS = 5.0
 _PACKET = 4096
@@ -65,7 +68,7 @@ class Processes:
 
     def submit(self, request: bytes, descriptors: list[int]) -> None:
         """Hand a request to the zygote, to a new one if the last died. OSError if none can be started."""
-        self._send(_ZYGOTE, [], request, descriptors)
+        self._send(_ZYGOTE, list(JOBS), request, descriptors)
 
     def connect_to_ocr(self, stack: ExitStack) -> socket.socket:
         """Give the reader's end of a new connection to the OCR server; `stack` closes it."""
@@ -77,7 +80,7 @@ class Processes:
 
     def locks(self) -> list[str]:
         """Give the locks that hold around readers."""
-        return self._helper(_ZYGOTE, []).locks
+        return self._helper(_ZYGOTE, list(JOBS)).locks
 
     def kill_ocr(self) -> None:
         """End the OCR server at once; the next document starts another."""

@@ -13,18 +13,22 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from backend.content.media_types import HEAD_BYTES, UNKNOWN, media_type_of
-from worker.extraction.model import ExtractionResult, Limits
+from backend.texts.pages import PageStatus, PageText
+from worker.extraction.model import WHOLE, ExtractionResult, Limits, Recognition, Status
 from worker.extraction.sandbox import wire
-from worker.extraction.sandbox.processes import Processes
+from worker.extraction.sandbox.processes import EXTRACTION, Processes
 
 _END_SECONDS = 5.0
 _NAME_LENGTH = 1024
 _BYTES_PER_CHARACTER = 6
+_BYTES_PER_PAGE = 32 << 10
+"""Of the places of its words; a dense page has a quarter of it."""
 _RESULT_OVERHEAD = 1 << 20
 _PACKET = 4096
 
@@ -34,7 +38,13 @@ atexit.register(_processes.stop)
 
 
 def run_bounded(
-    path: Path, *, name: str, media_type: str | None = None, limits: Limits, ocr: bool
+    path: Path,
+    *,
+    name: str,
+    media_type: str | None = None,
+    limits: Limits,
+    ocr: bool,
+    recognition: Recognition = WHOLE,
 ) -> ExtractionResult:
     """Read the text of a file nobody vouches for, in a process of its own that dies with it.
 
@@ -44,18 +54,25 @@ def run_bounded(
         media_type: what it is said to be; used only where neither content nor name tell.
         limits: what it may cost; when one is passed, the result says so.
         ocr: whether pictures of text are read; if not, a document that has any ends as `needs_ocr`.
+        recognition: how they are read, and on which pages.
+
+    What it gives has the pages that were read to their end, however the reading ended.
 
     Blocks for up to `limits.wall_seconds`. Raises OSError if the file cannot be opened or no process can be started;
     never for what is in the file.
     """
     deadline = time.monotonic() + limits.wall_seconds
-    with ExitStack() as stack:
-        reader = stack.enter_context(_reader(path, name, media_type, limits, ocr=ocr))
+    pages: list[PageText] = []
+    request = {
+        "name": name[-_NAME_LENGTH:],
+        "media_type": media_type,
+        "limits": dataclasses.asdict(limits),
+        "recognition": dataclasses.asdict(recognition),
+    }
+    with open_reader(path, EXTRACTION, request, ocr=ocr) as reader:
         try:
-            message = wire.receive_message(
-                reader.result, limit=_largest_result(limits), deadline=deadline
-            )
-            return ExtractionResult.from_json(message)
+            result = _receive(reader.result, pages, limits, deadline)
+            return dataclasses.replace(result, pages=tuple(pages))
         except wire.DeadlinePassed:
             reader.kill()
             if ocr:
@@ -63,12 +80,47 @@ def run_bounded(
             cause = f"Reading it took longer than {limits.wall_seconds:.0f} s and was stopped."
         except (wire.ConnectionEnded, ValueError):
             reader.kill()
-            cause = _cause_of_death(reader.exit_code(), limits)
+            cause = cause_of_death(
+                reader.exit_code(), what="Reading", cpu_seconds=limits.cpu_seconds
+            )
     with path.open("rb") as document:
         detected = media_type_of(document.read(HEAD_BYTES), name)
+    return _cut_off(cause, detected if detected != UNKNOWN or not media_type else media_type, pages)
+
+
+def _cut_off(cause: str, media_type: str, pages: list[PageText]) -> ExtractionResult:
+    """Keep the pages that were read before the reader ended: a document found by some of them beats one not found."""
+    text = "\n".join(page.text for page in pages if page.text)
+    status: Status = "indexed" if text else "failed"
+    if any(page.status is PageStatus.WAITING for page in pages):
+        status = "needs_ocr"
     return ExtractionResult(
-        "failed", cause, detected if detected != UNKNOWN or not media_type else media_type
+        status,
+        cause,
+        media_type,
+        text=text,
+        engine="+".join(dict.fromkeys(page.engine for page in pages if page.engine)),
+        truncated=bool(pages),
+        pages=tuple(pages),
     )
+
+
+def _receive(
+    answers: socket.socket, pages: list[PageText], limits: Limits, deadline: float
+) -> ExtractionResult:
+    """Collect pages until the result comes; ValueError if what comes is neither, or more than may be."""
+    left = _largest_result(limits)
+    most_pages = limits.pages + 1
+    while True:
+        message, size = wire.receive_sized(answers, limit=left, deadline=deadline)
+        left -= size
+        if not isinstance(message, dict):
+            raise ValueError("not an object")  # noqa: TRY004 - one error for all that is wrong with a message
+        if "result" in message:
+            return ExtractionResult.from_json(message["result"])
+        pages.append(PageText.from_json(message.get("page")))
+        if len(pages) > most_pages:
+            raise ValueError("more pages than were asked for")
 
 
 def configure(*, ocr_threads: int) -> None:
@@ -94,7 +146,7 @@ def confinement() -> list[str]:
 
 
 @dataclasses.dataclass(slots=True)
-class _Reader:
+class Reader:
     """One reader at work: where its result comes, and its fate."""
 
     result: socket.socket
@@ -119,16 +171,21 @@ class _Reader:
 
 
 @contextmanager
-def _reader(
-    path: Path, name: str, media_type: str | None, limits: Limits, *, ocr: bool
-) -> Iterator[_Reader]:
-    request = json.dumps(
-        {
-            "name": name[-_NAME_LENGTH:],
-            "media_type": media_type,
-            "limits": dataclasses.asdict(limits),
-        }
-    ).encode()
+def open_reader(
+    path: Path, job: str, request: Mapping[str, Any], *, ocr: bool = False
+) -> Iterator[Reader]:
+    """Have a reader started on a file, for one of the zygote's jobs.
+
+    Args:
+        path: the file; it is opened here, the reader gets the open descriptor only.
+        job: the module that knows the job; `processes.JOBS` lists them.
+        request: what the job wants to know, as JSON values.
+        ocr: whether the reader is connected to the OCR server.
+
+    The reader dies with what it is given to do; the caller kills one that takes too long. Raises OSError if the file
+    cannot be opened or no process can be started.
+    """
+    packet = json.dumps({"job": job, **request}).encode()
     with ExitStack() as stack:
         document = stack.enter_context(path.open("rb"))
         mine, theirs = _pair(stack, socket.SOCK_STREAM)
@@ -136,11 +193,11 @@ def _reader(
         passed = [document.fileno(), theirs.fileno(), its_fate.fileno()]
         if ocr:
             passed.append(_processes.connect_to_ocr(stack).fileno())
-        _processes.submit(request, passed)
+        _processes.submit(packet, passed)
         theirs.close()
         its_fate.close()
         fate.settimeout(_END_SECONDS)
-        yield _Reader(mine, fate)
+        yield Reader(mine, fate)
 
 
 def _pair(stack: ExitStack, kind: int) -> tuple[socket.socket, socket.socket]:
@@ -149,16 +206,20 @@ def _pair(stack: ExitStack, kind: int) -> tuple[socket.socket, socket.socket]:
 
 
 def _largest_result(limits: Limits) -> int:
-    return limits.text_characters * _BYTES_PER_CHARACTER + _RESULT_OVERHEAD
+    # The text comes twice: page by page and as a whole.
+    return (
+        limits.text_characters * _BYTES_PER_CHARACTER * 2
+        + limits.pages * _BYTES_PER_PAGE
+        + _RESULT_OVERHEAD
+    )
 
 
-def _cause_of_death(exit_code: int | None, limits: Limits) -> str:
+def cause_of_death(exit_code: int | None, *, what: str, cpu_seconds: int) -> str:
+    """Say for a person why a reader ended without an answer; `what` is what it did, such as "Reading"."""
     if exit_code == -signal.SIGXCPU:
-        return (
-            f"Reading it took more than {limits.cpu_seconds} s of processor time and was stopped."
-        )
+        return f"{what} it took more than {cpu_seconds} s of processor time and was stopped."
     if exit_code == -signal.SIGKILL:
-        return "Reading it was stopped by the system, most likely because memory ran out."
+        return f"{what} it was stopped by the system, most likely because memory ran out."
     if exit_code is not None and exit_code < 0:
         return f"The program that reads this kind of document crashed on it ({signal.Signals(-exit_code).name})."
     return "The program that reads this kind of document ended without an answer."

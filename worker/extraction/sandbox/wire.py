@@ -32,12 +32,19 @@ def receive_message(connection: socket.socket, *, limit: int, deadline: float | 
 
     Raises ConnectionEnded, also for what is too long or no JSON, and DeadlinePassed.
     """
+    return receive_sized(connection, limit=limit, deadline=deadline)[0]
+
+
+def receive_sized(
+    connection: socket.socket, *, limit: int, deadline: float | None = None
+) -> tuple[Any, int]:
+    """Like `receive_message`, with the number of bytes it had."""
     (length,) = _LENGTH.unpack(receive_exactly(connection, _LENGTH.size, deadline=deadline))
     if length > limit:
         raise ConnectionEnded(f"a message of {length} bytes, {limit} allowed")
     payload = receive_exactly(connection, length, deadline=deadline)
     try:
-        return json.loads(payload)
+        return json.loads(payload), length
     except (ValueError, RecursionError) as problem:
         raise ConnectionEnded("not JSON") from problem
 

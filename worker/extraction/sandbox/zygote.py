@@ -1,6 +1,7 @@
-"""The process that forks a reader per document (`python -m worker.extraction.sandbox.zygote DESCRIPTOR`).
+"""The process that forks a reader per document (`… -m worker.extraction.sandbox.zygote DESCRIPTOR JOB…`).
 
-It speaks on one socket with the worker. Each request brings descriptors: the document, a socket for the result, a
+A job is a module with `load`, called once, and `run`, called in each reader that is to do it. The zygote speaks on one
+socket with the worker. Each request brings descriptors: the document, a socket for the result, a
 socket for the reader's fate, and perhaps a connection to the OCR server. On the socket for the fate it sends the
 reader's pidfd at once and its exit code at its end. When the worker closes its side, everything ends.
 """
@@ -8,55 +9,72 @@ reader's pidfd at once and its exit code at its end. When the worker closes its 
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import select
 import signal
 import socket
 import sys
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, Protocol, cast
 
-from backend.content.media_types import UNKNOWN
-from worker.extraction import registry
-from worker.extraction.extract import extract_stream
-from worker.extraction.model import ExtractionResult, Limits
-from worker.extraction.ocr.remote import RemoteEngine
-from worker.extraction.sandbox import wire
 from worker.extraction.sandbox.confine import (
     address_space,
     confine,
     die_with_parent,
-    limit_reader,
     silence,
 )
-from worker.extraction.text import language_of
 
 REQUEST_BYTES = 64 * 1024
 _DESCRIPTORS = 4
 
 
-def main(descriptor: int) -> None:
+class Job(Protocol):
+    """What a module offers that knows a job."""
+
+    def load(self) -> None:
+        """Make ready what every reader will need."""
+
+    def run(
+        self,
+        request: dict[str, Any],
+        document: int,
+        connection: socket.socket,
+        *,
+        engine: int | None,
+        base_size: int,
+    ) -> None:
+        """Do the job on an open document and send the result.
+
+        `engine` is a connection to the OCR server, if there is one; `base_size` the address space in use at the start.
+        """
+
+
+def main(descriptor: int, jobs: Sequence[str]) -> None:
     """Serve until the worker closes its side."""
     control = socket.socket(fileno=descriptor)
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C is the worker's to handle; it ends us by closing the socket
-    registry.load_all()
-    language_of("This loads the model of languages, once for all readers to come.")
+    known = {name: cast("Job", importlib.import_module(name)) for name in jobs}
+    for job in known.values():
+        job.load()
     gc.collect()
     gc.freeze()  # collected generations are not walked again, so their pages stay shared with the readers
     base_size = address_space()
     locks = confine()
     silence()
     control.send(json.dumps({"locks": locks}).encode())
-    _Zygote(control, base_size).serve()
+    _Zygote(control, known, base_size).serve()
 
 
 class _Zygote:
     """The loop of requests and of readers that end."""
 
-    def __init__(self, control: socket.socket, base_size: int) -> None:
+    def __init__(self, control: socket.socket, jobs: Mapping[str, Job], base_size: int) -> None:
         self._control = control
+        self._jobs = jobs
         self._base_size = base_size
         self._readers: dict[
             int, tuple[int, socket.socket]
@@ -113,30 +131,16 @@ class _Zygote:
                 connection.close()
             document, result, fate, *engine = descriptors
             os.close(fate)  # a reader must not report on itself
-            outcome = _outcome(request, document, engine[0] if engine else None, self._base_size)
-            wire.send_message(socket.socket(fileno=result), outcome.to_json())
+            self._jobs[request["job"]].run(
+                request,
+                document,
+                socket.socket(fileno=result),
+                engine=engine[0] if engine else None,
+                base_size=self._base_size,
+            )
             exit_code = 0
         finally:
             os._exit(exit_code)
-
-
-def _outcome(
-    request: dict[str, Any], document: int, engine: int | None, base_size: int
-) -> ExtractionResult:
-    limits = Limits(**request["limits"])
-    try:
-        limit_reader(memory_bytes=base_size + limits.memory_bytes, cpu_seconds=limits.cpu_seconds)
-        with open(document, "rb") as stream:
-            return extract_stream(
-                stream,
-                name=request["name"],
-                media_type=request["media_type"],
-                limits=limits,
-                engine=RemoteEngine(socket.socket(fileno=engine)) if engine is not None else None,
-            )
-    except BaseException as problem:  # noqa: BLE001 - panics of Rust libraries are no Exception
-        sentence = f"Reading it failed unexpectedly ({type(problem).__name__}: {problem})."
-        return ExtractionResult("failed", sentence, request["media_type"] or UNKNOWN)
 
 
 def _tell(connection: socket.socket, message: bytes, descriptors: list[int]) -> None:
@@ -147,4 +151,4 @@ def _tell(connection: socket.socket, message: bytes, descriptors: list[int]) -> 
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2:])

@@ -20,7 +20,7 @@ import { useListKeys } from "./useListKeys";
 
 const ROW = 36;
 const NARROW_ROW = 52;
-const CARD = { width: 190, height: 132, gap: 10, padding: 14 };
+const CARD = { width: 190, height: 188, gap: 10, padding: 14 };
 /** Below this a row shows its details under the name instead of in columns. */
 const NARROW = 620;
 const LOAD_AHEAD = 30;

@@ -1,9 +1,10 @@
 /** One item of the grid view. */
 import { Checkbox } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { DocumentIcon, FolderIcon } from "@/components/FileIcon";
+import { FolderIcon } from "@/components/FileIcon";
 import { formatSize } from "@/components/format";
 import { When } from "@/components/When";
+import { Thumbnail } from "@/features/document/viewer/Thumbnail";
 import { useFolderDrop } from "./drag";
 import { IndexMark } from "./IndexMark";
 import type { RowHandlers } from "./ItemBrowser";
@@ -43,7 +44,7 @@ export function ItemCard({ id, item, selected, active, handlers }: ItemCardProps
         {item.type === "folder" ? (
           <FolderIcon kind={item.folder.kind} size={40} />
         ) : (
-          <DocumentIcon name={item.document.name} mediaType={item.document.media_type} size={40} />
+          <Thumbnail document={item.document} iconSize={40} fit="cover" />
         )}
         <div className={classes.cardCheck} onClick={(event) => event.stopPropagation()}>
           <Checkbox

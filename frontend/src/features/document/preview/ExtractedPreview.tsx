@@ -12,7 +12,10 @@ import classes from "./Preview.module.css";
 
 const SHOWN = 200_000;
 
-export function ExtractedPreview({ document, version, query }: PreviewProps) {
+type ExtractedProps = PreviewProps & { why?: string | null };
+
+/** `why` says for what reason the pages themselves cannot be shown. */
+export function ExtractedPreview({ document, version, query, why }: ExtractedProps) {
   const { t } = useTranslation();
   const indexed = version.index_status === "indexed";
   const text = useQuery({ ...textQuery(document.id, version.number), enabled: indexed });
@@ -20,7 +23,9 @@ export function ExtractedPreview({ document, version, query }: PreviewProps) {
     return (
       <div className={classes.scroll} tabIndex={0} role="region" aria-label={t("preview.text")}>
         <div className={classes.sheet}>
-          <p className={classes.note}>{t("preview.extractedNote")}</p>
+          <p className={classes.note}>
+            {why} {t("preview.extractedNote")}
+          </p>
           <pre className={classes.prose}>
             <MarkedText text={text.data.text.slice(0, SHOWN)} query={query} />
           </pre>
@@ -40,7 +45,7 @@ export function ExtractedPreview({ document, version, query }: PreviewProps) {
     <Message
       icon={IconFileUnknown}
       title={t("preview.none")}
-      text={version.index_detail ?? t("preview.noneText")}
+      text={why ?? version.index_detail ?? t("preview.noneText")}
     >
       <Button
         variant="default"

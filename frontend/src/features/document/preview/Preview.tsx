@@ -1,35 +1,17 @@
-/** Picks how a version is shown: as a PDF, a picture, text, sound or film, else by its text. */
-import { Center, Loader } from "@mantine/core";
-import { lazy, Suspense } from "react";
+/** Picks how a version is shown: page by page, as text, sound or film, else by its text. */
 import type { Document, Version } from "@/api/types";
 import { ExtractedPreview } from "./ExtractedPreview";
-import { ImagePreview } from "./ImagePreview";
 import { MediaPreview } from "./MediaPreview";
+import { PagesPreview } from "./PagesPreview";
 import { previewKind } from "./previewKind";
 import { TextPreview } from "./TextPreview";
 
-const PdfPreview = lazy(() =>
-  import("./PdfPreview").then((module) => ({ default: module.PdfPreview })),
-);
-
 export type PreviewProps = { document: Document; version: Version; query?: string | undefined };
 
-const waiting = (
-  <Center style={{ flex: 1 }}>
-    <Loader size="sm" />
-  </Center>
-);
-
 export function Preview(props: PreviewProps) {
-  switch (previewKind(props.version.media_type, props.document.name)) {
-    case "pdf":
-      return (
-        <Suspense fallback={waiting}>
-          <PdfPreview {...props} />
-        </Suspense>
-      );
-    case "image":
-      return <ImagePreview {...props} />;
+  switch (previewKind(props.version.media_type)) {
+    case "pages":
+      return <PagesPreview {...props} />;
     case "text":
       return <TextPreview {...props} />;
     case "audio":

@@ -27,15 +27,19 @@ describe("decodeText", () => {
 });
 
 test.each([
-  ["application/pdf", "a.pdf", "pdf"],
-  ["application/octet-stream", "a.PDF", "pdf"],
-  ["image/png", "a.png", "image"],
-  ["image/tiff", "a.tif", "extracted"],
-  ["text/plain; charset=utf-8", "a.txt", "text"],
-  ["text/html", "a.html", "extracted"],
-  ["application/json", "a.json", "text"],
-  ["video/mp4", "a.mp4", "video"],
-  ["application/vnd.oasis.opendocument.text", "a.odt", "extracted"],
-])("%s (%s) is shown as %s", (type, name, kind) => {
-  expect(previewKind(type, name)).toBe(kind);
+  ["application/pdf", "pages"],
+  ["image/png", "pages"],
+  ["image/tiff", "pages"],
+  ["image/svg+xml", "extracted"],
+  ["text/plain; charset=utf-8", "text"],
+  ["text/html", "extracted"],
+  ["application/json", "text"],
+  ["video/mp4", "video"],
+  ["application/vnd.oasis.opendocument.text", "pages"],
+  ["application/vnd.openxmlformats-officedocument.wordprocessingml.document", "pages"],
+  ["application/vnd.ms-excel.sheet.binary.macroenabled.12", "pages"],
+  ["application/vnd.ms-outlook", "extracted"],
+  ["application/zip", "extracted"],
+])("%s is shown as %s", (type, kind) => {
+  expect(previewKind(type)).toBe(kind);
 });

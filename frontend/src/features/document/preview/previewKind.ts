@@ -1,20 +1,24 @@
-/** Which preview a media type gets: only what browsers really show. */
+/** Which preview a media type gets. */
 
-export type PreviewKind = "pdf" | "image" | "text" | "audio" | "video" | "extracted";
+export type PreviewKind = "pages" | "text" | "audio" | "video" | "extracted";
 
-const IMAGES = new Set(["png", "jpeg", "gif", "webp", "avif", "bmp", "svg+xml", "x-icon"]);
 const TEXTS = new Set(["application/json", "application/xml", "application/yaml"]);
 /** Formats whose source nobody wants to read: their extracted text says more. */
-const MARKUP = new Set(["text/html", "text/rtf", "text/calendar"]);
+const MARKUP = new Set(["text/html", "text/rtf", "text/calendar", "message/rfc822"]);
+/** What the service draws as pages, beside PDF and pictures: office documents. */
+const OFFICE =
+  /^application\/(rtf|msword|vnd\.(ms-(excel|powerpoint)|openxmlformats-officedocument\.|oasis\.opendocument\.(text|spreadsheet|presentation)))/;
 
-export function previewKind(mediaType: string, name: string): PreviewKind {
+export function previewKind(mediaType: string): PreviewKind {
   const type = mediaType.split(";")[0]?.trim().toLowerCase() ?? "";
-  const [major = "", minor = ""] = type.split("/");
-  if (type === "application/pdf") return "pdf";
-  if (major === "image") return IMAGES.has(minor) ? "image" : "extracted";
+  const [major = ""] = type.split("/");
+  if (type === "application/pdf" || OFFICE.test(type)) return "pages";
+  // A drawing in SVG is a program as well: it is read, not run.
+  if (major === "image") return type === "image/svg+xml" ? "extracted" : "pages";
   if (major === "audio" || major === "video") return major;
   if (MARKUP.has(type)) return "extracted";
-  if (major === "text" || TEXTS.has(type)) return "text";
-  if (type === "application/octet-stream" && name.toLowerCase().endsWith(".pdf")) return "pdf";
-  return "extracted";
+  return major === "text" || TEXTS.has(type) ? "text" : "extracted";
 }
+
+/** Whether a document may have a picture of its first page. */
+export const hasThumbnail = (mediaType: string): boolean => previewKind(mediaType) === "pages";

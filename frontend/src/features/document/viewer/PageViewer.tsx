@@ -1,0 +1,148 @@
+/**
+ * The pages of a document one below the other, only those in sight drawn: zoom, turn, go to a page,
+ * thumbnails beside it.
+ */
+import { useElementSize } from "@mantine/hooks";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useTranslation } from "react-i18next";
+import type { PageSheet, PictureSize } from "@/api/types";
+import { Page } from "./Page";
+import { clampZoom, GAP, MARGIN, pageAt, pageBoxes, sizeFor, type Turn } from "./layout";
+import classes from "./PageViewer.module.css";
+import { Strip } from "./Strip";
+import { Toolbar } from "./Toolbar";
+
+const ZOOM_STEP = 1.25;
+/** Below this width thumbnails would leave no room for the page. */
+const NARROW = 620;
+
+export type ViewedPages = {
+  documentId: number;
+  version: number;
+  pages: readonly PageSheet[];
+  widths: Readonly<Record<PictureSize, number>>;
+};
+
+type PageViewerProps = ViewedPages & { first?: number | undefined; note?: string | null };
+
+export function PageViewer({ first = 1, note, ...viewed }: PageViewerProps) {
+  const { t } = useTranslation();
+  const { pages, widths } = viewed;
+  const scroller = useRef<HTMLDivElement>(null);
+  const { ref: sizer, width } = useElementSize();
+  const [zoom, setZoom] = useState(1);
+  const [turn, setTurn] = useState<Turn>(0);
+  const [page, setPage] = useState(first);
+  const [strip, setStrip] = useState<boolean | null>(null);
+
+  const boxes = useMemo(() => pageBoxes(pages, { width, zoom, turn }), [pages, width, zoom, turn]);
+  const virtualizer = useVirtualizer({
+    count: pages.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: (index) => (boxes[index]?.height ?? 0) + GAP,
+    overscan: 1,
+    paddingStart: MARGIN,
+    paddingEnd: MARGIN - GAP,
+  });
+
+  // What is in sight stays in sight when pages change their size.
+  const kept = useRef(first);
+  useEffect(() => {
+    if (width === 0) return;
+    virtualizer.measure();
+    virtualizer.scrollToIndex(kept.current - 1, { align: "start" });
+  }, [virtualizer, boxes, width]);
+
+  const onScroll = () => {
+    const element = scroller.current;
+    if (!element) return;
+    const shown = pageAt(boxes, element.scrollTop, element.clientHeight);
+    kept.current = shown;
+    setPage(shown);
+  };
+  const goTo = useCallback(
+    (target: number) => {
+      if (target < 1 || target > pages.length) return;
+      kept.current = target;
+      setPage(target);
+      virtualizer.scrollToIndex(target - 1, { align: "start" });
+    },
+    [pages.length, virtualizer],
+  );
+  const zoomBy = (factor: number) => setZoom((old) => clampZoom(old * factor));
+  const rotate = () => setTurn((old) => ((old + 90) % 360) as Turn);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const acts: Record<string, () => void> = {
+      "+": () => zoomBy(ZOOM_STEP),
+      "=": () => zoomBy(ZOOM_STEP),
+      "-": () => zoomBy(1 / ZOOM_STEP),
+      "0": () => setZoom(1),
+      r: rotate,
+      ArrowRight: () => goTo(page + 1),
+      ArrowLeft: () => goTo(page - 1),
+      Home: () => goTo(1),
+      End: () => goTo(pages.length),
+    };
+    const act = acts[event.key];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  };
+
+  const density = globalThis.devicePixelRatio || 1;
+  const showsStrip = strip ?? false;
+  const isNarrow = width > 0 && width < NARROW;
+  return (
+    <div className={classes.root}>
+      <Toolbar
+        page={page}
+        pages={pages.length}
+        zoom={zoom}
+        strip={showsStrip}
+        onStrip={pages.length > 1 ? () => setStrip(!showsStrip) : undefined}
+        onPage={goTo}
+        onZoomIn={() => zoomBy(ZOOM_STEP)}
+        onZoomOut={() => zoomBy(1 / ZOOM_STEP)}
+        onFit={() => setZoom(1)}
+        onRotate={rotate}
+      />
+      <div className={classes.stage} data-narrow={isNarrow || undefined}>
+        {showsStrip && <Strip {...viewed} page={page} onPage={goTo} />}
+        <div
+          ref={scroller}
+          className={classes.scroller}
+          tabIndex={0}
+          role="region"
+          aria-label={t("viewer.pages")}
+          onScroll={onScroll}
+          onKeyDown={onKeyDown}
+        >
+          <div ref={sizer} className={classes.sizer} style={{ height: virtualizer.getTotalSize() }}>
+            {virtualizer.getVirtualItems().map((row) => {
+              const box = boxes[row.index];
+              return (
+                box && (
+                  <Page
+                    key={row.key}
+                    documentId={viewed.documentId}
+                    version={viewed.version}
+                    number={row.index + 1}
+                    box={box}
+                    top={row.start}
+                    turn={turn}
+                    size={sizeFor(turn % 180 === 0 ? box.width : box.height, density, widths)}
+                  />
+                )
+              );
+            })}
+          </div>
+          {note && <p className={classes.note}>{note}</p>}
+        </div>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,43 @@
+"""Which way a media type is drawn."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from backend.content.media_types import (
+    DOC,
+    DOCX,
+    ODP,
+    ODS,
+    ODT,
+    PPT,
+    PPTX,
+    XLS,
+    XLSB,
+    XLSX,
+)
+
+
+class Kind(StrEnum):
+    """A way of drawing."""
+
+    PDF = "pdf"
+    IMAGE = "image"
+    OFFICE = "office"
+    """Converted to PDF first."""
+
+
+_IMAGES = {
+    "image/png", "image/jpeg", "image/tiff", "image/webp", "image/gif", "image/bmp",
+    "image/heic", "image/avif", "image/jp2",
+}  # fmt: skip
+_OFFICE = {DOC, DOCX, XLS, XLSX, XLSB, PPT, PPTX, ODT, ODS, ODP, "application/rtf"}
+
+
+def kind_of(media_type: str) -> Kind | None:
+    """Give the way a media type is drawn; None if it is not."""
+    if media_type == "application/pdf":
+        return Kind.PDF
+    if media_type in _IMAGES:
+        return Kind.IMAGE
+    return Kind.OFFICE if media_type in _OFFICE else None

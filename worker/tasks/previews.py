@@ -1,0 +1,182 @@
+"""From a version's content to pictures of its pages: `prepare` the first page, `draw` what somebody wants to see.
+
+Drawing the pages of a PDF or a picture takes tenths of a second: who waits for it has it done on the fast queue. What
+must be converted first takes a core for seconds, and is the heavy queue's alone.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+
+import structlog
+
+from backend.content.errors import ContentDamagedError
+from backend.core.db import Tenant
+from backend.documents.service import VersionContent
+from backend.identity.models import store_namespace
+from backend.previews import service as previews
+from backend.previews.models import PreviewStatus, Size
+from backend.previews.service import Drawn
+from worker.app import RETRIES, app
+from worker.leases import renewing
+from worker.plaintext import plaintext
+from worker.previews import (
+    MOST_PAGES,
+    Drawing,
+    DrawLimits,
+    Kind,
+    Picture,
+    Wanted,
+    draw_bounded,
+    kind_of,
+)
+from worker.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+MAX_DRAWN_SIZE = 2 * 2**30
+"""Content beyond this many bytes is not drawn."""
+_FIRST_SIZES = (Size.THUMBNAIL, Size.MEDIUM)
+_LIMITS = DrawLimits()
+_TIME_TO_FETCH = 600
+_TASK_SECONDS = int(_LIMITS.wall_seconds) + _TIME_TO_FETCH
+_BY_WIDTH = {size.width: size for size in Size}
+
+
+@app.task(name="previews.prepare", time_limit=_TASK_SECONDS, **RETRIES)
+def prepare(org_id: int, version_id: int) -> None:
+    """Find out what there is to see of a version, and draw its first page."""
+    runtime = Runtime.current()
+    runtime.run(_prepare(runtime, org_id, version_id))
+
+
+@app.task(name="previews.prepare_now", time_limit=_TASK_SECONDS, **RETRIES)
+def prepare_now(org_id: int, version_id: int) -> None:
+    """Do so for somebody who waits, unless it takes a conversion: `prepare` is queued for that."""
+    runtime = Runtime.current()
+    runtime.run(_prepare(runtime, org_id, version_id, is_mine=_is_quick))
+
+
+@app.task(name="previews.draw", time_limit=_TASK_SECONDS, **RETRIES)
+def draw(org_id: int, version_id: int, pages: list[int], size: str) -> None:
+    """Draw pages that somebody wants to see."""
+    runtime = Runtime.current()
+    runtime.run(_draw(runtime, org_id, version_id, pages, Size(size)))
+
+
+def _is_quick(media_type: str) -> bool:
+    return kind_of(media_type) is not Kind.OFFICE
+
+
+async def _prepare(
+    runtime: Runtime,
+    org_id: int,
+    version_id: int,
+    *,
+    is_mine: Callable[[str], bool] = lambda _: True,
+) -> None:
+    """Take the preview, make it, record what came of it; each in a transaction of its own."""
+    tenant = Tenant(org_id)
+    async with runtime.database.transaction(tenant) as session:
+        content = await previews.begin_preview(session, version_id, org_id=org_id, is_mine=is_mine)
+    if content is None:
+        return
+    async with renewing(
+        runtime,
+        tenant,
+        lambda session: previews.renew_lease(session, version_id),
+        lease=previews.LEASE,
+    ):
+        drawing = await _first_page(runtime, org_id, content)
+        log.info("preview_made", version_id=version_id, status=drawing.status)
+        async with AsyncExitStack() as stack:
+            drawn = await _keep(runtime, org_id, drawing.pictures, stack)
+            # What was drawn before it ended early can be seen; what is missing is asked for again, by itself.
+            status = PreviewStatus.READY if drawn else PreviewStatus(drawing.status)
+            async with runtime.database.transaction(tenant) as session:
+                await previews.finish_preview(
+                    session,
+                    version_id,
+                    status=status,
+                    detail=_detail(drawing),
+                    sheet_sizes=drawing.sheet_sizes,
+                    drawn=drawn,
+                    broken=drawing.broken_pages,
+                )
+
+
+async def _first_page(runtime: Runtime, org_id: int, content: VersionContent) -> Drawing:
+    kind = kind_of(content.media_type)
+    if kind is None:
+        return Drawing("unsupported", "Files of this kind have no preview.")
+    if content.size > MAX_DRAWN_SIZE:
+        return Drawing("unsupported", "The file is too large to be drawn.")
+    try:
+        async with plaintext(runtime, org_id, content.digest) as path:
+            return await asyncio.to_thread(
+                draw_bounded,
+                path,
+                media_type=content.media_type,
+                wanted=[Wanted(1, size.width) for size in _FIRST_SIZES],
+                limits=_LIMITS,
+            )
+    except ContentDamagedError as error:
+        return Drawing("failed", error.detail)
+
+
+async def _draw(
+    runtime: Runtime, org_id: int, version_id: int, pages: Sequence[int], size: Size
+) -> None:
+    tenant = Tenant(org_id)
+    async with runtime.database.transaction(tenant) as session:
+        source = await previews.begin_pages(session, version_id, pages=pages, size=size)
+    if source is None:
+        return
+    try:
+        async with plaintext(runtime, org_id, source.digest) as path:
+            drawing = await asyncio.to_thread(
+                draw_bounded,
+                path,
+                media_type=source.media_type,
+                wanted=[Wanted(page, size.width) for page in source.pages],
+                limits=_LIMITS,
+            )
+    except ContentDamagedError as error:
+        drawing = Drawing("failed", error.detail)
+    async with AsyncExitStack() as stack:
+        drawn = await _keep(runtime, org_id, drawing.pictures, stack)
+        async with runtime.database.transaction(tenant) as session:
+            await previews.finish_pages(
+                session,
+                version_id,
+                size=size,
+                asked=source.pages,
+                drawn=drawn,
+                broken=drawing.broken_pages,
+                detail=drawing.detail,
+            )
+
+
+async def _keep(
+    runtime: Runtime, org_id: int, pictures: Sequence[Picture], stack: AsyncExitStack
+) -> list[Drawn]:
+    """Write pictures to the store; what is not published by the end of the stack is not kept."""
+    namespace = store_namespace(org_id)
+    return [
+        Drawn(
+            page=one.page,
+            size=_BY_WIDTH[one.asked_width],
+            width=one.width,
+            height=one.height,
+            received=await stack.enter_async_context(
+                runtime.content.keep(one.data, namespace=namespace)
+            ),
+        )
+        for one in pictures
+    ]
+
+
+def _detail(drawing: Drawing) -> str | None:
+    if drawing.status == "ready" and drawing.page_count == MOST_PAGES:
+        return f"Only the first {MOST_PAGES:,} pages can be looked at."
+    return drawing.detail or None
