@@ -44,6 +44,7 @@ from backend.notifications.service import Hub
 from backend.operations.metrics import MetricsMiddleware
 from backend.operations.router import VERSION, probes
 from backend.operations.router import router as operations
+from backend.scanning.router import router as scanning
 from backend.search.router import router as search
 from backend.trail.router import router as trail
 from backend.verification.router import router as verification
@@ -124,7 +125,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = APIRouter(prefix=API)
     people = (identity, presence, groups, invitations, recovery)
     credentials = (signin, second_factor, passkeys, api_keys, machines, oidc)
-    files = (access, folders, documents, search)
+    files = (access, folders, documents, search, scanning)
     for router in (*people, *credentials, *files, verification, trail, live, operations):
         api.include_router(router)
     app.include_router(api)

@@ -9,7 +9,7 @@ from backend.core.errors import NotFoundError, UnauthenticatedError
 from backend.core.pagination import Cursor, InvalidCursorError, Limit
 from backend.core.problems import problem_responses
 from backend.core.web import ActorDep, SessionDep
-from backend.documents.errors import VersionNotFoundError
+from backend.documents.errors import QuarantinedError, VersionNotFoundError
 from backend.search import service
 from backend.search.errors import InvalidQueryError, NoTextError
 from backend.search.schemas import MAX_QUERY_LENGTH, SearchResult, Sort, Suggestions, TextOut
@@ -88,7 +88,7 @@ async def suggest_documents(
     operation_id="getDocumentText",
     summary="Get the text of a document",
     tags=["documents"],
-    responses=problem_responses(NotFoundError, VersionNotFoundError, NoTextError),
+    responses=problem_responses(NotFoundError, VersionNotFoundError, QuarantinedError, NoTextError),
 )
 async def get_document_text(
     session: SessionDep,

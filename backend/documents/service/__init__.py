@@ -3,6 +3,7 @@
 Other domains import these names from here.
 """
 
+from backend.documents.queries import Reference, Scope
 from backend.documents.service.blobs import (
     NamedDocument,
     StoredBlob,
@@ -37,16 +38,33 @@ from backend.documents.service.reading import (
     load_documents,
     record_text_reading,
 )
+from backend.documents.service.scanning import (
+    SCAN_CHANGED,
+    ScannableBlob,
+    blobs_to_scan,
+    delete_content,
+    names_of_content,
+    quarantine,
+    record_scan,
+    release,
+    scan_backlog,
+)
 from backend.documents.service.stored import is_anything_stored
 
 __all__ = [
+    "SCAN_CHANGED",
     "NamedDocument",
+    "Reference",
+    "ScannableBlob",
+    "Scope",
     "StoredBlob",
     "Totals",
     "VersionContent",
     "begin_indexing",
     "blobs_after",
+    "blobs_to_scan",
     "correct_sizes",
+    "delete_content",
     "describe",
     "documents_with_blobs",
     "finish_indexing",
@@ -61,12 +79,17 @@ __all__ = [
     "list_versions",
     "load_documents",
     "name_documents",
+    "names_of_content",
     "purge_expired",
+    "quarantine",
+    "record_scan",
     "record_text_reading",
     "recorded_digests",
+    "release",
     "renew_lease",
     "request_indexing",
     "request_ocr",
     "requeue_lost",
+    "scan_backlog",
     "stored_totals",
 ]
