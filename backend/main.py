@@ -45,6 +45,7 @@ from backend.operations.metrics import MetricsMiddleware
 from backend.operations.router import VERSION, probes
 from backend.operations.router import router as operations
 from backend.previews.router import router as previews
+from backend.scanning.router import router as scanning
 from backend.search.router import router as search
 from backend.texts.router import router as texts
 from backend.trail.router import router as trail
@@ -126,7 +127,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = APIRouter(prefix=API)
     people = (identity, presence, groups, invitations, recovery)
     credentials = (signin, second_factor, passkeys, api_keys, machines, oidc)
-    files = (access, folders, documents, previews, search, texts)
+    files = (access, folders, documents, previews, search, texts, scanning)
     for router in (*people, *credentials, *files, verification, trail, live, operations):
         api.include_router(router)
     app.include_router(api)

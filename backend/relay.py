@@ -30,6 +30,7 @@ from backend.core.queues import Queue, Urgency, celery_app
 from backend.core.settings import Settings
 from backend.identity import service as identity
 from backend.notifications.service import SESSION_ENDED, Message, publish
+from backend.scanning.service import MAIL_DUE, QUARANTINE_CHANGED
 from backend.verification.service import FAULTS_CHANGED
 
 log = structlog.get_logger(__name__)
@@ -59,11 +60,12 @@ TASKS: dict[str, tuple[Task, ...]] = {
     "invitation.mail_due": (Task("mail.invitation", Queue.FAST, ("invitation_id",)),),
     "password_reset.requested": (Task("mail.prepare_reset", Queue.FAST, ("email", "language")),),
     "password_reset.mail_due": (Task("mail.password_reset", Queue.FAST, ("reset_id",)),),
+    MAIL_DUE: (Task("mail.quarantined", Queue.FAST, ("quarantine_id", "user_id")),),
     "password.reset": (Task("mail.password_changed", Queue.FAST, ("user_id", "language")),),
 }
 """What starts which tasks."""
 
-ADMINISTRATORS = frozenset({FAULTS_CHANGED})
+ADMINISTRATORS = frozenset({FAULTS_CHANGED, QUARANTINE_CHANGED})
 """What the organisation's administrators hear of. Other events are for those who may see the folder they name."""
 
 PERSONAL = frozenset({SESSION_ENDED})

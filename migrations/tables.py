@@ -12,6 +12,7 @@ from backend.identity.external import models as external
 from backend.identity.passkeys import models as passkeys
 from backend.identity.second_factor import models as second_factor
 from backend.previews import models as previews
+from backend.scanning import models as scanning
 from backend.search import models as search
 from backend.texts import models as texts
 from backend.verification import models as verification
@@ -33,4 +34,5 @@ MODELS = (
     search,
     texts,
     verification,
+    scanning,
 )

@@ -61,6 +61,8 @@ app.conf.update(
             "schedule": 300.0,
             "options": {"expires": 300},
         },
+        # On the fast queue: behind a thousand pages of OCR what was never scanned would stay so.
+        "rescan": {"task": "maintenance.rescan", "schedule": 60.0, "options": {"expires": 60}},
         "scrub-store": {
             "task": "maintenance.scrub_store",
             "schedule": 60.0,

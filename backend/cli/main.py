@@ -20,6 +20,7 @@ COMMANDS = {
     "relay": "backend.cli.relay:relay",
     "openapi": "backend.cli.openapi:openapi",
     "fsck": "backend.cli.checks:fsck",
+    "scan": "backend.cli.scanning:scan",
     "gc": "backend.cli.collection:gc",
     "keys": "backend.cli.keys:keys",
     "storage": "backend.cli.storage:storage",

@@ -19,6 +19,14 @@ class ScannerUnavailableError(UnavailableError):
     retry_after = 30
 
 
+class UnscannableError(DomainError):
+    """Every upload must be scanned, and this one is beyond what the scanner looks at: trying again does not help."""
+
+    status = 422
+    code = "unscannable"
+    title = "The file cannot be scanned"
+
+
 class UploadTooLargeError(DomainError):
     """The content is larger than uploads may be."""
 

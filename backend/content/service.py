@@ -18,6 +18,7 @@ from backend.content.errors import (
     ScannerUnavailableError,
     StorageFullError,
     StorageUnavailableError,
+    UnscannableError,
     UploadTooLargeError,
     VirusFoundError,
 )
@@ -26,7 +27,7 @@ from backend.content.media_types import HEAD_BYTES
 from backend.content.scanner import Outcome, Scanner, ScanStream, Verdict
 from backend.content.stores import open_store
 from backend.core.lane import Lane, outlast
-from backend.core.settings import ScanMode, Settings
+from backend.core.settings import LimitsPolicy, ScanMode, Settings
 from storage import (
     FRAME_SIZE,
     BlobDamagedError,
@@ -63,6 +64,12 @@ class Received:
     scanned: bool
     head: bytes
     """Its first bytes, up to HEAD_BYTES."""
+    unscanned_because: str | None = None
+    """Why it was not scanned, for a person."""
+    scanned_with: int | None = None
+    """The version of the signatures it was scanned with, where that is known."""
+    scan_tried: bool = False
+    """Whether the scanner has looked at it, in full or as far as it looks."""
     published: bool = False
 
     @property
@@ -144,7 +151,8 @@ class Content:
         Whatever is raised, here or in the block: what was not published does not remain in the store.
 
         Raises:
-            VirusFoundError: with `signature`.
+            VirusFoundError: with `signature`, `sha256` and `size` in bytes.
+            UnscannableError: it is beyond the scanner's limits, and what is so is refused.
             ScannerUnavailableError: scanning is required and did not happen.
             UploadTooLargeError: with `limit`, in bytes.
             StorageFullError: the disk is full.
@@ -160,8 +168,17 @@ class Content:
                     pending, verdict = await _both(
                         self.complete(_finish, writer, last, leftovers), _end(scan, last)
                     )
-            self._judge(verdict)
-            received = Received(self, pending, verdict.outcome is Outcome.CLEAN, head)
+            self._judge(verdict, pending)
+            clean = verdict.outcome is Outcome.CLEAN
+            received = Received(
+                self,
+                pending,
+                clean,
+                head,
+                unscanned_because=None if clean else verdict.detail,
+                scanned_with=verdict.database,
+                scan_tried=verdict.outcome is not Outcome.NOT_SCANNED,
+            )
             yield received
         finally:
             if received is None or not received.published:
@@ -212,12 +229,20 @@ class Content:
     async def _move(self, batch: Batch, writer: BlobWriter, scan: ScanStream) -> None:
         await _both(self.run(_write, writer, batch), scan.send(batch))
 
-    def _judge(self, verdict: Verdict) -> None:
+    def _judge(self, verdict: Verdict, pending: PendingBlob) -> None:
+        """Refuse what the scanner, or the policy for what it did not scan, does not let in."""
         if verdict.outcome is Outcome.INFECTED:
             log.warning("virus_found", signature=verdict.detail)
             raise VirusFoundError(
                 f"The virus scanner recognised {verdict.detail} in this file. It was not stored.",
                 signature=verdict.detail,
+                sha256=pending.digest.hex(),
+                size=pending.size,
+            )
+        refused = self.scanner.limits is LimitsPolicy.REFUSE
+        if verdict.outcome is Outcome.BEYOND_LIMITS and refused:
+            raise UnscannableError(
+                f"What cannot be scanned is refused here, and this file is {verdict.detail}. Nothing was kept."
             )
         if verdict.outcome is Outcome.NOT_SCANNED and self.scanner.mode is ScanMode.REQUIRED:
             raise ScannerUnavailableError(

@@ -39,6 +39,13 @@ class ScanMode(StrEnum):
     """Never scan."""
 
 
+class LimitsPolicy(StrEnum):
+    """What happens to an upload that is larger or deeper than the virus scanner looks."""
+
+    REFUSE = "refuse"
+    STORE_AS_UNSCANNED = "store-as-unscanned"
+
+
 @dataclass(frozen=True, slots=True)
 class MailServer:
     """A server that takes mail from us, and whom the mail is from."""
@@ -99,6 +106,9 @@ class Settings(BaseSettings):
     clamd_socket: Path = Path("/run/clamav/clamd.ctl")
     clamd_address: str | None = None
     scan_timeout: float = Field(default=600.0, gt=0)
+    scan_limits: LimitsPolicy | None = None
+    rescan_days: int = Field(default=30, ge=0)
+    rescan_rate: int = Field(default=10_000_000, ge=1_000_000)
 
     max_upload_size: int = Field(default=64 * 2**30, gt=0)
     compression_level: int = Field(default=3, ge=1, le=19)
@@ -173,6 +183,14 @@ class Settings(BaseSettings):
             password="" if self.smtp_password is None else self.smtp_password.get_secret_value(),
             sender=self.mail_from,
         )
+
+    @property
+    def limits_policy(self) -> LimitsPolicy:
+        """What happens at the scanner's limits; unless it is said, what happens where there is no scanner."""
+        if self.scan_limits is not None:
+            return self.scan_limits
+        required = self.scan is ScanMode.REQUIRED
+        return LimitsPolicy.REFUSE if required else LimitsPolicy.STORE_AS_UNSCANNED
 
     @property
     def web_url(self) -> str:

@@ -1,6 +1,12 @@
 """What can go wrong with documents."""
 
-from backend.core.errors import ConflictError, DomainError, InvalidError, NotFoundError
+from backend.core.errors import (
+    ConflictError,
+    DomainError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+)
 
 
 class DocumentNameTakenError(ConflictError):
@@ -22,6 +28,13 @@ class VersionNotFoundError(NotFoundError):
 
     code = "version_not_found"
     title = "No such version"
+
+
+class QuarantinedError(ForbiddenError):
+    """The virus scanner found malware in content that was stored before; `signature` says which."""
+
+    code = "quarantined"
+    title = "The content is in quarantine"
 
 
 class RangeNotSatisfiableError(DomainError):

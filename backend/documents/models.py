@@ -32,6 +32,11 @@ class ScanStatus(StrEnum):
 
     CLEAN = "clean"
     UNSCANNED = "unscanned"
+    """It was away, or the content is beyond its limits; `scan_detail` says which."""
+    QUARANTINED = "quarantined"
+    """It found malware after the content was stored: nobody can read it."""
+    RELEASED = "released"
+    """It finds malware, and an administrator has decided that it is none."""
 
 
 class IndexStatus(StrEnum):
@@ -64,6 +69,7 @@ class Blob(Base):
             "id",
             postgresql_where=text("marked_at IS NOT NULL"),
         ),
+        Index("ix_blobs_scan_order", "org_id", text("scan_tried_at NULLS FIRST"), "id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -76,6 +82,11 @@ class Blob(Base):
     marked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     # The level that a compaction last compressed it at, or tried to; null where none did.
     compacted_level: Mapped[int | None] = mapped_column(SmallInteger)
+    # When the scanner was last given it, whatever came of that, and the version of its signatures if it told.
+    scan_tried_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    scanned_with: Mapped[int | None] = mapped_column(Integer)
+    # The signature it is in quarantine for: nobody may read it, whatever version refers to it.
+    quarantined_as: Mapped[str | None] = mapped_column(Text)
 
 
 class Document(Base):
@@ -137,6 +148,12 @@ class Version(Base):
             "index_queued_at",
             postgresql_where=text("index_status IN ('pending', 'extracting')"),
         ),
+        Index(
+            "ix_versions_unscanned",
+            "org_id",
+            "blob_id",
+            postgresql_where=text("scan_status = 'unscanned'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -146,6 +163,8 @@ class Version(Base):
     blob_id: Mapped[int] = mapped_column(ForeignKey("blobs.id"), index=True)
     media_type: Mapped[str] = mapped_column(Text)
     scan_status: Mapped[ScanStatus] = mapped_column(EnumText(ScanStatus))
+    # The signature that was found, or why it was not scanned.
+    scan_detail: Mapped[str | None] = mapped_column(Text)
     index_status: Mapped[IndexStatus] = mapped_column(
         EnumText(IndexStatus), server_default=text("'pending'")
     )

@@ -16,6 +16,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
     text,
     true,
@@ -27,7 +28,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 
-from backend.documents.models import Blob, Document, IndexStatus, Version, VersionMetadata
+from backend.documents.models import (
+    Blob,
+    Document,
+    IndexStatus,
+    ScanStatus,
+    Version,
+    VersionMetadata,
+)
 from backend.documents.schemas import Order, SortBy
 from backend.folders.models import Folder
 from backend.identity.models import User
@@ -311,21 +319,49 @@ async def last_number(session: AsyncSession, document_id: int) -> int:
 
 
 async def put_blob(
-    session: AsyncSession, *, org_id: int, digest: bytes, size: int, stored_size: int
-) -> Row[int, int]:
-    """Return (id, stored size) of the row of a blob about to be published, made or revived if need be.
+    session: AsyncSession,
+    *,
+    org_id: int,
+    digest: bytes,
+    size: int,
+    stored_size: int,
+    scan_tried_at: datetime | None,
+    scanned_with: int | None,
+) -> Row[int, int, str | None]:
+    """Return (id, stored size, signature) of the row of a blob about to be published, made or revived if need be.
 
-    The row is locked until the transaction ends: a collection that has it is waited for, a later one passes it by.
+    With a signature it is in quarantine. The row is locked until the transaction ends: a collection that has it is
+    waited for, a later one passes it by.
     """
     statement = insert(Blob).values(
-        org_id=org_id, digest=digest, size=size, stored_size=stored_size
+        org_id=org_id,
+        digest=digest,
+        size=size,
+        stored_size=stored_size,
+        scan_tried_at=scan_tried_at,
+        scanned_with=scanned_with,
     )
     statement = statement.on_conflict_do_update(
         index_elements=[Blob.org_id, Blob.digest],
-        set_={"size": statement.excluded.size, "marked_at": None},
+        set_={
+            "size": statement.excluded.size,
+            "marked_at": None,
+            "scan_tried_at": func.coalesce(statement.excluded.scan_tried_at, Blob.scan_tried_at),
+            "scanned_with": func.coalesce(statement.excluded.scanned_with, Blob.scanned_with),
+        },
     )
     # An upsert always has a row to return.
-    return (await session.execute(statement.returning(Blob.id, Blob.stored_size))).one()
+    found = statement.returning(Blob.id, Blob.stored_size, Blob.quarantined_as)
+    return (await session.execute(found)).one()
+
+
+async def hold_blob(session: AsyncSession, blob_id: int) -> str | None:
+    """Keep a blob from being quarantined or deleted until the transaction ends; return what it is in quarantine for."""
+    return await session.scalar(
+        select(Blob.quarantined_as)
+        .where(Blob.id == blob_id)
+        .with_for_update(read=True, key_share=True)
+    )
 
 
 async def set_stored_size(session: AsyncSession, blob_id: int, stored_size: int) -> None:
@@ -534,6 +570,17 @@ async def documents_with_blobs(
     return (await session.execute(statement)).all()
 
 
+async def names_of_content(session: AsyncSession, digest: bytes, owner_id: int) -> Sequence[str]:
+    """Return the names of an owner's documents that have, or had, this content."""
+    has_it = (
+        select(Version.id)
+        .join(Blob, Blob.id == Version.blob_id)
+        .where(Version.document_id == Document.id, Blob.digest == digest)
+    )
+    statement = select(Document.name).where(Document.owner_id == owner_id, has_it.exists())
+    return (await session.scalars(statement.order_by(Document.name_order))).all()
+
+
 async def names(
     session: AsyncSession, document_ids: Collection[int]
 ) -> Sequence[Row[int, str, int, bool]]:
@@ -558,6 +605,165 @@ async def stored_totals(
     for column in unreferenced_by:
         totals = totals.where(~exists().where(column == Blob.id))
     return (await session.execute(totals)).one()
+
+
+class Scope(NamedTuple):
+    """Which blobs are to be scanned: those whose last try was before a time, and of these some."""
+
+    tried_before: datetime
+    since: datetime | None = None
+    """Only what was stored since then."""
+    unscanned: bool = False
+    """Only what a version refers to as unscanned."""
+    not_with: int | None = None
+    """Only what was scanned with other signatures than this version of them."""
+
+
+def _in_scope(scope: Scope) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [
+        Blob.quarantined_as.is_(None),
+        Blob.scan_tried_at.is_(None) | (Blob.scan_tried_at < scope.tried_before),
+    ]
+    if scope.since is not None:
+        conditions.append(Blob.created_at >= scope.since)
+    if scope.not_with is not None:
+        conditions.append(Blob.scanned_with.is_distinct_from(scope.not_with))
+    referring = select(Version.id).where(Version.blob_id == Blob.id)
+    if scope.unscanned:
+        referring = referring.where(Version.scan_status == ScanStatus.UNSCANNED)
+    return [*conditions, referring.exists()]
+
+
+async def blobs_to_scan(
+    session: AsyncSession, scope: Scope, *, limit: int
+) -> Sequence[Row[int, bytes, int]]:
+    """Return (id, digest, size) of blobs that are to be scanned; those first whose last try is longest ago."""
+    statement = (
+        select(Blob.id, Blob.digest, Blob.size)
+        .where(*_in_scope(scope))
+        .order_by(Blob.scan_tried_at.asc().nulls_first(), Blob.id)
+        .limit(limit)
+    )
+    return (await session.execute(statement)).all()
+
+
+async def scan_backlog(session: AsyncSession, scope: Scope) -> Row[int, int]:
+    """Return (number, bytes) of the blobs that are to be scanned."""
+    statement = select(func.count(), _total(Blob.size)).where(*_in_scope(scope))
+    return (await session.execute(statement)).one()
+
+
+async def lock_blob(session: AsyncSession, *, blob_id: int) -> Blob | None:
+    """Return a blob; no version can refer to it anew until the transaction ends."""
+    return await session.get(Blob, blob_id, with_for_update=True, populate_existing=True)
+
+
+async def lock_blob_of(session: AsyncSession, *, digest: bytes) -> Blob | None:
+    """Return the same by its digest."""
+    return await session.scalar(
+        select(Blob)
+        .where(Blob.digest == digest)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+
+
+class Reference(NamedTuple):
+    """A version that refers to a blob, and its document."""
+
+    version_id: int
+    number: int
+    document_id: int
+    folder_id: int
+    name: str
+    owner_id: int
+
+
+async def references(session: AsyncSession, blob_id: int) -> list[Reference]:
+    """Return the versions that refer to a blob."""
+    rows = await session.execute(
+        select(
+            Version.id,
+            Version.number,
+            Document.id,
+            Document.folder_id,
+            Document.name,
+            Document.owner_id,
+        )
+        .join(Document, Document.id == Version.document_id)
+        .where(Version.blob_id == blob_id)
+        .order_by(Document.id, Version.number)
+    )
+    return [Reference(*row) for row in rows]
+
+
+async def set_scan_status(
+    session: AsyncSession,
+    blob_id: int,
+    status: ScanStatus,
+    *,
+    detail: str | None,
+    of: Collection[ScanStatus] = tuple(ScanStatus),
+) -> list[int]:
+    """Say what the scanner made of a blob to those of its versions that have one of these states; return them."""
+    result = await session.scalars(
+        update(Version)
+        .where(
+            Version.blob_id == blob_id,
+            Version.scan_status.in_(of),
+            or_(Version.scan_status != status, Version.scan_detail.is_distinct_from(detail)),
+        )
+        .values(scan_status=status, scan_detail=detail)
+        .returning(Version.id)
+    )
+    return list(result)
+
+
+async def set_unread(
+    session: AsyncSession, blob_id: int, status: IndexStatus, *, detail: str | None
+) -> None:
+    """Say of the versions of a blob that nothing is read out of them, or nothing yet."""
+    await session.execute(
+        update(Version)
+        .where(Version.blob_id == blob_id)
+        .values(
+            index_status=status,
+            index_detail=detail,
+            index_attempts=0,
+            index_lease_until=None,
+            index_queued_at=func.now(),
+        )
+    )
+
+
+async def delete_versions(session: AsyncSession, blob_id: int) -> list[int]:
+    """Delete the versions of a blob, for good, and the documents that are nothing else; return the latter."""
+    other = select(Version.document_id).where(
+        Version.document_id == Document.id, Version.blob_id != blob_id
+    )
+    has_it = select(Version.id).where(
+        Version.document_id == Document.id, Version.blob_id == blob_id
+    )
+    gone = list(await session.scalars(select(Document.id).where(has_it.exists(), ~other.exists())))
+    await delete_documents(session, gone)
+    newest = (
+        select(Version.id)
+        .where(Version.document_id == Document.id, Version.blob_id != blob_id)
+        .order_by(Version.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    current = select(Version.id).where(
+        Version.id == Document.current_version_id, Version.blob_id == blob_id
+    )
+    await session.execute(
+        update(Document)
+        .where(current.exists())
+        .values(current_version_id=newest, revision=Document.revision + 1, updated_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(delete(Version).where(Version.blob_id == blob_id))
+    return gone
 
 
 def _total(column: InstrumentedAttribute[int]) -> ColumnElement[int]:

@@ -26,6 +26,7 @@ _VERSION_EXAMPLE: dict[str, Any] = {
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "media_type": "application/pdf",
     "scan_status": "clean",
+    "scan_detail": None,
     "index_status": "indexed",
     "index_detail": None,
     "page_count": 3,
@@ -103,6 +104,9 @@ class VersionOut(BaseModel):
     sha256: str
     media_type: str
     scan_status: ScanStatus
+    scan_detail: str | None = Field(
+        description="The signature it is in quarantine or was released for, or why it was not scanned."
+    )
     index_status: IndexStatus
     index_detail: str | None = Field(description="Why there is no text to search, for a person.")
     page_count: int | None

@@ -201,6 +201,14 @@ async def administrator_ids(session: AsyncSession, org_id: int) -> Sequence[int]
     return await queries.administrator_ids(session, org_id)
 
 
+async def addressee(session: AsyncSession, *, org_id: int, user_id: int) -> tuple[str, str] | None:
+    """Return the address and the name of an organisation's user, for a letter; None where there is none any more."""
+    found = await queries.user(session, org_id, user_id)
+    if found is None or not found[1].is_active:
+        return None
+    return found[0].email, found[0].name
+
+
 async def user_names(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, str]:
     """Return the names of users, for what tells of their deeds."""
     return await queries.user_names(session, user_ids)

@@ -11,7 +11,7 @@ from backend.core.errors import ForbiddenError, NotFoundError, UnauthenticatedEr
 from backend.core.problems import problem_responses
 from backend.core.web import ActorDep, SessionDep, UnitsDep
 from backend.documents.delivery import content_headers, matches_none
-from backend.documents.errors import VersionNotFoundError
+from backend.documents.errors import QuarantinedError, VersionNotFoundError
 from backend.documents.schemas import Disposition
 from backend.identity.models import store_namespace
 from backend.previews import service
@@ -94,7 +94,9 @@ async def get_preview(
     "/documents/{document_id}/preview/pages",
     operation_id="listPreviewPages",
     summary="List the pages of a document",
-    responses=problem_responses(NotFoundError, VersionNotFoundError, NoPreviewError),
+    responses=problem_responses(
+        NotFoundError, VersionNotFoundError, QuarantinedError, NoPreviewError
+    ),
 )
 async def list_preview_pages(
     session: SessionDep, actor: ActorDep, document_id: int, version: Version = None
@@ -108,7 +110,9 @@ async def list_preview_pages(
     operation_id="remakePreview",
     summary="Have the pages of a document drawn once more",
     status_code=status.HTTP_202_ACCEPTED,
-    responses=problem_responses(NotFoundError, VersionNotFoundError, ForbiddenError),
+    responses=problem_responses(
+        NotFoundError, VersionNotFoundError, QuarantinedError, ForbiddenError
+    ),
 )
 async def remake_preview(
     session: SessionDep, actor: ActorDep, document_id: int, version: Version = None

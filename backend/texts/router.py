@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from backend.core.errors import NotFoundError, UnauthenticatedError
 from backend.core.problems import problem_responses
 from backend.core.web import ActorDep, SessionDep
-from backend.documents.errors import VersionNotFoundError
+from backend.documents.errors import QuarantinedError, VersionNotFoundError
 from backend.search.errors import InvalidQueryError
 from backend.search.schemas import MAX_QUERY_LENGTH
 from backend.texts.errors import LayerNotFoundError, NoTextError, PageNotFoundError
@@ -19,7 +19,7 @@ router = APIRouter(tags=["texts"], responses=problem_responses(UnauthenticatedEr
 VersionNumber = Annotated[
     int | None, Query(ge=1, description="The version's number; without one, the current.")
 ]
-_SEEN = (NotFoundError, VersionNotFoundError)
+_SEEN = (NotFoundError, VersionNotFoundError, QuarantinedError)
 
 
 @router.get(

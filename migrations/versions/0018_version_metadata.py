@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from migrations.security import protect
 
 revision = "0018"
-down_revision = "0013"
+down_revision = "0016"
 
 # The function of migration 0002, with the words of the metadata before the text.
 SYNC = """
@@ -61,6 +61,18 @@ TRIGGERS = {
     ),
 }
 
+# The function of migration 0016: what a file says about itself is forgotten with its text.
+FORGET = """
+CREATE OR REPLACE FUNCTION dms_forget_quarantined() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM version_texts WHERE version_id = NEW.id;
+    {metadata}
+    PERFORM dms_search_sync((SELECT array_agg(id) FROM documents WHERE current_version_id = NEW.id));
+    RETURN NULL;
+END
+$$
+"""
+
 
 def upgrade() -> None:
     op.create_table(
@@ -82,6 +94,7 @@ def upgrade() -> None:
     )
     protect("version_metadata")
     op.execute(SYNC.format(**WITH_METADATA))
+    op.execute(FORGET.format(metadata="DELETE FROM version_metadata WHERE version_id = NEW.id;"))
     for event, (rows, body) in TRIGGERS.items():
         function = f"dms_search_metadata_{event.lower()}"
         op.execute(
@@ -99,3 +112,4 @@ def downgrade() -> None:
     for event in TRIGGERS:
         op.execute(f"DROP FUNCTION dms_search_metadata_{event.lower()}()")
     op.execute(SYNC.format(**WITHOUT_METADATA))
+    op.execute(FORGET.format(metadata=""))

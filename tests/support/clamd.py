@@ -6,6 +6,7 @@ what is tested. Debian's `clamav-daemon` brings the program (tools/install-test-
 
 import signal
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -44,13 +45,37 @@ SelfCheck 0
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class Clamd:
     """A running daemon: its socket, and its process to be killed or stopped (SIGSTOP) by a test."""
 
     socket: Path
     process: subprocess.Popen[bytes]
     log: Path
+
+    def learn(self, name: str, content: bytes) -> None:
+        """Give it a signature for what contains these bytes, as an update of the signatures would."""
+        directory = self.log.parent / "signatures"
+        (directory / f"{name}.ndb").write_text(f"{name}:0:*:{content.hex()}\n")
+        assert self.ask(b"zRELOAD\0") == b"RELOADING\0"
+        deadline = time.monotonic() + 60
+        while b"FOUND" not in self.ask(
+            b"zINSTREAM\0" + struct.pack("!I", len(content)) + content + bytes(4)
+        ):
+            assert time.monotonic() < deadline, "clamd did not learn within a minute"
+            time.sleep(0.05)
+
+    def forget(self, name: str) -> None:
+        """Withdraw a signature, from the next one that is learned on."""
+        (self.log.parent / "signatures" / f"{name}.ndb").unlink()
+
+    def ask(self, command: bytes) -> bytes:
+        """Return the answer to a command."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(60)
+            client.connect(str(self.socket))
+            client.sendall(command)
+            return client.recv(4_096)
 
 
 @contextmanager
@@ -67,26 +92,29 @@ def clamd(
         (directory / part).mkdir(exist_ok=True)
     # Extended signature format: name, any target type, at the beginning of the file, hexadecimal bytes.
     (directory / "signatures" / "eicar.ndb").write_text(f"{SIGNATURE}:0:0:{EICAR.hex()}\n")
-    configuration = directory / "clamd.conf"
-    configuration.write_text(
+    (directory / "clamd.conf").write_text(
         CONFIGURATION.format(
             directory=short, stream_max_length=stream_max_length, max_file_size=max_file_size
         )
     )
-    with (directory / "clamd.out").open("wb") as output:
-        process = subprocess.Popen(
-            [PROGRAM, "--config-file", configuration],
-            stdout=output,
-            stderr=output,
-            preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509 - prctl, nothing else
-        )
-    daemon = Clamd(short / "clamd.ctl", process, directory / "clamd.log")
+    daemon = Clamd(short / "clamd.ctl", start(directory), directory / "clamd.log")
     try:
         _wait_until_it_answers(daemon, directory / "clamd.out")
         yield daemon
     finally:
-        process.kill()
-        process.wait()
+        daemon.process.kill()
+        daemon.process.wait()
+
+
+def start(directory: Path) -> subprocess.Popen[bytes]:
+    """Start the daemon that is configured in a directory; it does not answer at once."""
+    with (directory / "clamd.out").open("wb") as output:
+        return subprocess.Popen(
+            [PROGRAM, "--config-file", directory / "clamd.conf"],
+            stdout=output,
+            stderr=output,
+            preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509 - prctl, nothing else
+        )
 
 
 def _wait_until_it_answers(daemon: Clamd, output: Path) -> None:

@@ -16,6 +16,7 @@ from backend.notifications.mail import (
     UndeliverableError,
     send,
 )
+from backend.scanning import service as scanning
 from worker.app import app
 from worker.runtime import Runtime
 
@@ -89,6 +90,19 @@ def password_changed(task: Task[..., None], *, org_id: int, user_id: int, langua
 
     async def write(session: AsyncSession) -> tuple[str, Letter] | None:
         return await recovery.changed_letter(session, user_id, language=Language(language))
+
+    _deliver(task, org_id, write)
+
+
+@app.task(name="mail.quarantined", bind=True, time_limit=_TASK_SECONDS, max_retries=_MOST_TRIES)
+def quarantined(task: Task[..., None], *, org_id: int, quarantine_id: int, user_id: int) -> None:
+    """Tell a user that malware was found in what is stored, unless that was decided on meanwhile."""
+    settings = Runtime.current().settings
+
+    async def write(session: AsyncSession) -> tuple[str, Letter] | None:
+        return await scanning.letter(
+            session, quarantine_id, user_id, org_id=org_id, settings=settings
+        )
 
     _deliver(task, org_id, write)
 

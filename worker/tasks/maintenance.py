@@ -23,6 +23,7 @@ from backend.core.settings import Settings
 from backend.documents import service as documents
 from backend.identity import service as identity
 from backend.previews import service as previews
+from backend.scanning import service as scanning
 from backend.search import upkeep
 from backend.verification import service as verification
 from worker.app import app
@@ -37,6 +38,8 @@ _COLLECTION_SECONDS = 2 * 3600
 """It may be ended anywhere; the next one goes on."""
 _COLLECTION_EXPIRES = 3600
 """By then the next one has been asked for."""
+_RESCAN_SECONDS = 3_600
+"""The largest blob must be read at the least rate."""
 _TENDING_SECONDS = 240
 """Less than until the next one."""
 
@@ -116,6 +119,29 @@ def scrub_store() -> None:
         )
         if check is not None and check.finished_at is not None:
             log.info("store_scrubbed", blobs=check.blobs, damaged=check.damaged)
+
+    runtime.run(run())
+
+
+@app.task(name="maintenance.rescan", time_limit=_RESCAN_SECONDS)
+def rescan() -> None:
+    """Give the scanner what was never scanned, and again what is due."""
+    runtime = Runtime.current()
+    days = runtime.settings.rescan_days
+
+    async def run() -> None:
+        try:
+            infected = await scanning.rescan_slice(
+                runtime.database,
+                runtime.content,
+                period=timedelta(days=days) if days else None,
+                rate=runtime.settings.rescan_rate,
+            )
+        except scanning.ScannerGoneError as error:
+            log.warning("rescan_waits", reason=str(error))
+            return
+        if infected:
+            log.warning("quarantined", count=infected)
 
     runtime.run(run())
 

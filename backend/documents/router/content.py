@@ -15,7 +15,11 @@ from backend.core.errors import NotFoundError
 from backend.core.problems import problem_responses
 from backend.core.web import ActorDep, DatabaseDep, SessionDep, UnitsDep, bind_actor
 from backend.documents.delivery import ByteRange, content_headers, matches_none, parse_range
-from backend.documents.errors import RangeNotSatisfiableError, VersionNotFoundError
+from backend.documents.errors import (
+    QuarantinedError,
+    RangeNotSatisfiableError,
+    VersionNotFoundError,
+)
 from backend.documents.router.uploads import ContentDep
 from backend.documents.schemas import ContentTicket, ContentTicketIn, Disposition
 from backend.documents.service import reading
@@ -38,6 +42,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     **problem_responses(
         NotFoundError,
         VersionNotFoundError,
+        QuarantinedError,
         RangeNotSatisfiableError,
         InvalidTicketError,
         ContentDamagedError,
@@ -50,7 +55,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     "/documents/{document_id}/content-ticket",
     operation_id="createContentTicket",
     summary="Get a link that the browser itself can open",
-    responses=problem_responses(NotFoundError, VersionNotFoundError),
+    responses=problem_responses(NotFoundError, VersionNotFoundError, QuarantinedError),
 )
 async def create_content_ticket(
     request: Request, session: SessionDep, actor: ActorDep, document_id: int, body: ContentTicketIn

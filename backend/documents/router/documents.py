@@ -9,7 +9,11 @@ from backend.core.names import InvalidNameError
 from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
 from backend.core.web import ActorDep, SessionDep
-from backend.documents.errors import DocumentNameTakenError, VersionNotFoundError
+from backend.documents.errors import (
+    DocumentNameTakenError,
+    QuarantinedError,
+    VersionNotFoundError,
+)
 from backend.documents.schemas import (
     DocumentOut,
     DocumentUpdate,
@@ -132,7 +136,7 @@ async def list_versions(session: SessionDep, actor: ActorDep, document_id: int) 
     "/documents/{document_id}/metadata",
     operation_id="getMetadata",
     summary="Get what a document's file says about itself",
-    responses=problem_responses(NotFoundError, VersionNotFoundError),
+    responses=problem_responses(NotFoundError, VersionNotFoundError, QuarantinedError),
 )
 async def get_metadata(
     session: SessionDep,
@@ -150,7 +154,7 @@ async def get_metadata(
     "/documents/{document_id}/versions/{number}/restore",
     operation_id="restoreVersion",
     summary="Make an earlier version current again",
-    responses=problem_responses(*_SEEN, VersionNotFoundError),
+    responses=problem_responses(*_SEEN, VersionNotFoundError, QuarantinedError),
 )
 async def restore_version(
     session: SessionDep, actor: ActorDep, document_id: int, number: int
@@ -166,7 +170,7 @@ async def restore_version(
     operation_id="reindexDocument",
     summary="Read the text of a document once more",
     status_code=status.HTTP_202_ACCEPTED,
-    responses=problem_responses(*_SEEN),
+    responses=problem_responses(*_SEEN, QuarantinedError),
 )
 async def reindex_document(session: SessionDep, actor: ActorDep, document_id: int) -> DocumentOut:
     """Queue the extraction of the current version's text."""

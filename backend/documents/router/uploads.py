@@ -1,6 +1,7 @@
 """Uploads: a body streams once through scanner and store, and only then a transaction publishes and records it."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
@@ -10,6 +11,7 @@ from backend.content.errors import (
     ScannerUnavailableError,
     StorageFullError,
     StorageUnavailableError,
+    UnscannableError,
     UploadIncompleteError,
     UploadTooLargeError,
     VirusFoundError,
@@ -26,7 +28,7 @@ from backend.core.idempotency import (
 )
 from backend.core.names import InvalidNameError, clean_name
 from backend.core.problems import problem_responses
-from backend.core.web import UnitsDep
+from backend.core.web import Units, UnitsDep
 from backend.documents.errors import DocumentNameTakenError, NameMissingError
 from backend.documents.multipart import FIELD, MultipartFile
 from backend.documents.schemas import DocumentOut, OnConflict
@@ -61,6 +63,7 @@ _REFUSALS = (
     NameMissingError,
     InvalidNameError,
     ScannerUnavailableError,
+    UnscannableError,
     StorageFullError,
     StorageUnavailableError,
     IdempotencyKeyReusedError,
@@ -115,6 +118,7 @@ async def upload_document(
             session, actor, folder_id=folder_id, name=chosen, on_conflict=on_conflict
         )
     async with (
+        _recording_refusals(units, name=chosen, folder_id=folder_id),
         content.receive(chunks, namespace=store_namespace(actor.org_id)) as received,
         units.begin() as (session, actor),
     ):
@@ -159,10 +163,11 @@ async def upload_version(
 ) -> DocumentOut:
     """Store the body as the document's current version; earlier versions stay."""
     _refuse_large(request, content)
-    chunks, _ = await _body(request)
+    chunks, name = await _body(request)
     async with units.begin() as (session, actor):
         await uploading.check_new_version(session, actor, document_id, if_match=if_match)
     async with (
+        _recording_refusals(units, name=name, document_id=document_id),
         content.receive(chunks, namespace=store_namespace(actor.org_id)) as received,
         units.begin() as (session, actor),
     ):
@@ -173,6 +178,21 @@ async def upload_version(
         shown = (await reading.describe(session, actor, [document]))[0]
     response.headers["ETag"] = shown.etag
     return shown
+
+
+@asynccontextmanager
+async def _recording_refusals(
+    units: Units, *, name: str | None, folder_id: int | None = None, document_id: int | None = None
+) -> AsyncIterator[None]:
+    """Record in the trail that malware was to be uploaded; what the block began is undone by then."""
+    try:
+        yield
+    except VirusFoundError as error:
+        async with units.begin() as (session, actor):
+            await uploading.record_refusal(
+                session, actor, error, name=name, folder_id=folder_id, document_id=document_id
+            )
+        raise
 
 
 def _again(kept: KeptAnswer, response: Response) -> DocumentOut:

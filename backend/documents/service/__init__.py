@@ -3,6 +3,7 @@
 Other domains import these names from here.
 """
 
+from backend.documents.queries import Reference, Scope
 from backend.documents.service.blobs import (
     NamedDocument,
     StoredBlob,
@@ -43,18 +44,35 @@ from backend.documents.service.reading import (
     record_reading,
     record_text_reading,
 )
+from backend.documents.service.scanning import (
+    SCAN_CHANGED,
+    ScannableBlob,
+    blobs_to_scan,
+    delete_content,
+    names_of_content,
+    quarantine,
+    record_scan,
+    release,
+    scan_backlog,
+)
 from backend.documents.service.stored import is_anything_stored
 from backend.documents.service.uploading import publish
 
 __all__ = [
+    "SCAN_CHANGED",
     "ContentRef",
     "NamedDocument",
+    "Reference",
+    "ScannableBlob",
+    "Scope",
     "StoredBlob",
     "Totals",
     "VersionContent",
     "begin_indexing",
     "blobs_after",
+    "blobs_to_scan",
     "correct_sizes",
+    "delete_content",
     "describe",
     "documents_with_blobs",
     "finish_indexing",
@@ -69,18 +87,23 @@ __all__ = [
     "list_versions",
     "load_documents",
     "name_documents",
+    "names_of_content",
     "publish",
     "purge_expired",
+    "quarantine",
     "record_metadata",
     "record_reading",
+    "record_scan",
     "record_text_reading",
     "recorded_digests",
+    "release",
     "renew_lease",
     "report_progress",
     "request_indexing",
     "request_ocr",
     "requeue_lost",
     "reserve_digests",
+    "scan_backlog",
     "stored_totals",
     "version_content",
 ]

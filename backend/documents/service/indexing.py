@@ -16,8 +16,8 @@ from backend.core.actor import Actor
 from backend.core.clock import now
 from backend.core.outbox import emit
 from backend.documents import queries
-from backend.documents.models import Document, IndexStatus, Version
-from backend.documents.service.reading import get_document
+from backend.documents.models import Document, IndexStatus, ScanStatus, Version
+from backend.documents.service.reading import get_document, get_version
 
 LEASE = timedelta(seconds=60)
 """How long a reader may be silent; it renews three times as often."""
@@ -40,23 +40,26 @@ class VersionContent:
 
 
 async def version_content(session: AsyncSession, version_id: int) -> VersionContent | None:
-    """Return what a version consists of; None where it was purged."""
+    """Return what a version consists of; None where it was purged, or is in quarantine."""
     row = await queries.version_in_place(session, version_id)
-    return None if row is None else _content(*row)
+    if row is None or row[0].scan_status is ScanStatus.QUARANTINED:
+        return None
+    return _content(*row)
 
 
 async def begin_indexing(session: AsyncSession, version_id: int) -> VersionContent | None:
     """Take the lease on a version and return what it consists of.
 
-    Returns None where there is nothing to do: it was purged, it was read, someone reads it, or reading it has ended
-    its worker so often that it is given up as failed.
+    Returns None where there is nothing to do: it was purged, it was read, it is in quarantine, someone reads it, or
+    reading it has ended its worker so often that it is given up as failed.
     """
     row = await queries.version_with_document(session, version_id)
     if row is None:
         return None
     version, document = row
     held = version.index_lease_until is not None and version.index_lease_until > now()
-    if version.index_status not in _UNREAD or held:
+    quarantined = version.scan_status is ScanStatus.QUARANTINED
+    if version.index_status not in _UNREAD or held or quarantined:
         return None
     if version.index_attempts >= _MAX_ATTEMPTS:
         reason = (
@@ -95,12 +98,12 @@ async def finish_indexing(
     detail: str | None = None,
     page_count: int | None = None,
 ) -> bool:
-    """Record how reading a version ended; return False where it was purged meanwhile.
+    """Record how reading a version ended; return False where it was purged, or quarantined, meanwhile.
 
     Without `page_count` it stays what was known before.
     """
     row = await queries.version_with_document(session, version_id)
-    if row is None:
+    if row is None or row[0].scan_status is ScanStatus.QUARANTINED:
         return False
     version, document = row
     if page_count is not None:
@@ -122,7 +125,7 @@ async def record_metadata(
         words: what of it a search shall find the document by.
     """
     row = await queries.version_with_document(session, version_id)
-    if row is None:
+    if row is None or row[0].scan_status is ScanStatus.QUARANTINED:
         return False
     await queries.write_metadata(
         session, org_id=row[0].org_id, version_id=version_id, fields=fields, words=words
@@ -133,12 +136,12 @@ async def record_metadata(
 async def request_ocr(
     session: AsyncSession, version_id: int, *, page_count: int | None = None
 ) -> bool:
-    """Hand a version whose text is in pictures to the heavy queue; return False where it was purged meanwhile.
+    """Hand a version whose text is in pictures to the heavy queue; return False where it may not be read any more.
 
     Without `page_count` it stays what was known before.
     """
     row = await queries.version_with_document(session, version_id)
-    if row is None:
+    if row is None or row[0].scan_status is ScanStatus.QUARANTINED:
         return False
     version, document = row
     if page_count is not None:
@@ -161,9 +164,11 @@ async def request_indexing(session: AsyncSession, actor: Actor, document_id: int
 
     Raises:
         NotFoundError, ForbiddenError: the actor may not see the document, or not change it.
+        QuarantinedError: its content is in quarantine.
     """
     document = await get_document(session, actor, document_id)
     await access.require_document(session, actor, Action.DOCUMENT_UPDATE, document_id=document_id)
+    await get_version(session, document, None)
     await _set_state(session, document.current_version, document, IndexStatus.PENDING, detail=None)
     await _enqueue(session, document.current_version, "document.reindex_requested")
     return document

@@ -15,8 +15,8 @@ from backend.core.actor import Actor
 from backend.core.errors import NotFoundError
 from backend.core.pagination import InvalidCursorError, decode_cursor, encode_cursor
 from backend.documents import queries
-from backend.documents.errors import VersionNotFoundError
-from backend.documents.models import Document, Version
+from backend.documents.errors import QuarantinedError, VersionNotFoundError
+from backend.documents.models import Document, ScanStatus, Version
 from backend.documents.schemas import (
     Disposition,
     DocumentOut,
@@ -188,16 +188,26 @@ async def list_versions(session: AsyncSession, actor: Actor, document_id: int) -
 
 
 async def get_version(session: AsyncSession, document: Document, number: int | None) -> Version:
-    """Return a version of a document by number; without one, the current version.
+    """Return a version of a document by number to read or copy; without one, the current version.
+
+    Whoever hands out anything of a version's content, or of what was read out of it, gets the version here.
 
     Raises:
         VersionNotFoundError: it has no version of this number.
+        QuarantinedError: its content is in quarantine.
     """
     if number is None or number == document.current_version.number:
-        return document.current_version
-    version = await queries.version_by_number(session, document.id, number)
+        version: Version | None = document.current_version
+    else:
+        version = await queries.version_by_number(session, document.id, number)
     if version is None:
         raise VersionNotFoundError(f"{document.name!r} has no version {number}.")
+    if version.scan_status is ScanStatus.QUARANTINED:
+        raise QuarantinedError(
+            f"Malware was found in version {version.number} of {document.name!r} ({version.scan_detail}): it is in "
+            "quarantine. An administrator can release it.",
+            signature=version.scan_detail,
+        )
     return version
 
 
@@ -279,6 +289,7 @@ def describe_version(version: Version) -> VersionOut:
         sha256=version.blob.digest.hex(),
         media_type=version.media_type,
         scan_status=version.scan_status,
+        scan_detail=version.scan_detail,
         index_status=version.index_status,
         index_detail=version.index_detail,
         page_count=version.page_count,

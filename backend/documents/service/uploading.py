@@ -8,10 +8,12 @@ from backend.access import service as access
 from backend.access.actions import Action
 from backend.audit import service as audit
 from backend.audit.service import Deed
+from backend.content.errors import VirusFoundError
 from backend.content.media_types import media_type_of
 from backend.content.service import Received
 from backend.core.actor import Actor
-from backend.core.errors import StaleError
+from backend.core.clock import now
+from backend.core.errors import ConflictError, StaleError
 from backend.core.names import numbered_name
 from backend.core.outbox import emit
 from backend.documents import queries
@@ -149,6 +151,8 @@ async def restore_version(
     await check_new_version(session, actor, document_id, if_match=None)
     document = await get_document(session, actor, document_id)
     earlier = await get_version(session, document, number)
+    if await queries.hold_blob(session, earlier.blob_id) is not None:
+        raise ConflictError("The content of this version was just put into quarantine.")
     version = Version(
         org_id=actor.org_id,
         document_id=document.id,
@@ -156,6 +160,7 @@ async def restore_version(
         blob_id=earlier.blob_id,
         media_type=earlier.media_type,
         scan_status=earlier.scan_status,
+        scan_detail=earlier.scan_detail,
         index_status=IndexStatus.PENDING,
         comment=f"Restored from version {number}",
         created_by=actor.user_id,
@@ -170,6 +175,21 @@ async def restore_version(
         {"version": version.number, "from": number, "sha256": earlier.blob.digest.hex()},
         folder_id=document.folder_id,
     )
+    await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
+
+
+async def record_refusal(
+    session: AsyncSession,
+    actor: Actor,
+    error: VirusFoundError,
+    *,
+    name: str | None,
+    folder_id: int | None = None,
+    document_id: int | None = None,
+) -> None:
+    """Record that malware was about to be stored, in a transaction of its own: that of the upload is rolled back."""
+    subject = f"folder:{folder_id}" if document_id is None else f"document:{document_id}"
+    deed = Deed("upload.refused", subject, {"name": name, **error.data}, folder_id)
     await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
 
 
@@ -235,6 +255,7 @@ async def _new_version(
         blob_id=await publish(session, received, org_id=actor.org_id),
         media_type=media_type_of(received.head, name),
         scan_status=ScanStatus.CLEAN if received.scanned else ScanStatus.UNSCANNED,
+        scan_detail=received.unscanned_because,
         index_status=IndexStatus.PENDING,
         comment=comment,
         created_by=actor.user_id,
@@ -250,13 +271,22 @@ async def publish(session: AsyncSession, received: Received, *, org_id: int) -> 
     In this order, and late in the transaction: the row keeps the collection away from the content until something
     refers to it, and whatever was to be refused was refused while there was nothing to clear away.
     """
-    blob_id, stored_size = await queries.put_blob(
+    blob_id, stored_size, signature = await queries.put_blob(
         session,
         org_id=org_id,
         digest=received.digest,
         size=received.size,
         stored_size=received.stored_size,
+        scan_tried_at=now() if received.scan_tried else None,
+        scanned_with=received.scanned_with,
     )
+    if signature is not None:
+        raise VirusFoundError(
+            f"This content is in quarantine: the virus scanner recognised {signature} in it. It was not stored.",
+            signature=signature,
+            sha256=received.digest.hex(),
+            size=received.size,
+        )
     created = await received.publish()
     if created and stored_size != received.stored_size:
         # The row outlived its content: a collection was broken off between the two.

@@ -3,10 +3,10 @@
 Others import these names from here.
 """
 
+from backend.core.pace import Pace, parse_rate
 from backend.verification.service.checking import run_check
 from backend.verification.service.examining import Scope
 from backend.verification.service.faults import FAULTS_CHANGED, Finding
-from backend.verification.service.pace import Pace, parse_rate
 from backend.verification.service.records import begin, get, next_seed, resume
 from backend.verification.service.reporting import list_faults, open_faults, storage_status
 from backend.verification.service.sampling import Sample, parse_percentage

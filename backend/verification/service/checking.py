@@ -14,6 +14,7 @@ import structlog
 from backend.content.service import Content
 from backend.core.clock import now
 from backend.core.db import Database, Tenant
+from backend.core.pace import Pace, StoppedError
 from backend.documents import service as documents
 from backend.documents.service import StoredBlob
 from backend.identity.models import store_namespace
@@ -32,7 +33,6 @@ from backend.verification.service.examining import (
 )
 from backend.verification.service.faults import Finding, Seen
 from backend.verification.service.mending import mend
-from backend.verification.service.pace import Pace, StoppedError
 from storage import BlobStore, StoreUnavailableError
 
 log = structlog.get_logger(__name__)

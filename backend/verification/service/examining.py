@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from backend.core.pace import Pace, StoppedError
 from backend.documents.service import StoredBlob
 from backend.verification.models import CheckMode, Fault
-from backend.verification.service.pace import Pace, StoppedError
 from backend.verification.service.sampling import Sample
 from storage import (
     BlobDamagedError,

@@ -2,12 +2,12 @@
 
 from backend.content.service import Content
 from backend.core.db import Database, Tenant
+from backend.core.pace import Pace
 from backend.documents import service as documents
 from backend.identity.models import store_namespace
 from backend.verification.models import CheckMode, Fault
 from backend.verification.service.examining import examine
 from backend.verification.service.faults import Finding
-from backend.verification.service.pace import Pace
 from storage import BlobNotFoundError, BlobStore, StoreError
 
 

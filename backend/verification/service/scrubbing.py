@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.content.service import Content
 from backend.core.clock import now
 from backend.core.db import Database, Tenant
+from backend.core.pace import Pace
 from backend.documents import service as documents
 from backend.identity.service import organisation_ids
 from backend.verification import queries
@@ -19,7 +20,6 @@ from backend.verification.models import CheckMode, StoreCheck, Trigger
 from backend.verification.service import records
 from backend.verification.service.checking import run_check
 from backend.verification.service.examining import Scope
-from backend.verification.service.pace import Pace
 
 SLICE_SECONDS = 15.0
 """How long a slice reads, unless it has to catch up; the blob it is at when the time has come it reads to its end."""

@@ -2025,6 +2025,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List content in which malware was found
+         * @description Return what was found in stored content, newest first, with the documents that have it.
+         */
+        get: operations["listQuarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/{quarantine_id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release content from quarantine
+         * @description Let the content be read again; it is not quarantined for this signature any more.
+         */
+        post: operations["releaseQuarantined"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/{quarantine_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete content in quarantine for good
+         * @description Delete every version with the content, and the documents that have no other version.
+         */
+        delete: operations["deleteQuarantined"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/storage": {
         parameters: {
             query?: never;
@@ -2738,6 +2798,16 @@ export interface components {
              * @description How many of them have set up none.
              */
             without: number;
+        };
+        /**
+         * Decider
+         * @description The administrator who decided.
+         */
+        Decider: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
         };
         /**
          * Dependency
@@ -3556,6 +3626,20 @@ export interface components {
             status: string;
         };
         /**
+         * HeldDocument
+         * @description A document with a version that has the content.
+         */
+        HeldDocument: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Folder Id */
+            folder_id: number;
+            /** Is Trashed */
+            is_trashed: boolean;
+        };
+        /**
          * HistoryEntry
          * @description One change of a document, as those who may read it are told.
          * @example {
@@ -4215,6 +4299,13 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
+        /** Page[QuarantineOut] */
+        Page_QuarantineOut_: {
+            /** Items */
+            items: components["schemas"]["QuarantineOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[ServiceAccountListed] */
         Page_ServiceAccountListed_: {
             /** Items */
@@ -4754,6 +4845,67 @@ export interface components {
             name: string;
         };
         /**
+         * QuarantineOut
+         * @description Content in which malware was found after it was stored.
+         * @example {
+         *       "documents": [
+         *         {
+         *           "folder_id": 4,
+         *           "id": 7,
+         *           "is_trashed": false,
+         *           "name": "Invoice.doc"
+         *         }
+         *       ],
+         *       "found_at": "2026-03-02T04:05:06Z",
+         *       "id": 3,
+         *       "scanned_with": 27432,
+         *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "signature": "Win.Trojan.Agent-1234",
+         *       "size": 48213,
+         *       "state": "held"
+         *     }
+         */
+        QuarantineOut: {
+            /** Id */
+            id: number;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Size
+             * @description Bytes.
+             */
+            size: number;
+            /** Signature */
+            signature: string;
+            /**
+             * Scanned With
+             * @description The version of the signatures that found it, where the scanner tells.
+             */
+            scanned_with: number | null;
+            state: components["schemas"]["QuarantineState"];
+            /**
+             * Found At
+             * Format: date-time
+             */
+            found_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            decided_by: components["schemas"]["Decider"] | null;
+            /** Reason */
+            reason: string | null;
+            /**
+             * Documents
+             * @description The first ten, and of these those the caller may see.
+             */
+            documents: components["schemas"]["HeldDocument"][];
+        };
+        /**
+         * QuarantineState
+         * @description What became of content in which malware was found.
+         * @enum {string}
+         */
+        QuarantineState: "held" | "released" | "deleted";
+        /**
          * Readiness
          * @description Every dependency, named.
          * @example {
@@ -4796,6 +4948,17 @@ export interface components {
         RecoveryCodesOut: {
             /** Recovery Codes */
             recovery_codes: string[];
+        };
+        /**
+         * ReleaseIn
+         * @description Why content is no malware.
+         * @example {
+         *       "reason": "False positive, confirmed by the vendor."
+         *     }
+         */
+        ReleaseIn: {
+            /** Reason */
+            reason: string;
         };
         /**
          * RequiredOf
@@ -4967,7 +5130,7 @@ export interface components {
          * @description What the virus scanner said of a version.
          * @enum {string}
          */
-        ScanStatus: "clean" | "unscanned";
+        ScanStatus: "clean" | "unscanned" | "quarantined" | "released";
         /**
          * ScannerStatus
          * @description Whether uploads are being scanned.
@@ -5940,6 +6103,11 @@ export interface components {
             /** Media Type */
             media_type: string;
             scan_status: components["schemas"]["ScanStatus"];
+            /**
+             * Scan Detail
+             * @description The signature it is in quarantine or was released for, or why it was not scanned.
+             */
+            scan_detail: string | null;
             index_status: components["schemas"]["IndexStatus"];
             /**
              * Index Detail
@@ -12373,7 +12541,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `name_missing`: The upload has no name. `invalid_name`: Invalid name. `idempotency_key_reused`: The idempotency key was used for another request. */
+            /** @description `name_missing`: The upload has no name. `invalid_name`: Invalid name. `unscannable`: The file cannot be scanned. `idempotency_key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12438,6 +12606,16 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `quarantined`: The content is in quarantine. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `not_found`: Not found. `version_not_found`: No such version. */
             404: {
                 headers: {
@@ -12490,7 +12668,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: Not allowed. */
+            /** @description `forbidden`: Not allowed. `quarantined`: The content is in quarantine. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12551,7 +12729,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: Not allowed. */
+            /** @description `forbidden`: Not allowed. `quarantined`: The content is in quarantine. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12762,7 +12940,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `name_missing`: The upload has no name. `invalid_name`: Invalid name. `idempotency_key_reused`: The idempotency key was used for another request. */
+            /** @description `name_missing`: The upload has no name. `invalid_name`: Invalid name. `unscannable`: The file cannot be scanned. `idempotency_key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12820,6 +12998,16 @@ export interface operations {
             };
             /** @description `unauthenticated`: Sign in first. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quarantined`: The content is in quarantine. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12897,6 +13085,16 @@ export interface operations {
             };
             /** @description `invalid_ticket`: The ticket is not valid. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quarantined`: The content is in quarantine. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13004,6 +13202,16 @@ export interface operations {
             };
             /** @description `invalid_ticket`: The ticket is not valid. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quarantined`: The content is in quarantine. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13353,7 +13561,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `forbidden`: Not allowed. */
+            /** @description `quarantined`: The content is in quarantine. `forbidden`: Not allowed. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13409,6 +13617,16 @@ export interface operations {
             };
             /** @description `unauthenticated`: Sign in first. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quarantined`: The content is in quarantine. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13576,6 +13794,16 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `quarantined`: The content is in quarantine. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `not_found`: Not found. `version_not_found`: No such version. */
             404: {
                 headers: {
@@ -13626,6 +13854,16 @@ export interface operations {
             };
             /** @description `unauthenticated`: Sign in first. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quarantined`: The content is in quarantine. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13691,6 +13929,16 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `quarantined`: The content is in quarantine. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `not_found`: Not found. `version_not_found`: No such version. `no_text`: No text. `layer_not_found`: No such text layer. */
             404: {
                 headers: {
@@ -13745,8 +13993,219 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `quarantined`: The content is in quarantine. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `not_found`: Not found. `version_not_found`: No such version. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    listQuarantine: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Which. */
+                state?: components["schemas"]["QuarantineState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_QuarantineOut_"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: Invalid cursor. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseQuarantined: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                quarantine_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReleaseIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantineOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quarantine_decided`: It is not in quarantine any more. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    deleteQuarantined: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                quarantine_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quarantine_decided`: It is not in quarantine any more. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

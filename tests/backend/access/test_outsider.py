@@ -13,7 +13,7 @@ SECRET = "Zebra7431"
 
 OF_A_THING = {
     *("folder_id", "document_id", "grant_id", "policy_id", "invitation_id"),
-    *("key_id", "passkey_id", "provider_id"),
+    *("key_id", "passkey_id", "provider_id", "quarantine_id"),
 }
 REFUSED = {403, 404, 422}
 
@@ -58,6 +58,7 @@ async def things(admin: Api) -> dict[str, Any]:
         "key_id": key.json()["id"],
         "passkey_id": 1,
         "provider_id": "nobody",
+        "quarantine_id": 1,
         "number": 1,
     }
 

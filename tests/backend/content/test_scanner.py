@@ -1,13 +1,16 @@
 """The clamd client against a real clamd, and against clamd's stranger answers."""
 
 import signal
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
-from backend.content.scanner import Outcome, Scanner, ScannerStatus, parse_reply
+from backend.content import scanner as scanner_module
+from backend.content.scanner import Outcome, Scanner, ScannerStatus, parse_reply, parse_version
 from backend.core.settings import ScanMode, Settings
-from tests.support.clamd import EICAR, Clamd, clamd
+from tests.support.clamd import EICAR, REPORTED_SIGNATURE, Clamd, clamd, start
 
 
 async def scan(scanner: Scanner, *chunks: bytes) -> tuple[Outcome, str]:
@@ -23,12 +26,9 @@ async def scan(scanner: Scanner, *chunks: bytes) -> tuple[Outcome, str]:
     [
         ("stream: OK\0", Outcome.CLEAN, ""),
         ("stream: Win.Test.EICAR_HDB-1 FOUND\0", Outcome.INFECTED, "Win.Test.EICAR_HDB-1"),
-        ("stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND\0", Outcome.NOT_SCANNED, None),
-        (
-            "INSTREAM size limit exceeded. ERROR\0",
-            Outcome.NOT_SCANNED,
-            "INSTREAM size limit exceeded. ERROR",
-        ),
+        ("stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND\0", Outcome.BEYOND_LIMITS, None),
+        ("INSTREAM size limit exceeded. ERROR\0", Outcome.BEYOND_LIMITS, None),
+        ("COMMAND READ TIMED OUT ERROR\0", Outcome.NOT_SCANNED, "COMMAND READ TIMED OUT ERROR"),
         ("", Outcome.NOT_SCANNED, "the scanner closed the connection"),
     ],
 )
@@ -54,9 +54,10 @@ async def test_what_is_too_long_for_clamd_is_never_called_clean(
 ) -> None:
     with clamd(tmp_path, stream_max_length=2**20) as daemon:
         scanner = Scanner(settings.model_copy(update={"clamd_socket": daemon.socket}))
-        outcome, detail = await scan(scanner, *[b"x" * 2**19] * 40)
-    assert outcome is Outcome.NOT_SCANNED
-    assert detail
+        for _ in range(10):
+            outcome, detail = await scan(scanner, *[b"x" * 2**19] * 40)
+            assert outcome is Outcome.BEYOND_LIMITS
+            assert "StreamMaxLength" in detail
 
 
 async def test_what_clamd_looks_at_in_part_is_never_called_clean(
@@ -65,7 +66,7 @@ async def test_what_clamd_looks_at_in_part_is_never_called_clean(
     with clamd(tmp_path, max_file_size=2**20) as daemon:
         scanner = Scanner(settings.model_copy(update={"clamd_socket": daemon.socket}))
         outcome, detail = await scan(scanner, *[b"x" * 2**19] * 4)
-    assert outcome is Outcome.NOT_SCANNED
+    assert outcome is Outcome.BEYOND_LIMITS
     assert "Heuristics.Limits.Exceeded" in detail
 
 
@@ -83,6 +84,81 @@ async def test_a_scanner_that_hangs_is_given_up(settings: Settings, tmp_path: Pa
     assert "no answer within" in detail
 
 
+async def test_an_overloaded_scanner_is_not_waited_for_as_long_as_a_scan_may_take(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanner_module, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(scanner_module, "_ANSWER_SECONDS", 0.5)
+    with clamd(tmp_path) as daemon:
+        scanner = Scanner(settings.model_copy(update={"clamd_socket": daemon.socket}))
+        async with scanner.stream() as stream:
+            pause(daemon)
+            try:
+                # More than the kernel takes for a process that reads nothing.
+                await stream.send([b"x" * 2**22])
+                verdict = await stream.verdict()
+                small = await scan(scanner, b"x")
+            finally:
+                daemon.process.send_signal(signal.SIGCONT)
+        again = await scan(scanner, b"x")
+    assert (verdict.outcome, small[0]) == (Outcome.NOT_SCANNED, Outcome.NOT_SCANNED)
+    assert "overloaded" in verdict.detail
+    assert again == (Outcome.CLEAN, "")
+
+
+async def test_a_long_scan_is_waited_for_while_the_scanner_lives(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanner_module, "_LOOK_SECONDS", 0.01)
+    scanner = Scanner(settings)
+    async with scanner.stream() as stream:
+        await stream.send([EICAR])
+        # It takes longer than the patience, which ends in a question, not in giving up.
+        await stream.send([b" " * 2**24])
+        verdict = await stream.verdict()
+    assert verdict.outcome is Outcome.INFECTED
+
+
+@pytest.mark.parametrize("size", [2**19, 2**23], ids=["in one piece", "as much as is kept"])
+async def test_what_was_under_way_when_it_was_restarted_is_scanned_again(
+    settings: Settings, tmp_path: Path, size: int
+) -> None:
+    with clamd(tmp_path) as daemon:
+        scanner = Scanner(settings.model_copy(update={"clamd_socket": daemon.socket}))
+        content = EICAR + b" " * (size - len(EICAR))
+        async with scanner.stream() as stream:
+            await stream.send([content[: size // 2]])
+            daemon.process.kill()
+            daemon.process.wait()
+            daemon.process = start(tmp_path)
+            await stream.send([content[size // 2 :]])
+            verdict = await stream.verdict()
+    assert verdict.outcome is Outcome.INFECTED
+
+
+async def test_malware_in_an_archive_is_found(settings: Settings) -> None:
+    packed = BytesIO()
+    with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("letter.txt", "harmless")
+        archive.writestr("deep/eicar.com", EICAR)
+    assert await scan(Scanner(settings), packed.getvalue()) == (
+        Outcome.INFECTED,
+        REPORTED_SIGNATURE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("reply", "database"),
+    [
+        ("ClamAV 1.0.7/27432/Fri Oct 18 09:00:00 2024", 27432),
+        ("ClamAV 1.4.3", None),
+        ("", None),
+    ],
+)
+def test_versions(reply: str, database: int | None) -> None:
+    assert parse_version(reply) == database
+
+
 async def test_a_scanner_that_dies_in_the_middle_is_not_clean(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -92,10 +168,11 @@ async def test_a_scanner_that_dies_in_the_middle_is_not_clean(
             await stream.send([b"x" * 2**19])
             daemon.process.kill()
             daemon.process.wait()
-            for _ in range(4):
+            for _ in range(20):
                 await stream.send([b"x" * 2**19])
             verdict = await stream.verdict()
     assert verdict.outcome is Outcome.NOT_SCANNED
+    assert "hung up" in verdict.detail
 
 
 async def test_status(settings: Settings, tmp_path: Path) -> None:

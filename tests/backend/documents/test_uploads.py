@@ -15,11 +15,11 @@ from sqlalchemy import func, select
 
 from backend.core.clock import now
 from backend.core.db import Database, Tenant
-from backend.core.settings import ScanMode, Settings
+from backend.core.settings import LimitsPolicy, ScanMode, Settings
 from backend.documents.models import Blob, Version
 from storage import BlobWriter, PendingBlob
 from tests.support.api import Api
-from tests.support.clamd import EICAR
+from tests.support.clamd import EICAR, REPORTED_SIGNATURE, clamd
 
 FRAME = 512 * 1024
 
@@ -188,6 +188,72 @@ async def test_a_virus_is_refused_and_leaves_nothing(
     assert stored_files(settings, admin) == []
     contents = (await admin.get(f"/folders/{cabinet}/children")).json()
     assert contents["documents"] == []
+
+
+async def test_a_refused_virus_is_in_the_trail(admin: Api) -> None:
+    cabinet = await admin.folder("Cabinet")
+    document = await admin.document(cabinet, "report.txt")
+    digest = hashlib.sha256(EICAR).hexdigest()
+    facts = {"signature": REPORTED_SIGNATURE, "sha256": digest, "size": len(EICAR)}
+    files = {"file": ("part.txt", EICAR, "text/plain")}
+    for path, arguments in (
+        (f"/folders/{cabinet}/documents", {"params": {"name": "raw.txt"}, "content": EICAR}),
+        (f"/folders/{cabinet}/documents", {"files": files}),
+        (f"/documents/{document['id']}/versions", {"content": EICAR}),
+        (f"/documents/{document['id']}/versions", {"files": files}),
+    ):
+        answer = await admin.post(path, **arguments)
+        assert (answer.status_code, answer.json()["code"]) == (400, "virus_found")
+    params = {"action": "upload.refused"}
+    events = (await admin.get("/audit/events", params=params)).json()["items"]
+    assert [(event["object"], event["data"]) for event in reversed(events)] == [
+        (f"folder:{cabinet}", {"name": "raw.txt", **facts}),
+        (f"folder:{cabinet}", {"name": "part.txt", **facts}),
+        (f"document:{document['id']}", {"name": None, **facts}),
+        (f"document:{document['id']}", {"name": "part.txt", **facts}),
+    ]
+    unchanged = (await admin.get(f"/documents/{document['id']}")).json()
+    assert unchanged["current_version"]["number"] == 1
+
+
+@pytest.mark.parametrize("policy", list(LimitsPolicy))
+async def test_what_is_beyond_the_scanner_is_refused_or_marked_unscanned(
+    admin: Api,
+    app: FastAPI,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    policy: LimitsPolicy,
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    with clamd(tmp_path, stream_max_length=2**20) as daemon:
+        scanner = app.state.content.scanner
+        monkeypatch.setattr(scanner, "_socket", daemon.socket)
+        monkeypatch.setattr(scanner, "limits", policy)
+        monkeypatch.setattr(scanner, "mode", ScanMode.REQUIRED)
+        answer = await admin.upload(cabinet, "large.bin", secrets.token_bytes(5 * 2**20))
+        small = await admin.upload(cabinet, "small.bin", secrets.token_bytes(100))
+    assert small.json()["current_version"]["scan_status"] == "clean"
+    if policy is LimitsPolicy.REFUSE:
+        assert (answer.status_code, answer.json()["code"]) == (422, "unscannable")
+        assert len(stored_files(settings, admin)) == 1
+    else:
+        version = answer.json()["current_version"]
+        assert version["scan_status"] == "unscanned"
+        assert "StreamMaxLength" in version["scan_detail"]
+
+
+@pytest.mark.parametrize(
+    ("scan", "policy"),
+    [(ScanMode.AUTO, LimitsPolicy.STORE_AS_UNSCANNED), (ScanMode.REQUIRED, LimitsPolicy.REFUSE)],
+)
+def test_the_policy_for_limits_follows_the_one_for_an_absent_scanner(
+    settings: Settings, scan: ScanMode, policy: LimitsPolicy
+) -> None:
+    changed = settings.model_copy(update={"scan": scan})
+    assert changed.limits_policy is policy
+    for said in LimitsPolicy:
+        assert changed.model_copy(update={"scan_limits": said}).limits_policy is said
 
 
 async def test_clean_content_is_marked_so(admin: Api) -> None:

@@ -33,6 +33,7 @@ from backend.identity.models import (
 )
 from backend.notifications.mail import Language
 from backend.previews.models import PagePicture, Preview, Size
+from backend.scanning.models import QuarantinedContent, QuarantineState
 from backend.search.models import (
     SearchLanguage,
     SearchLexeme,
@@ -194,6 +195,15 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
             session, [audit.Deed("test.done", "test:1")], org_id=org_id, actor_id=user.id
         )
         await add(StoreFault(org_id=org_id, digest=blob.digest, fault=Fault.MISSING, detail="test"))
+        await add(
+            QuarantinedContent(
+                org_id=org_id,
+                digest=blob.digest,
+                size=1,
+                signature="Test",
+                state=QuarantineState.HELD,
+            )
+        )
     while await audit.seal(database):
         pass
     async with database.transaction(Tenant(org_id, user.id)) as session:

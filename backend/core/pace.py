@@ -1,4 +1,4 @@
-"""How fast a check may read, how much, and whether it shall stop. Used from the threads that read."""
+"""How fast a long task may read, how much, and whether it shall stop. Used from the threads that read."""
 
 import re
 import threading
@@ -11,14 +11,14 @@ _RATE: Final = re.compile(r"(\d+(?:\.\d+)?) ?(k|M|G|Ki|Mi|Gi|)B?(?:/s)?")
 
 
 class StoppedError(Exception):
-    """The check shall stop at once; what it was reading does not count."""
+    """The task shall stop at once; what it was reading does not count."""
 
 
 class Pace:
     """Lets bytes through at a rate, and ends when told to, when a time has come, or when enough were read.
 
     `rate` is in bytes per second, `enough` in bytes that are done with, `seconds` how long it may go on; what is
-    left out is no bound. `clock` and `sleep` are for tests; `sleep` returns whether the check shall stop.
+    left out is no bound. `clock` and `sleep` are for tests; `sleep` returns whether the task shall stop.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Pace:
         self._done = 0
 
     def stop(self) -> None:
-        """End the check: between two frames, not between two blobs."""
+        """End the task: between two frames, not between two blobs."""
         self._stop.set()
 
     @property
@@ -63,7 +63,7 @@ class Pace:
         """Pay for bytes that were read: wait until the next may be.
 
         Raises:
-            StoppedError: the check shall stop.
+            StoppedError: the task shall stop.
         """
         delay = 0.0
         if self._rate is not None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.verification.service.pace import Pace, StoppedError, parse_rate
+from backend.core.pace import Pace, StoppedError, parse_rate
 
 
 class Clock:

@@ -1,0 +1,45 @@
+"""What scanning does: runs and the rescan, the quarantine, and what is told of it.
+
+Others import these names from here.
+"""
+
+from backend.scanning.service.examining import Found, ScannerGoneError
+from backend.scanning.service.holding import (
+    MAIL_DUE,
+    QUARANTINE_CHANGED,
+    count_held_everywhere,
+    delete,
+    hold,
+    letter,
+    list_quarantine,
+    release,
+)
+from backend.scanning.service.rescanning import rescan_slice
+from backend.scanning.service.running import (
+    Wanted,
+    backlog,
+    begin,
+    get,
+    resume,
+    run_scan,
+)
+
+__all__ = [
+    "MAIL_DUE",
+    "QUARANTINE_CHANGED",
+    "Found",
+    "ScannerGoneError",
+    "Wanted",
+    "backlog",
+    "begin",
+    "count_held_everywhere",
+    "delete",
+    "get",
+    "hold",
+    "letter",
+    "list_quarantine",
+    "release",
+    "rescan_slice",
+    "resume",
+    "run_scan",
+]
