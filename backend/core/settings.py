@@ -191,6 +191,11 @@ class Settings(BaseSettings):
         return self.data_dir / "locks"
 
     @property
+    def drafts_dir(self) -> Path:
+        """Where uploads grow that are to end in object storage; a local store keeps them itself."""
+        return self.data_dir / "drafts"
+
+    @property
     def keyring_path(self) -> Path:
         """The file of storage keys, each wrapped by the master key."""
         return self.data_dir / "keys" / "keyring"
