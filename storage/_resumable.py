@@ -7,7 +7,7 @@ know what its two files hold and where they are; FORMAT.md is the law.
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -147,6 +147,26 @@ class ResumableDraft:
         self.digest = digest
         self._follows = self.is_behind
         return True
+
+    def begin_digest(self) -> RunningDigest:
+        """Begin the digest anew: all that was sealed comes by ``catch_up`` again."""
+        self.digest = RunningDigest(self._sealed.header.fixed)
+        self._follows = self.is_behind
+        return self.digest
+
+    @property
+    def unsealed(self) -> bytes:
+        """The content that is in no sealed frame yet; while nothing is being written."""
+        return b"" if self._frame is None else bytes(self._frame.content)
+
+    def content(self) -> Iterator[bytes]:
+        """All content there is, while nothing is being written, in pieces of at most a frame."""
+        offset = HEADER_SIZE
+        for number in range(self._progress.frames):
+            yield self._read_frame(number, offset)
+            offset += self._progress.entries.lengths[number]
+        if self.unsealed:
+            yield self.unsealed
 
     @property
     def is_behind(self) -> bool:

@@ -101,6 +101,7 @@ class Settings(BaseSettings):
     scan_timeout: float = Field(default=600.0, gt=0)
 
     max_upload_size: int = Field(default=64 * 2**30, gt=0)
+    upload_days: int = Field(default=7, ge=1)
     compression_level: int = Field(default=3, ge=1, le=19)
     trash_days: int = Field(default=30, ge=0)
     gc_grace_hours: int = Field(default=24, ge=0)
