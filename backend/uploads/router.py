@@ -211,6 +211,10 @@ async def create_upload(
     new = _new_upload(place, upload_length, upload_defer_length, upload_metadata, upload_concat)
     if body.are_there:
         protocol.require_content_type(content_type)
+    if new.kind is UploadKind.FINAL:
+        reached = await service.join(place, new)
+        response.headers["Location"] = f"{PATH}/{reached.upload.id}"
+        return _answer(response, reached)
     async with place.units.begin() as (session, actor):
         upload = await service.create(session, actor, new, lifetime=place.lifetime)
     reached = service.Reached(upload, 0)
@@ -243,7 +247,7 @@ def _new_upload(
             f"The file is larger than the {place.content.max_size} bytes an upload may have.",
             limit=place.content.max_size,
         )
-    parts = () if concat is None else concat.parts
+    parts = () if concat is None else tuple(one.rpartition("/")[2] for one in concat.parts)
     return service.NewUpload(kind, length, metadata, protocol.parse_metadata(metadata), parts)
 
 

@@ -2,6 +2,7 @@
 
 from backend.uploads.service.arriving import Arriving
 from backend.uploads.service.creating import NewUpload, create, get_upload, read_target
+from backend.uploads.service.joining import join
 from backend.uploads.service.progress import InProgress, Live
 from backend.uploads.service.receiving import Place, Reached, find_offset, find_received, receive
 from backend.uploads.service.removing import expire, terminate
@@ -20,6 +21,7 @@ __all__ = [
     "find_offset",
     "find_received",
     "get_upload",
+    "join",
     "own_uploads",
     "read_target",
     "receive",

@@ -204,7 +204,7 @@ def _is_small(upload: Upload, offset: int, announced: int | None) -> bool:
 async def _receive_small(place: Place, upload: Upload, arriving: Arriving) -> Reached:
     """Take all of an upload in one go. If anything fails nothing was received."""
     async with _refusing(place, upload), _received_whole(place, upload, arriving) as received:
-        return await _record(place, upload, received)
+        return await record(place, upload, received)
 
 
 @asynccontextmanager
@@ -236,7 +236,7 @@ async def _receive_into_draft(
                 await _note(place, upload, _acknowledged(upload, size))
                 _require_all_came(arriving, size)
                 return Reached(upload, size)
-            reached = await _record(place, upload, await draft.complete())
+            reached = await record(place, upload, await draft.complete())
         await drop(place.content, namespace=store_namespace(upload.org_id), name=upload.id)
         return reached
 
@@ -252,6 +252,7 @@ async def _growing(place: Place, upload: Upload) -> AsyncIterator[Growing]:
             namespace=store_namespace(upload.org_id),
             name=upload.id,
             create=upload.received == 0,
+            examine=upload.kind is UploadKind.WHOLE,
         )
         try:
             draft = await opening.__aenter__()
@@ -340,7 +341,7 @@ async def _refusing(place: Place, upload: Upload) -> AsyncIterator[None]:
         raise
 
 
-async def _record(place: Place, upload: Upload, received: Received) -> Reached:
+async def record(place: Place, upload: Upload, received: Received) -> Reached:
     """Make received content what the upload is to become, once."""
     target = UploadTarget.model_validate(upload.target)
     if target.sha256 not in {None, received.digest.hex()}:

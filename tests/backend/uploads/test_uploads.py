@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from httpx import Response
 
 from backend.core.db import Database, Tenant
 from backend.core.settings import Settings
@@ -335,10 +336,73 @@ async def test_a_name_that_is_taken_is_refused_before_the_first_byte(tus: Tus, f
 async def test_a_name_taken_meanwhile_may_be_given_back(tus: Tus, folder: int) -> None:
     path = await tus.begin(6 * MIB, filename="a.txt", folder_id=folder)
     await tus.send(path, 0, bytes(MIB))
-    document = await tus.api.document(folder, "a.txt")
+    await tus.api.document(folder, "a.txt")
     answer = await tus.send(path, MIB, bytes(5 * MIB))
     assert answer.status_code == 409
     assert answer.json()["code"] == "name_taken"
+
+
+async def part(tus: Tus, content: bytes) -> str:
+    answer = await tus.create(len(content), content, {"Upload-Concat": "partial"})
+    assert answer.status_code == 201, answer.text
+    path: str = answer.headers["location"]
+    return path
+
+
+async def final(tus: Tus, parts: list[str], **values: object) -> Response:
+    headers = {**TUS, "Upload-Concat": f"final;{' '.join(parts)}"}
+    return await tus.api.post(
+        "/uploads", headers={**headers, "Upload-Metadata": metadata(**values)}
+    )
+
+
+async def test_parts_become_one_document(tus: Tus, folder: int, settings: Settings) -> None:
+    contents = [os.urandom(3 * MIB), b"", b"x", os.urandom(MIB + 7)]
+    parts = [await part(tus, content) for content in contents]
+    for path, content in zip(parts, contents, strict=True):
+        head = await tus.head(path.removeprefix("/api/v1"))
+        assert head.headers["upload-concat"] == "partial"
+        assert head.headers["upload-offset"] == str(len(content))
+    parts[0] = f"http://dms.test{parts[0]}"
+    answer = await final(tus, parts, filename="a.bin", folder_id=folder)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["sha256"] == sha256(b"".join(contents))
+    assert drafts(settings, tus.api.org_id) == []
+    head = await tus.head(answer.headers["location"].removeprefix("/api/v1"))
+    assert head.headers["upload-concat"].startswith("final;/api/v1/uploads/")
+    assert head.headers["upload-offset"] == head.headers["upload-length"]
+    again = await final(tus, parts, filename="a.bin", folder_id=folder)
+    assert again.status_code == 201
+    assert again.json()["id"] == answer.json()["id"]
+
+
+async def test_only_whole_parts_of_ones_own_are_joined(
+    tus: Tus, folder: int, stranger: Api
+) -> None:
+    whole = await part(tus, b"abc")
+    answer = await tus.api.post(
+        "/uploads", headers={**TUS, "Upload-Length": "3", "Upload-Concat": "partial"}
+    )
+    unfinished = answer.headers["location"]
+    target = {"filename": "a.bin", "folder_id": folder}
+    assert (await final(tus, [whole, unfinished], **target)).json()["code"] == "upload_unfinished"
+    ordinary = f"/api/v1{await tus.begin(3, filename='b', folder_id=folder)}"
+    assert (await final(tus, [whole, ordinary], **target)).status_code == 404
+    assert (
+        await final(tus, [whole], filename="a.bin", folder_id=folder + 10**9)
+    ).status_code == 404
+    theirs = Tus(stranger)
+    elsewhere = await stranger.folder("Elsewhere")
+    taken = await final(theirs, [whole], filename="a.bin", folder_id=elsewhere)
+    assert taken.status_code == 404
+    assert (await final(tus, [whole], **target)).status_code == 201
+
+
+async def test_a_virus_across_two_parts_is_found(tus: Tus, folder: int) -> None:
+    parts = [await part(tus, EICAR[:30]), await part(tus, EICAR[30:])]
+    answer = await final(tus, parts, filename="a.com", folder_id=folder)
+    assert answer.status_code == 400
+    assert answer.json()["signature"] == REPORTED_SIGNATURE
 
 
 async def test_the_version_of_the_protocol_is_required(tus: Tus, folder: int) -> None:
