@@ -35,6 +35,7 @@ app.conf.update(
             "options": {"expires": 20},
         },
         "cleanup-expired-trash": {"task": "maintenance.cleanup_expired_trash", "schedule": 3600.0},
+        "expire-uploads": {"task": "maintenance.expire_uploads", "schedule": 3600.0},
         "prune-outbox": {"task": "maintenance.prune_outbox", "schedule": 3600.0},
         "checkpoint-trail": {
             "task": "maintenance.checkpoint_trail",

@@ -223,22 +223,46 @@ async def _received_whole(
 async def _receive_into_draft(
     place: Place, upload: Upload, arriving: Arriving, offset: int
 ) -> Reached:
+    reached = None
     async with _refusing(place, upload):
-        async with _growing(place, upload) as draft:
-            if draft.size < upload.received:
-                raise _lost()
-            acknowledged = _acknowledged(upload, draft.size)
-            if offset != acknowledged:
-                raise _elsewhere(acknowledged)
-            await _append(draft, arriving, skip=draft.size - acknowledged)
-            size = draft.size
-            if upload.kind is not UploadKind.WHOLE or size != upload.length:
-                await _note(place, upload, _acknowledged(upload, size))
-                _require_all_came(arriving, size)
-                return Reached(upload, size)
-            reached = await record(place, upload, await draft.complete())
+        try:
+            async with _growing(place, upload) as draft:
+                # Whoever had the draft before may have finished the upload.
+                upload = await _as_it_is(place, upload)
+                if upload.status is UploadStatus.RECEIVING:
+                    reached = await _go_on(place, upload, draft, arriving, offset)
+        except DraftLostError:
+            upload = await _as_it_is(place, upload)
+            if upload.status is not UploadStatus.COMPLETE:
+                raise
+    if reached is None:
+        require_alive(upload)
+        reached = await _completed(place, upload, offset)
+    if reached.upload.status is UploadStatus.COMPLETE:
         await drop(place.content, namespace=store_namespace(upload.org_id), name=upload.id)
-        return reached
+    return reached
+
+
+async def _as_it_is(place: Place, upload: Upload) -> Upload:
+    async with place.units.begin() as (session, actor):
+        return await get_upload(session, actor, upload.id)
+
+
+async def _go_on(
+    place: Place, upload: Upload, draft: Growing, arriving: Arriving, offset: int
+) -> Reached:
+    if draft.size < upload.received:
+        raise _lost()
+    acknowledged = _acknowledged(upload, draft.size)
+    if offset != acknowledged:
+        raise _elsewhere(acknowledged)
+    await _append(draft, arriving, skip=draft.size - acknowledged)
+    size = draft.size
+    if upload.kind is UploadKind.WHOLE and size == upload.length:
+        return await record(place, upload, await draft.complete())
+    await _note(place, upload, _acknowledged(upload, size))
+    _require_all_came(arriving, size)
+    return Reached(upload, size)
 
 
 @asynccontextmanager

@@ -39,6 +39,7 @@ from backend.search.models import (
     VersionText,
     search_champions,
 )
+from backend.uploads.models import Upload, UploadKind
 from backend.verification.models import Fault, StoreFault
 from migrations.tables import MODELS
 
@@ -188,6 +189,16 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
         )
         await audit.record(
             session, [audit.Deed("test.done", "test:1")], org_id=org_id, actor_id=user.id
+        )
+        await add(
+            Upload(
+                id=unique,
+                org_id=org_id,
+                user_id=user.id,
+                kind=UploadKind.WHOLE,
+                document_id=document.id,
+                expires_at=now() + timedelta(days=1),
+            )
         )
         await add(StoreFault(org_id=org_id, digest=blob.digest, fault=Fault.MISSING, detail="test"))
     while await audit.seal(database):

@@ -1,5 +1,6 @@
-"""Uploads through the tus protocol: they arrive in pieces, whatever happens between these, and become documents once."""
+"""Uploads by the tus protocol: they arrive in pieces, whatever happens between these, and become documents once."""
 
+import asyncio
 import hashlib
 import os
 import secrets
@@ -161,6 +162,63 @@ async def test_a_broken_connection_keeps_what_came(
     assert await tus.offset(path) == 2 * MIB + 5
     done = await tus.send(path, 2 * MIB + 5, content[2 * MIB + 5 :])
     assert done.json()["sha256"] == sha256(content)
+
+
+async def test_a_newer_request_takes_over_from_one_whose_client_is_gone(
+    tus: Tus, folder: int
+) -> None:
+    content = os.urandom(4 * MIB)
+    arrived = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield content[: 2 * MIB]
+        arrived.set()
+        await asyncio.Event().wait()
+
+    path = await tus.begin(len(content), filename="a.bin", folder_id=folder)
+    hanging = asyncio.create_task(tus.send(path, 0, body()))
+    await arrived.wait()
+    again = await tus.send(path, 2 * MIB, content[2 * MIB :])
+    ended = await hanging
+    assert ended.status_code == 423
+    assert ended.json()["code"] == "upload_locked"
+    assert again.status_code == 200, again.text
+    assert again.json()["sha256"] == sha256(content)
+
+
+async def test_a_request_of_another_process_lets_go_when_it_is_asked(
+    tus: Tus, folder: int, app: FastAPI
+) -> None:
+    """Another backend is one that knows nothing of the requests of this one."""
+    content = os.urandom(4 * MIB)
+    arrived = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield content[: 2 * MIB]
+        arrived.set()
+        await asyncio.Event().wait()
+
+    path = await tus.begin(len(content), filename="a.bin", folder_id=folder)
+    hanging = asyncio.create_task(tus.send(path, 0, body()))
+    await arrived.wait()
+    other, app.state.uploads = app.state.uploads, service.InProgress()
+    again = await tus.send(path, 2 * MIB, content[2 * MIB :])
+    assert (await hanging).status_code == 423
+    assert again.status_code == 200, again.text
+    assert again.json()["sha256"] == sha256(content)
+    await other.close()
+
+
+async def test_of_many_requests_at_once_one_writes(tus: Tus, folder: int) -> None:
+    content = os.urandom(6 * MIB)
+    path = await tus.begin(len(content), filename="a.bin", folder_id=folder)
+    await tus.send(path, 0, content[:MIB])
+    answers = await asyncio.gather(*(tus.send(path, MIB, content[MIB:]) for _ in range(5)))
+    codes = [answer.status_code for answer in answers]
+    assert codes.count(200) >= 1, codes
+    assert set(codes) <= {200, 409, 423}
+    listed = (await tus.api.get(f"/folders/{folder}/children")).json()["documents"]
+    assert [document["sha256"] for document in listed] == [sha256(content)]
 
 
 async def test_more_bytes_than_there_may_be_are_refused(tus: Tus, folder: int) -> None:
