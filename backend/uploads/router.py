@@ -25,7 +25,11 @@ from backend.core.errors import ForbiddenError, NotFoundError, StaleError, Unaut
 from backend.core.names import InvalidNameError
 from backend.core.problems import problem_responses
 from backend.core.web import SettingsDep, UnitsDep
-from backend.documents.errors import DocumentNameTakenError
+from backend.documents.errors import (
+    DocumentNameTakenError,
+    FileTypeRefusedError,
+    QuotaExceededError,
+)
 from backend.documents.schemas import DocumentOut
 from backend.uploads import protocol, service
 from backend.uploads.errors import (
@@ -42,7 +46,7 @@ from backend.uploads.errors import (
     UploadUnfinishedError,
 )
 from backend.uploads.models import Upload, UploadKind, UploadStatus
-from backend.uploads.schemas import UploadOut
+from backend.uploads.schemas import UploadCheckIn, UploadCheckOut, UploadOut
 
 PATH = "/api/v1/uploads"
 _OVERRIDES = frozenset({"PATCH", "DELETE", "HEAD"})
@@ -70,6 +74,8 @@ _IN_THE_END = (
     ChecksumMismatchError,
     DigestMismatchError,
     DraftBusyError,
+    FileTypeRefusedError,
+    QuotaExceededError,
     ScannerUnavailableError,
     StorageFullError,
     StorageUnavailableError,
@@ -249,6 +255,18 @@ def _new_upload(
         )
     parts = () if concat is None else tuple(one.rpartition("/")[2] for one in concat.parts)
     return service.NewUpload(kind, length, metadata, protocol.parse_metadata(metadata), parts)
+
+
+@router.post(
+    "/check",
+    operation_id="checkUploads",
+    summary="Tell which files would be refused",
+    responses=problem_responses(NotFoundError, ForbiddenError),
+)
+async def check_uploads(place: PlaceDep, body: UploadCheckIn) -> UploadCheckOut:
+    """Check up to 1,000 files against rights, names, sizes, types and the quota, before the first byte of any."""
+    async with place.units.begin() as (session, actor):
+        return await service.check_files(session, actor, body, largest=place.content.max_size)
 
 
 @router.head(

@@ -81,6 +81,17 @@ def collect() -> None:
     runtime.run(run())
 
 
+@app.task(name="maintenance.count_usage", time_limit=600)
+def count_usage() -> None:
+    """Count what organisations with limits have stored, so that little is to be added when it is asked for."""
+
+    async def count(session: AsyncSession, _: int) -> int:
+        await documents.count_usage(session)
+        return 0
+
+    _everywhere("usage_counted", count, once=True)
+
+
 @app.task(name="maintenance.expire_uploads", time_limit=1_800)
 def expire_uploads() -> None:
     """Forget uploads that nobody went on with, and remove what was received of them."""

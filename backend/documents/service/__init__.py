@@ -25,6 +25,7 @@ from backend.documents.service.indexing import (
     request_ocr,
     requeue_lost,
 )
+from backend.documents.service.limits import count_usage
 from backend.documents.service.reading import (
     describe,
     get_content,
@@ -47,6 +48,7 @@ __all__ = [
     "begin_indexing",
     "blobs_after",
     "correct_sizes",
+    "count_usage",
     "describe",
     "documents_with_blobs",
     "finish_indexing",

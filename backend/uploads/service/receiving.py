@@ -27,6 +27,7 @@ from backend.content.service import Content, Received
 from backend.core.clock import now
 from backend.core.errors import DomainError
 from backend.core.web import Units
+from backend.documents.errors import FileTypeRefusedError
 from backend.documents.schemas import DocumentOut
 from backend.documents.service import reading, uploading
 from backend.identity.models import store_namespace
@@ -51,7 +52,7 @@ SMALL = 4 << 20
 """Bytes of an upload that is received like any other if they come in one request: it needs no draft."""
 _LOOK_SECONDS = 1.0
 _LOCK_SECONDS = 5.0
-_FOR_GOOD = (VirusFoundError, DigestMismatchError)
+_FOR_GOOD = (VirusFoundError, DigestMismatchError, FileTypeRefusedError)
 """After these an upload cannot be mended."""
 
 
@@ -165,11 +166,12 @@ async def _begin(place: Place, upload_id: str, writer: str, length: int | None) 
             return upload
         if upload.kind is UploadKind.FINAL:
             raise UploadHeaderError("A final upload is made of its parts; it takes no bytes.")
-        await check(session, actor, UploadTarget.model_validate(upload.target))
         if length is not None:
             if upload.length not in {None, length}:
                 raise UploadHeaderError("The length of an upload cannot be changed.")
             upload.length = length
+        target = UploadTarget.model_validate(upload.target)
+        await check(session, actor, target, size=upload.length)
         upload.writer = writer
         upload.expires_at = now() + place.lifetime
         await session.flush()
@@ -254,9 +256,10 @@ async def _go_on(
     if draft.size < upload.received:
         raise _lost()
     acknowledged = _acknowledged(upload, draft.size)
-    if offset != acknowledged:
+    # Whoever learnt of the length when all bytes were there was told of all.
+    if offset not in {acknowledged, draft.size}:
         raise _elsewhere(acknowledged)
-    await _append(draft, arriving, skip=draft.size - acknowledged)
+    await _append(draft, arriving, skip=draft.size - offset)
     size = draft.size
     if upload.kind is UploadKind.WHOLE and size == upload.length:
         return await record(place, upload, await draft.complete())

@@ -18,7 +18,7 @@ from backend.core.actor import Role
 from backend.core.clock import now
 from backend.core.db import Base, Database, Tenant
 from backend.core.idempotency import KeptAnswer
-from backend.documents.models import Blob, Document, ScanStatus, Version
+from backend.documents.models import Blob, Document, ScanStatus, UploadLimits, Version
 from backend.folders.models import Folder, FolderKind
 from backend.identity.api_keys.models import ApiKey
 from backend.identity.models import (
@@ -200,6 +200,7 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
                 expires_at=now() + timedelta(days=1),
             )
         )
+        await add(UploadLimits(org_id=org_id))
         await add(StoreFault(org_id=org_id, digest=blob.digest, fault=Fault.MISSING, detail="test"))
     while await audit.seal(database):
         pass
