@@ -15,6 +15,7 @@ from backend.previews import models as previews
 from backend.scanning import models as scanning
 from backend.search import models as search
 from backend.texts import models as texts
+from backend.uploads import models as uploads
 from backend.verification import models as verification
 
 MODELS = (
@@ -33,6 +34,7 @@ MODELS = (
     collection,
     search,
     texts,
+    uploads,
     verification,
     scanning,
 )

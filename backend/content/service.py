@@ -96,7 +96,7 @@ class Received:
             StorageFullError: the disk is full.
             StorageUnavailableError: the store does not answer.
         """
-        with _storage_answers():
+        with storage_answers():
             blob = await self.content.complete(self.pending.publish)
         self.published = True
         return blob.created
@@ -162,23 +162,14 @@ class Content:
         received = None
         try:
             writer = leftovers.enter_context(self.store.writer(namespace))
-            with _storage_answers():
+            with storage_answers():
                 async with self.scanner.stream() as scan:
                     head, last = await self._pass(chunks, writer, scan)
                     pending, verdict = await _both(
                         self.complete(_finish, writer, last, leftovers), _end(scan, last)
                     )
-            self._judge(verdict, pending)
-            clean = verdict.outcome is Outcome.CLEAN
-            received = Received(
-                self,
-                pending,
-                clean,
-                head,
-                unscanned_because=None if clean else verdict.detail,
-                scanned_with=verdict.database,
-                scan_tried=verdict.outcome is not Outcome.NOT_SCANNED,
-            )
+            self.judge(verdict, digest=pending.digest, size=pending.size)
+            received = self.judged(verdict, pending, head)
             yield received
         finally:
             if received is None or not received.published:
@@ -195,7 +186,7 @@ class Content:
         leftovers = ExitStack()
         received = None
         try:
-            with _storage_answers():
+            with storage_answers():
                 pending = await self.complete(_write_whole, self.store, namespace, data, leftovers)
             received = Received(self, pending, scanned=False, head=data[:HEAD_BYTES])
             yield received
@@ -212,7 +203,7 @@ class Content:
         """
         head, last, size = b"", Batch(), 0
         async with Lane[None]() as lane:
-            async for batch in _batches(chunks):
+            async for batch in batches(chunks):
                 size += sum(map(len, batch))
                 if size > self.max_size:
                     raise UploadTooLargeError(
@@ -229,15 +220,21 @@ class Content:
     async def _move(self, batch: Batch, writer: BlobWriter, scan: ScanStream) -> None:
         await _both(self.run(_write, writer, batch), scan.send(batch))
 
-    def _judge(self, verdict: Verdict, pending: PendingBlob) -> None:
-        """Refuse what the scanner, or the policy for what it did not scan, does not let in."""
+    def judge(self, verdict: Verdict, *, digest: bytes, size: int) -> None:
+        """Refuse what the scanner, or the policy for what it did not scan, does not let in.
+
+        Raises:
+            VirusFoundError: with `signature`, `sha256` and `size` in bytes.
+            UnscannableError: it is beyond what the scanner looks at, and the policy refuses that.
+            ScannerUnavailableError: scanning is required and did not happen.
+        """
         if verdict.outcome is Outcome.INFECTED:
             log.warning("virus_found", signature=verdict.detail)
             raise VirusFoundError(
                 f"The virus scanner recognised {verdict.detail} in this file. It was not stored.",
                 signature=verdict.detail,
-                sha256=pending.digest.hex(),
-                size=pending.size,
+                sha256=digest.hex(),
+                size=size,
             )
         refused = self.scanner.limits is LimitsPolicy.REFUSE
         if verdict.outcome is Outcome.BEYOND_LIMITS and refused:
@@ -248,6 +245,19 @@ class Content:
             raise ScannerUnavailableError(
                 f"Every file must be scanned here, and this one was not: {verdict.detail}. Nothing was kept."
             )
+
+    def judged(self, verdict: Verdict, pending: PendingBlob, head: bytes) -> Received:
+        """Return content that was not refused, with what the scanner said of it."""
+        clean = verdict.outcome is Outcome.CLEAN
+        return Received(
+            self,
+            pending,
+            clean,
+            head,
+            unscanned_because=None if clean else verdict.detail,
+            scanned_with=verdict.database,
+            scan_tried=verdict.outcome is not Outcome.NOT_SCANNED,
+        )
 
     @asynccontextmanager
     async def open(self, namespace: str, digest: bytes) -> AsyncIterator["Outgoing"]:
@@ -327,7 +337,8 @@ def _unreadable(error: StoreError, digest: bytes) -> ContentDamagedError | Stora
 
 
 @contextmanager
-def _storage_answers() -> Iterator[None]:
+def storage_answers() -> Iterator[None]:
+    """Turn what the store raises on writing into what clients are told."""
     try:
         yield
     except StoreFullError as error:
@@ -370,7 +381,7 @@ async def _end(scan: ScanStream, last: Batch) -> Verdict:
     return await scan.verdict()
 
 
-async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[Batch]:
+async def batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[Batch]:
     """Gather chunks, uncopied, until they are at least `_BATCH_SIZE` bytes."""
     batch, size = Batch(), 0
     async for chunk in chunks:

@@ -30,6 +30,7 @@ from backend.documents.service.indexing import (
     requeue_lost,
     version_content,
 )
+from backend.documents.service.limits import count_usage
 from backend.documents.service.reading import (
     ContentRef,
     describe,
@@ -72,6 +73,7 @@ __all__ = [
     "blobs_after",
     "blobs_to_scan",
     "correct_sizes",
+    "count_usage",
     "delete_content",
     "describe",
     "documents_with_blobs",
