@@ -11,6 +11,7 @@ from backend.identity.api_keys import models as api_keys
 from backend.identity.external import models as external
 from backend.identity.passkeys import models as passkeys
 from backend.identity.second_factor import models as second_factor
+from backend.jobs import models as jobs
 from backend.scanning import models as scanning
 from backend.search import models as search
 from backend.verification import models as verification
@@ -31,4 +32,5 @@ MODELS = (
     search,
     verification,
     scanning,
+    jobs,
 )

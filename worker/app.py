@@ -19,14 +19,22 @@ from backend.core.logging import bind_request_id, configure_logging
 from backend.core.queues import Queue, celery_app
 from backend.core.settings import get_settings
 from storage import prepare_process
+from worker.broker import Renewal, use_renewal
 from worker.extraction import shut_down
 from worker.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
-app = celery_app(get_settings())
+app = celery_app(get_settings(), task_class="worker.jobs:Job")
+use_renewal()
+app.steps["consumer"].add(Renewal)
 app.conf.update(
-    imports=["worker.tasks.indexing", "worker.tasks.mail", "worker.tasks.maintenance"],
+    imports=[
+        "worker.tasks.indexing",
+        "worker.tasks.jobs",
+        "worker.tasks.mail",
+        "worker.tasks.maintenance",
+    ],
     timezone="UTC",
     beat_schedule={
         "requeue-lost": {

@@ -14,14 +14,19 @@ from backend.access.actions import Action
 from backend.core.actor import Actor
 from backend.core.clock import now
 from backend.core.outbox import emit
+from backend.core.queues import Queue
 from backend.documents import queries
-from backend.documents.models import Document, IndexStatus, ScanStatus, Version
+from backend.documents.models import Document, IndexStatus, ScanStatus, Stage, Version
 from backend.documents.service.reading import get_document, get_version
+from backend.jobs import service as jobs
+from backend.jobs.models import Failure
 
 LEASE = timedelta(seconds=60)
 """How long a reader may be silent; it renews three times as often."""
 _LOST_AFTER = timedelta(hours=1)
 _MAX_ATTEMPTS = 3
+READING = "indexing.process"
+"""The task that reads a version."""
 _UNREAD = frozenset({IndexStatus.PENDING, IndexStatus.EXTRACTING})
 
 
@@ -55,6 +60,16 @@ async def begin_indexing(session: AsyncSession, version_id: int) -> VersionConte
             f"Reading it was broken off {_MAX_ATTEMPTS} times; it is not tried again by itself."
         )
         await _set_state(session, version, document, IndexStatus.FAILED, detail=reason)
+        await jobs.record_failure(
+            session,
+            org_id=version.org_id,
+            task=READING,
+            queue=Queue.FAST,
+            arguments={"org_id": version.org_id, "version_id": version.id},
+            failure=Failure.GIVEN_UP,
+            reason=reason,
+            tries=version.index_attempts,
+        )
         return None
     version.index_attempts += 1
     version.index_lease_until = now() + LEASE
@@ -88,6 +103,7 @@ async def finish_indexing(
     version, document = row
     version.page_count = page_count
     version.index_lease_until = None
+    await queries.delete_progress(session, version_id, [Stage.TEXT, Stage.OCR])
     await _set_state(session, version, document, status, detail=detail)
     return True
 
@@ -114,6 +130,18 @@ async def request_indexing(session: AsyncSession, actor: Actor, document_id: int
     await _set_state(session, document.current_version, document, IndexStatus.PENDING, detail=None)
     await _enqueue(session, document.current_version, "document.reindex_requested")
     return document
+
+
+async def read_again(session: AsyncSession, version_id: int) -> None:
+    """Let a version that was given up, or whose reading failed, be read once more by the task that is queued now."""
+    row = await queries.version_with_document(session, version_id)
+    if row is None or row[0].scan_status is ScanStatus.QUARANTINED:
+        return
+    version, document = row
+    version.index_lease_until = None
+    version.index_attempts = 0
+    version.index_queued_at = now()
+    await _set_state(session, version, document, IndexStatus.PENDING, detail=None)
 
 
 async def requeue_lost(session: AsyncSession, *, limit: int) -> int:

@@ -59,6 +59,7 @@ async def things(admin: Api) -> dict[str, Any]:
         "passkey_id": 1,
         "provider_id": "nobody",
         "quarantine_id": 1,
+        "job_id": 1,
         "number": 1,
     }
 
