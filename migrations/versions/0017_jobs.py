@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from migrations.security import application_role, grant, protect
+from migrations.security import application_role, protect
 
 revision = "0017"
 down_revision = "0016"
@@ -61,11 +61,9 @@ def upgrade() -> None:
 
 def _protect_jobs() -> None:
     """Show an organisation its own jobs, and those of the installation, which belong to none."""
-    grant("failed_jobs")
-    op.execute("ALTER TABLE failed_jobs ENABLE ROW LEVEL SECURITY")
-    belongs = "org_id IS NULL OR org_id = dms_org_id()"
+    protect("failed_jobs")
     op.execute(
-        f"CREATE POLICY organisation ON failed_jobs USING ({belongs}) WITH CHECK ({belongs})"
+        "CREATE POLICY installation ON failed_jobs USING (org_id IS NULL) WITH CHECK (org_id IS NULL)"
     )
     op.execute(
         "CREATE FUNCTION dms_failed_jobs() RETURNS TABLE (failure text, failed bigint) "

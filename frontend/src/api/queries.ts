@@ -5,7 +5,15 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import * as calls from "./calls";
 import { ApiProblem } from "./problem";
-import type { FaultState, Resource, SimulatedChange, SortField, SortOrder } from "./types";
+import type {
+  FailedState,
+  FaultState,
+  QuarantineState,
+  Resource,
+  SimulatedChange,
+  SortField,
+  SortOrder,
+} from "./types";
 
 export const keys = {
   access: ["access"] as const,
@@ -17,7 +25,10 @@ export const keys = {
   policies: ["policies"] as const,
   policy: (id: number) => ["policies", id] as const,
   document: (id: number) => ["documents", id] as const,
+  progress: (id: number) => ["documents", id, "progress"] as const,
   storage: ["storage"] as const,
+  quarantine: ["quarantine"] as const,
+  jobs: ["jobs"] as const,
   credentials: ["credentials"] as const,
 };
 
@@ -284,6 +295,32 @@ export const storageFaultsQuery = (state: FaultState) =>
     initialPageParam: firstPage,
     getNextPageParam: nextCursor,
   });
+
+export const quarantineQuery = (state: QuarantineState) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.quarantine, state],
+    queryFn: ({ pageParam }) => calls.listQuarantine({ state, ...from(pageParam) }),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
+/** Queues move all the time, and tell nobody: whoever looks at them asks. */
+export const jobsQuery = queryOptions({
+  queryKey: [...keys.jobs, "overview"],
+  queryFn: calls.getJobs,
+  refetchInterval: 5_000,
+});
+
+export const failedJobsQuery = (state: FailedState) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.jobs, "failed", state],
+    queryFn: ({ pageParam }) => calls.listFailedJobs({ state, ...from(pageParam) }),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
+export const progressQuery = (id: number) =>
+  queryOptions({ queryKey: keys.progress(id), queryFn: () => calls.getProgress(id) });
 
 export const auditEventsQuery = (query: calls.AuditQuery) =>
   infiniteQueryOptions({
