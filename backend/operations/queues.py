@@ -13,6 +13,8 @@ from backend.core.clock import now
 from backend.core.queues import DONE, QUEUED_AT, RUNNING, UNACKED, Queue
 
 RATE_MINUTES = 10
+_STEPS = (3, 6, 9)
+_SEPARATOR = "\x06\x16"
 _MOST_HANDED_OUT = 5_000
 
 
@@ -42,18 +44,21 @@ async def queue_states(redis: Redis) -> dict[Queue, QueueState]:
     Raises:
         RedisError: Redis does not answer.
     """
+    lists = [(queue, name) for queue in Queue for name in _lists(queue)]
     async with redis.pipeline(transaction=False) as pipe:
-        for queue in Queue:
-            pipe.llen(queue)
+        for _, name in lists:
+            pipe.llen(name)
             # Messages are taken at this end.
-            pipe.lindex(queue, -1)
+            pipe.lindex(name, -1)
         pipe.hvals(RUNNING)
         pipe.hlen(UNACKED)
-        *lists, running, handed_out = await pipe.execute()
-    states = {
-        queue: QueueState(waiting=lists[2 * n], oldest_seconds=_age(lists[2 * n + 1]))
-        for n, queue in enumerate(Queue)
-    }
+        *answers, running, handed_out = await pipe.execute()
+    states = {queue: QueueState() for queue in Queue}
+    for (queue, _), waiting, oldest in zip(lists, answers[::2], answers[1::2], strict=True):
+        states[queue].waiting += waiting
+        age = _age(oldest)
+        if age is not None:
+            states[queue].oldest_seconds = max(age, states[queue].oldest_seconds or 0)
     for job in map(_running, running):
         if job.queue in states:
             states[Queue(job.queue)].running.append(job)
@@ -70,6 +75,11 @@ async def done_per_minute(redis: Redis) -> dict[Queue, float]:
         names = [f"{DONE}:{queue}:{minute - n}" for n in range(RATE_MINUTES)]
         rates[queue] = sum(int(one or 0) for one in await redis.mget(names)) / RATE_MINUTES
     return rates
+
+
+def _lists(queue: Queue) -> list[str]:
+    """Return the names of the lists a queue consists of: kombu has one for each step of urgency."""
+    return [queue, *(f"{queue}{_SEPARATOR}{step}" for step in _STEPS)]
 
 
 async def _add_handed_out(redis: Redis, states: dict[Queue, QueueState]) -> None:
