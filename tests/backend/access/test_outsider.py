@@ -13,7 +13,7 @@ SECRET = "Zebra7431"
 
 OF_A_THING = {
     *("folder_id", "document_id", "grant_id", "policy_id", "invitation_id"),
-    *("key_id", "passkey_id", "provider_id", "quarantine_id"),
+    *("key_id", "passkey_id", "provider_id", "quarantine_id", "job_id"),
 }
 REFUSED = {403, 404, 422}
 
