@@ -6,8 +6,10 @@ The one place that says which event starts which task, and who hears of it. It r
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
-from typing import NamedTuple
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 import asyncpg
 import structlog
@@ -25,10 +27,11 @@ from backend.access import service as access
 from backend.audit import service as audit
 from backend.core.clock import now
 from backend.core.db import Database, Tenant, set_tenant
-from backend.core.outbox import CHANNEL, OutboxEvent
-from backend.core.queues import Queue, Urgency, celery_app
+from backend.core.outbox import CHANNEL, OutboxEvent, send_again
+from backend.core.queues import HAS_FAILED, OWED, Queue, Urgency, celery_app
 from backend.core.settings import Settings
 from backend.identity import service as identity
+from backend.jobs.service import JOBS_CHANGED, RUN_AGAIN
 from backend.notifications.service import SESSION_ENDED, Message, publish
 from backend.scanning.service import MAIL_DUE, QUARANTINE_CHANGED
 from backend.verification.service import FAULTS_CHANGED
@@ -37,16 +40,27 @@ log = structlog.get_logger(__name__)
 
 
 class Task(NamedTuple):
-    """A task and its queue. It is given the event's organisation and, of its data, what `arguments` names."""
+    """A task and its queue. It is given the event's organisation and, of its data, what `arguments` names.
+
+    What is `owed` is sent again where the queue was lost before it ended. Others need not be: what they are to do is
+    found by its lease.
+    """
 
     name: str
     queue: Queue
     arguments: tuple[str, ...]
     urgency: Urgency = Urgency.USUAL
+    owed: bool = False
 
 
 _READ = Task("indexing.process", Queue.FAST, ("version_id",))
 _SHOW = Task("previews.prepare", Queue.HEAVY, ("version_id",))
+
+
+def _letter(name: str, *arguments: str) -> tuple[Task, ...]:
+    return (Task(name, Queue.FAST, arguments, owed=True),)
+
+
 TASKS: dict[str, tuple[Task, ...]] = {
     "document.created": (_READ, _SHOW),
     "document.version_created": (_READ, _SHOW),
@@ -57,21 +71,26 @@ TASKS: dict[str, tuple[Task, ...]] = {
     "preview.requested": (_SHOW,),
     "preview.wanted": (Task("previews.prepare_now", Queue.FAST, ("version_id",)),),
     "preview.pages_wanted": (Task("previews.draw", Queue.FAST, ("version_id", "pages", "size")),),
-    "invitation.mail_due": (Task("mail.invitation", Queue.FAST, ("invitation_id",)),),
-    "password_reset.requested": (Task("mail.prepare_reset", Queue.FAST, ("email", "language")),),
-    "password_reset.mail_due": (Task("mail.password_reset", Queue.FAST, ("reset_id",)),),
-    MAIL_DUE: (Task("mail.quarantined", Queue.FAST, ("quarantine_id", "user_id")),),
-    "password.reset": (Task("mail.password_changed", Queue.FAST, ("user_id", "language")),),
+    "invitation.mail_due": _letter("mail.invitation", "invitation_id"),
+    "password_reset.requested": _letter("mail.prepare_reset", "email", "language"),
+    "password_reset.mail_due": _letter("mail.password_reset", "reset_id"),
+    MAIL_DUE: _letter("mail.quarantined", "quarantine_id", "user_id"),
+    "password.reset": _letter("mail.password_changed", "user_id", "language"),
 }
 """What starts which tasks."""
 
-ADMINISTRATORS = frozenset({FAULTS_CHANGED, QUARANTINE_CHANGED})
+ADMINISTRATORS = frozenset({FAULTS_CHANGED, JOBS_CHANGED, QUARANTINE_CHANGED})
 """What the organisation's administrators hear of. Other events are for those who may see the folder they name."""
 
 PERSONAL = frozenset({SESSION_ENDED})
 """What concerns the one user it names."""
 
+MARKER = "dms:queues"
+"""The key in Redis that is there as long as the queues are: without it they were lost."""
+LOST_AFTER = timedelta(hours=6)
+"""After so long a task that is owed and has not ended is lost: none is tried again for longer."""
 BATCH = 100
+_NOTHING = timedelta(0)
 _POLL_SECONDS = 5.0
 _SEAL_SECONDS = 1.0
 _MAX_BACKOFF = 15.0
@@ -112,11 +131,30 @@ class Relay:
                 await _mark_sent(session, events)
         return len(events)
 
+    async def recover(self) -> int:
+        """Have what is owed sent again where the queues were lost; return how much.
+
+        Raises:
+            RedisError: Redis is away.
+        """
+        kept = await self._redis.exists(MARKER)
+        async with self._database.transaction() as session:
+            lost = await send_again(session, sent_before=now() - (LOST_AFTER if kept else _NOTHING))
+        # After the commit: a relay that dies between the two only sends again.
+        await self._redis.set(MARKER, now().isoformat())
+        if lost:
+            log.warning("tasks_sent_again", count=lost)
+        return lost
+
     async def _pump(self) -> None:
         backoff = 0.5
+        looked = -_POLL_SECONDS
         while True:
             self._wake.clear()
             try:
+                if time.monotonic() - looked >= _POLL_SECONDS:
+                    await self.recover()
+                    looked = time.monotonic()
                 count = await self.relay_batch()
                 backoff = 0.5
             except (RedisError, BrokerError, DBAPIError, PoolTimeoutError, OSError) as error:
@@ -141,16 +179,43 @@ class Relay:
 
     def _start_tasks(self, events: Sequence[OutboxEvent]) -> None:
         for event in events:
+            if event.name == RUN_AGAIN:
+                job = event.data
+                self._send(event, job["task"], job["queue"], job["arguments"], has_failed=True)
             for task in TASKS.get(event.name, ()):
                 given = {name: event.data[name] for name in task.arguments}
-                self._celery.send_task(
+                self._send(
+                    event,
                     task.name,
-                    kwargs={"org_id": event.org_id, **given},
-                    queue=task.queue,
-                    priority=task.urgency,
-                    headers={"request_id": event.request_id},
-                    retry=False,
+                    task.queue,
+                    {"org_id": event.org_id, **given},
+                    urgency=task.urgency,
+                    owed=task.owed,
                 )
+
+    def _send(
+        self,
+        event: OutboxEvent,
+        task: str,
+        queue: str,
+        arguments: Mapping[str, Any],
+        *,
+        urgency: Urgency = Urgency.USUAL,
+        has_failed: bool = False,
+        owed: bool = False,
+    ) -> None:
+        self._celery.send_task(
+            task,
+            kwargs=dict(arguments),
+            queue=queue,
+            priority=urgency,
+            headers={
+                "request_id": event.request_id,
+                HAS_FAILED: has_failed,
+                OWED: event.id if owed else None,
+            },
+            retry=False,
+        )
 
     async def _tell(self, session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
         readers: dict[_Audience, Sequence[int]] = {}
@@ -220,11 +285,14 @@ async def _claim(session: AsyncSession) -> Sequence[OutboxEvent]:
 
 
 async def _mark_sent(session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
-    ids = [event.id for event in events]
-    await session.execute(
-        update(OutboxEvent).where(OutboxEvent.id.in_(ids)).values(sent_at=now()),
-        execution_options={"synchronize_session": False},
-    )
+    owed = [one.id for one in events if any(task.owed for task in TASKS.get(one.name, ()))]
+    done = [event.id for event in events if event.id not in owed]
+    for ids, values in ((owed, {"sent_at": now()}), (done, {"sent_at": now(), "done_at": now()})):
+        if ids:
+            await session.execute(
+                update(OutboxEvent).where(OutboxEvent.id.in_(ids)).values(values),
+                execution_options={"synchronize_session": False},
+            )
 
 
 @contextlib.asynccontextmanager

@@ -21,6 +21,7 @@ from backend.core.logging import bind_request_id, configure_logging
 from backend.core.queues import Queue, celery_app
 from backend.core.settings import get_settings
 from storage import prepare_process
+from worker.broker import Renewal, use_renewal
 from worker.extraction import shut_down
 from worker.runtime import Runtime
 
@@ -34,10 +35,13 @@ RETRIES: dict[str, Any] = {
 }
 """Options of tasks that are tried again when what they depend on does not answer."""
 
-app = celery_app(get_settings())
+app = celery_app(get_settings(), task_class="worker.jobs:Job")
+use_renewal()
+app.steps["consumer"].add(Renewal)
 app.conf.update(
     imports=[
         "worker.tasks.indexing",
+        "worker.tasks.jobs",
         "worker.tasks.mail",
         "worker.tasks.maintenance",
         "worker.tasks.previews",

@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
+from redis import Redis
+
 from backend.content.service import Content
 from backend.core.db import Database
 from backend.core.settings import Settings
@@ -34,6 +36,11 @@ class Runtime:
         return cls._current
 
     @classmethod
+    def is_open(cls) -> bool:
+        """Tell whether the process is a worker's child, where tasks run, and not their parent."""
+        return cls._current is not None
+
+    @classmethod
     def current(cls) -> "Runtime":
         """Return the process's runtime.
 
@@ -48,6 +55,13 @@ class Runtime:
     def signer(self) -> TokenSigner:
         """What makes the secrets of links. Made when first needed: few workers ever do."""
         return TokenSigner(self.settings.master_key())
+
+    @cached_property
+    def redis(self) -> Redis:
+        """Redis, for what is told while a task runs."""
+        return Redis.from_url(
+            str(self.settings.redis_url), socket_timeout=5, socket_connect_timeout=5
+        )
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end on the process's loop."""

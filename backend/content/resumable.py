@@ -165,10 +165,12 @@ class Growing:
             verdict = await self._examination.verdict(self._content)
             if verdict.outcome is Outcome.NOT_SCANNED and self._examination.idled:
                 verdict = await self._examine_again()
-            self._content.judge(verdict, digest=self._draft.digest.digest(), size=self._draft.size)
+            self._content.judge(
+                verdict, sha256=self._draft.digest.digest().hex(), size=self._draft.size
+            )
             head = await self._content.run(self._draft.head, HEAD_BYTES)
             pending = await self._content.complete(self._draft.finish)
-        return self._content.judged(verdict, pending, head)
+        return Received.of(self._content, pending, verdict, head)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the content, as much as there is."""

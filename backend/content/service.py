@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 import structlog
 
@@ -71,6 +71,20 @@ class Received:
     scan_tried: bool = False
     """Whether the scanner has looked at it, in full or as far as it looks."""
     published: bool = False
+
+    @classmethod
+    def of(cls, content: "Content", pending: PendingBlob, verdict: Verdict, head: bytes) -> Self:
+        """Return content with what the scanner said of it, which was judged before."""
+        is_clean = verdict.outcome is Outcome.CLEAN
+        return cls(
+            content,
+            pending,
+            is_clean,
+            head,
+            unscanned_because=None if is_clean else verdict.detail,
+            scanned_with=verdict.database,
+            scan_tried=verdict.outcome is not Outcome.NOT_SCANNED,
+        )
 
     @property
     def digest(self) -> bytes:
@@ -168,8 +182,8 @@ class Content:
                     pending, verdict = await _both(
                         self.complete(_finish, writer, last, leftovers), _end(scan, last)
                     )
-            self.judge(verdict, digest=pending.digest, size=pending.size)
-            received = self.judged(verdict, pending, head)
+            self.judge(verdict, sha256=pending.digest.hex(), size=pending.size)
+            received = Received.of(self, pending, verdict, head)
             yield received
         finally:
             if received is None or not received.published:
@@ -220,12 +234,14 @@ class Content:
     async def _move(self, batch: Batch, writer: BlobWriter, scan: ScanStream) -> None:
         await _both(self.run(_write, writer, batch), scan.send(batch))
 
-    def judge(self, verdict: Verdict, *, digest: bytes, size: int) -> None:
+    def judge(self, verdict: Verdict, **facts: str | int) -> None:
         """Refuse what the scanner, or the policy for what it did not scan, does not let in.
 
+        `facts` are what is known of the content, for those who are told of malware in it.
+
         Raises:
-            VirusFoundError: with `signature`, `sha256` and `size` in bytes.
-            UnscannableError: it is beyond what the scanner looks at, and the policy refuses that.
+            VirusFoundError: with `signature`, and the facts.
+            UnscannableError: it is beyond the scanner's limits, and what is so is refused.
             ScannerUnavailableError: scanning is required and did not happen.
         """
         if verdict.outcome is Outcome.INFECTED:
@@ -233,8 +249,7 @@ class Content:
             raise VirusFoundError(
                 f"The virus scanner recognised {verdict.detail} in this file. It was not stored.",
                 signature=verdict.detail,
-                sha256=digest.hex(),
-                size=size,
+                **facts,
             )
         refused = self.scanner.limits is LimitsPolicy.REFUSE
         if verdict.outcome is Outcome.BEYOND_LIMITS and refused:
@@ -245,19 +260,6 @@ class Content:
             raise ScannerUnavailableError(
                 f"Every file must be scanned here, and this one was not: {verdict.detail}. Nothing was kept."
             )
-
-    def judged(self, verdict: Verdict, pending: PendingBlob, head: bytes) -> Received:
-        """Return content that was not refused, with what the scanner said of it."""
-        clean = verdict.outcome is Outcome.CLEAN
-        return Received(
-            self,
-            pending,
-            clean,
-            head,
-            unscanned_because=None if clean else verdict.detail,
-            scanned_with=verdict.database,
-            scan_tried=verdict.outcome is not Outcome.NOT_SCANNED,
-        )
 
     @asynccontextmanager
     async def open(self, namespace: str, digest: bytes) -> AsyncIterator["Outgoing"]:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, Text, delete, insert, text
+from sqlalchemy import BigInteger, DateTime, Identity, Index, Text, delete, insert, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.core.clock import now
 from backend.core.db import Base, created_at_column
 from backend.core.logging import current_request_id
 
@@ -23,7 +24,14 @@ class OutboxEvent(Base):
     """One thing that became true. Global: the relay reads every organisation's."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_unsent", "id", postgresql_where=text("sent_at IS NULL")),)
+    __table_args__ = (
+        Index("ix_outbox_unsent", "id", postgresql_where=text("sent_at IS NULL")),
+        Index(
+            "ix_outbox_undone",
+            "sent_at",
+            postgresql_where=text("done_at IS NULL AND sent_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     org_id: Mapped[int]
@@ -32,6 +40,8 @@ class OutboxEvent(Base):
     request_id: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = created_at_column()
     sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    done_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When the task it started had ended, for those that nothing else would miss; for others, when it was sent."""
 
 
 async def emit(session: AsyncSession, name: str, *, org_id: int, data: Mapping[str, Any]) -> None:
@@ -43,6 +53,24 @@ async def emit(session: AsyncSession, name: str, *, org_id: int, data: Mapping[s
         org_id=org_id, name=name, data=dict(data), request_id=current_request_id()
     )
     await session.execute(event)
+
+
+async def mark_done(session: AsyncSession, event_id: int) -> None:
+    """Say that the task an event started has ended."""
+    await session.execute(
+        update(OutboxEvent).where(OutboxEvent.id == event_id).values(done_at=now())
+    )
+
+
+async def send_again(session: AsyncSession, *, sent_before: datetime) -> int:
+    """Have events sent once more whose task was sent before a time and never ended; return how many."""
+    found = await session.scalars(
+        update(OutboxEvent)
+        .where(OutboxEvent.done_at.is_(None), OutboxEvent.sent_at < sent_before)
+        .values(sent_at=None)
+        .returning(OutboxEvent.id)
+    )
+    return len(list(found))
 
 
 async def prune(session: AsyncSession, *, before: datetime) -> None:

@@ -1,11 +1,29 @@
 """The Celery queues, as both ends name them: the relay that sends tasks and the workers that run them."""
 
 from enum import IntEnum, StrEnum
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from celery import Celery
+from celery.signals import before_task_publish
 
+from backend.core.clock import now
 from backend.core.settings import Settings
+
+VISIBILITY_SECONDS = 60
+"""How long a worker may be silent about messages that it has taken."""
+QUEUED_AT = "queued_at"
+"""The header of a message that says since when it waits (RFC 3339, UTC)."""
+HAS_FAILED = "has_failed"
+"""The header of a message that says that the job is on record as failed."""
+OWED = "owed"
+"""The header of a message with the id of the event that is done when the task has ended."""
+RUNNING = "dms:jobs:running"
+"""The hash in Redis of what the workers are at: the id of a message to a JSON object."""
+DONE = "dms:jobs:done"
+"""Begins the names of counters in Redis: `<this>:<queue>:<minute since the epoch>`."""
+UNACKED = "unacked"
+"""The hash in which kombu keeps what workers were handed and have not acknowledged."""
 
 
 class Queue(StrEnum):
@@ -37,9 +55,14 @@ def broker_url(settings: Settings) -> str:
     return f"redis+socket://{prefix}{parts.path}?virtual_host={database}"
 
 
-def celery_app(settings: Settings) -> Celery:
-    """Return a Celery application with the settings both ends share."""
-    app = Celery("dms", broker=broker_url(settings), set_as_current=False)
+@before_task_publish.connect
+def _note_time(headers: dict[str, Any], **_: Any) -> None:
+    headers.setdefault(QUEUED_AT, now().isoformat())
+
+
+def celery_app(settings: Settings, *, task_class: str | None = None) -> Celery:
+    """Return a Celery application with the settings both ends share; `task_class` is what the workers' tasks are."""
+    app = Celery("dms", broker=broker_url(settings), set_as_current=False, task_cls=task_class)
     app.conf.update(
         task_default_queue=Queue.FAST,
         task_serializer="json",
@@ -50,9 +73,8 @@ def celery_app(settings: Settings) -> Celery:
         task_create_missing_queues=True,
         broker_connection_retry_on_startup=True,
         broker_transport_options={
-            # Longer than the longest task: a task taken twice is harmless but wasteful.
-            "visibility_timeout": 3 * 3600,
-            # What a killed worker held comes back in seconds, not at the next hourly sweep.
+            # Workers renew what they hold (worker/broker.py); what a killed one held comes back after this.
+            "visibility_timeout": VISIBILITY_SECONDS,
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
             "socket_timeout": 10,

@@ -89,6 +89,30 @@ class Blob(Base):
     quarantined_as: Mapped[str | None] = mapped_column(Text)
 
 
+class Stage(StrEnum):
+    """What a version goes through after it is stored, and takes long."""
+
+    TEXT = "text"
+    OCR = "ocr"
+    PREVIEWS = "previews"
+
+
+class VersionProgress(Base):
+    """How far a stage of a version has come, while somebody is at it."""
+
+    __tablename__ = "version_progress"
+
+    version_id: Mapped[int] = mapped_column(
+        ForeignKey("versions.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    stage: Mapped[Stage] = mapped_column(EnumText(Stage), primary_key=True)
+    org_id: Mapped[int] = org_id_column()
+    done: Mapped[int] = mapped_column(Integer)
+    """Pages, or whatever the stage goes through one by one."""
+    total: Mapped[int | None] = mapped_column(Integer)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
 class Document(Base):
     """A name in a folder, its properties, its current version."""
 

@@ -33,9 +33,11 @@ from backend.documents.models import (
     Document,
     IndexStatus,
     ScanStatus,
+    Stage,
     UploadLimits,
     Version,
     VersionMetadata,
+    VersionProgress,
 )
 from backend.documents.schemas import Order, SortBy
 from backend.folders.models import Folder
@@ -311,6 +313,53 @@ async def lost_versions(
     return (await session.scalars(statement)).all()
 
 
+async def put_progress(
+    session: AsyncSession, version: Version, stage: Stage, *, done: int, total: int | None
+) -> None:
+    """Say how far a stage of a version has come."""
+    statement = insert(VersionProgress).values(
+        version_id=version.id,
+        org_id=version.org_id,
+        stage=stage,
+        done=done,
+        total=total,
+        updated_at=func.now(),
+    )
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[VersionProgress.version_id, VersionProgress.stage],
+            set_={"done": done, "total": total, "updated_at": func.now()},
+        )
+    )
+
+
+async def delete_progress(
+    session: AsyncSession, version_id: int, stages: Collection[Stage]
+) -> None:
+    """Forget how far stages of a version have come."""
+    await session.execute(
+        delete(VersionProgress).where(
+            VersionProgress.version_id == version_id, VersionProgress.stage.in_(stages)
+        )
+    )
+
+
+async def progress(session: AsyncSession, version_id: int) -> Sequence[VersionProgress]:
+    """Return how far the stages of a version have come that somebody is at."""
+    statement = select(VersionProgress).where(VersionProgress.version_id == version_id)
+    return (await session.scalars(statement.order_by(VersionProgress.stage))).all()
+
+
+async def count_unread(session: AsyncSession) -> dict[IndexStatus, int]:
+    """Return how many versions of the transaction's organisation wait to be read, or are being read."""
+    statement = (
+        select(Version.index_status, func.count())
+        .where(Version.index_status.in_([IndexStatus.PENDING, IndexStatus.EXTRACTING]))
+        .group_by(Version.index_status)
+    )
+    return {row[0]: row[1] for row in await session.execute(statement)}
+
+
 async def last_number(session: AsyncSession, document_id: int) -> int:
     """Return the number of a document's newest version, 0 where it has none."""
     number = await session.scalar(
@@ -580,6 +629,12 @@ async def names_of_content(session: AsyncSession, digest: bytes, owner_id: int) 
     )
     statement = select(Document.name).where(Document.owner_id == owner_id, has_it.exists())
     return (await session.scalars(statement.order_by(Document.name_order))).all()
+
+
+async def documents_of(session: AsyncSession, version_ids: Collection[int]) -> dict[int, int]:
+    """Return the documents of versions, by these."""
+    statement = select(Version.id, Version.document_id).where(Version.id.in_(version_ids))
+    return {row[0]: row[1] for row in await session.execute(statement)}
 
 
 async def names(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from backend.core.names import MAX_NAME_LENGTH
-from backend.documents.models import IndexStatus, ScanStatus
+from backend.documents.models import IndexStatus, ScanStatus, Stage
 from backend.folders.schemas import FolderOut, FolderRef
 
 MAX_TAGS = 100
@@ -113,6 +113,24 @@ class VersionOut(BaseModel):
     created_at: datetime
     created_by: UserRef
     comment: str | None
+
+
+class StageProgress(BaseModel):
+    """How far a stage has come that somebody is at."""
+
+    stage: Stage
+    done: int = Field(description="Pages, or what else it goes through one by one.")
+    total: int | None
+    updated_at: datetime
+
+
+class ProgressOut(BaseModel):
+    """How far the work on a document's current version has come."""
+
+    version: int
+    index_status: IndexStatus
+    waiting_since: datetime = Field(description="When it was last put into a queue to be read.")
+    stages: list[StageProgress]
 
 
 class DocumentOut(BaseModel):

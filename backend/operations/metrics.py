@@ -14,6 +14,17 @@ DURATION = Histogram(
 STORE_FAULTS = Gauge(
     "dms_store_faults", "Blobs with an open fault, in all organisations.", ["fault"]
 )
+QUARANTINED = Gauge(
+    "dms_quarantined", "Content in quarantine that waits for a decision, in all organisations."
+)
+FAILED_JOBS = Gauge(
+    "dms_failed_jobs", "Jobs that failed for good, in all organisations.", ["failure"]
+)
+JOBS_WAITING = Gauge("dms_jobs_waiting", "Jobs that wait in a queue.", ["queue"])
+JOBS_RUNNING = Gauge("dms_jobs_running", "Jobs that a worker is at.", ["queue"])
+JOBS_OLDEST = Gauge(
+    "dms_jobs_oldest_seconds", "For how long the oldest job of a queue has waited.", ["queue"]
+)
 IN_PROGRESS = Gauge("dms_http_requests_in_progress", "Requests being served.")
 
 

@@ -16,9 +16,21 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from backend.content.scanner import Scanner, ScannerStatus
 from backend.content.service import Content
 from backend.core.db import Database
+from backend.core.queues import Queue
 from backend.core.settings import ScanMode
-from backend.operations.metrics import STORE_FAULTS
+from backend.jobs.models import Failure
+from backend.jobs.service import count_everywhere as count_failed_jobs
+from backend.operations.metrics import (
+    FAILED_JOBS,
+    JOBS_OLDEST,
+    JOBS_RUNNING,
+    JOBS_WAITING,
+    QUARANTINED,
+    STORE_FAULTS,
+)
+from backend.operations.queues import QueueState, queue_states
 from backend.operations.schemas import Dependency, DependencyStatus, Readiness, ReadyStatus
+from backend.scanning.service import count_held_everywhere as count_held
 from backend.verification.models import Fault
 from backend.verification.service import open_faults
 from storage import StoreError, WrongKeyError
@@ -57,15 +69,40 @@ def code_revision() -> str:
     return ScriptDirectory(str(_MIGRATIONS)).get_current_head() or ""
 
 
-async def count_store_faults(database: Database) -> None:
-    """Set the gauge of open faults; without the database there is none, rather than an old one."""
+async def measure(database: Database, redis: Redis) -> None:
+    """Set the gauges of what the process does not know by itself; what does not answer has none, not an old one."""
+    await asyncio.gather(_measure_database(database), _measure_queues(redis))
+
+
+async def _measure_database(database: Database) -> None:
     faults: Mapping[Fault, int] = {}
+    failed: Mapping[Failure, int] = {}
+    held = float("nan")
     with suppress(DBAPIError, PoolTimeoutError, OSError):
         async with asyncio.timeout(_METRICS_PATIENCE), database.transaction() as session:
             faults = await open_faults(session)
+            failed = await count_failed_jobs(session)
+            held = await count_held(session)
     STORE_FAULTS.clear()
     for fault, count in faults.items():
         STORE_FAULTS.labels(str(fault)).set(count)
+    FAILED_JOBS.clear()
+    for failure, count in failed.items():
+        FAILED_JOBS.labels(str(failure)).set(count)
+    QUARANTINED.set(held)
+
+
+async def _measure_queues(redis: Redis) -> None:
+    states: Mapping[Queue, QueueState] = {}
+    with suppress(RedisError, OSError):
+        async with asyncio.timeout(_METRICS_PATIENCE):
+            states = await queue_states(redis)
+    for gauge in (JOBS_WAITING, JOBS_RUNNING, JOBS_OLDEST):
+        gauge.clear()
+    for queue, state in states.items():
+        JOBS_WAITING.labels(str(queue)).set(state.waiting)
+        JOBS_RUNNING.labels(str(queue)).set(len(state.running))
+        JOBS_OLDEST.labels(str(queue)).set(state.oldest_seconds or 0)
 
 
 async def _bounded(check: Awaitable[Dependency]) -> Dependency:

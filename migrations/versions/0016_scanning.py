@@ -26,6 +26,22 @@ CREATE TRIGGER forget_quarantined AFTER UPDATE OF scan_status ON versions FOR EA
 WHEN (NEW.scan_status = 'quarantined' AND OLD.scan_status <> 'quarantined')
 EXECUTE FUNCTION dms_forget_quarantined()
 """
+# Who is reading it at that moment writes nothing afterwards. The lock lets one of the two go first.
+_REFUSE = """
+CREATE FUNCTION dms_refuse_quarantined() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    status text;
+BEGIN
+    SELECT scan_status INTO status FROM versions WHERE id = NEW.version_id FOR SHARE;
+    IF status = 'quarantined' THEN RETURN NULL; END IF;
+    RETURN NEW;
+END
+$$
+"""
+_REFUSING_TRIGGER = """
+CREATE TRIGGER refuse_quarantined BEFORE INSERT OR UPDATE ON version_texts FOR EACH ROW
+EXECUTE FUNCTION dms_refuse_quarantined()
+"""
 
 
 def upgrade() -> None:
@@ -48,6 +64,8 @@ def upgrade() -> None:
     _create_runs()
     op.execute(_FORGET)
     op.execute(_TRIGGER)
+    op.execute(_REFUSE)
+    op.execute(_REFUSING_TRIGGER)
 
 
 def _create_quarantine() -> None:
@@ -116,6 +134,8 @@ def downgrade() -> None:
     op.drop_table("scan_runs")
     op.execute("DROP FUNCTION dms_held_content()")
     op.drop_table("quarantine")
+    op.execute("DROP TRIGGER refuse_quarantined ON version_texts")
+    op.execute("DROP FUNCTION dms_refuse_quarantined()")
     op.execute("DROP TRIGGER forget_quarantined ON versions")
     op.execute("DROP FUNCTION dms_forget_quarantined()")
     # The code before knows neither state, and would let both be read.

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from migrations.security import protect
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 
 # The function of migration 0002, with the words of the metadata before the text.
 SYNC = """

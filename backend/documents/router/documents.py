@@ -20,10 +20,11 @@ from backend.documents.schemas import (
     FolderContents,
     MetadataOut,
     Order,
+    ProgressOut,
     SortBy,
     VersionOut,
 )
-from backend.documents.service import changing, indexing, reading, uploading
+from backend.documents.service import changing, indexing, progress, reading, uploading
 
 router = APIRouter(tags=["documents"])
 
@@ -176,6 +177,19 @@ async def reindex_document(session: SessionDep, actor: ActorDep, document_id: in
     """Queue the extraction of the current version's text."""
     document = await indexing.request_indexing(session, actor, document_id)
     return (await reading.describe(session, actor, [document]))[0]
+
+
+@router.get(
+    "/documents/{document_id}/progress",
+    operation_id="getDocumentProgress",
+    summary="Get how far the work on a document has come",
+    responses=problem_responses(NotFoundError),
+)
+async def get_document_progress(
+    session: SessionDep, actor: ActorDep, document_id: int
+) -> ProgressOut:
+    """Return the stages of the current version that somebody is at."""
+    return await progress.progress_of(session, actor, document_id)
 
 
 @router.post(

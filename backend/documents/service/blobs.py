@@ -90,6 +90,19 @@ async def name_documents(
     return [NamedDocument(*row) for row in await queries.names(session, known)]
 
 
+async def name_versions(
+    session: AsyncSession, actor: Actor, version_ids: Sequence[int]
+) -> dict[int, NamedDocument]:
+    """Return, by version, the documents of those of the versions that the actor may see, those in the trash too."""
+    ids = await queries.documents_of(session, version_ids)
+    named = {one.id: one for one in await name_documents(session, actor, list(set(ids.values())))}
+    return {
+        version_id: named[document_id]
+        for version_id, document_id in ids.items()
+        if document_id in named
+    }
+
+
 async def correct_sizes(
     session: AsyncSession, blob_id: int, *, size: int, stored_size: int
 ) -> None:

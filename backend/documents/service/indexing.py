@@ -15,14 +15,19 @@ from backend.access.actions import Action
 from backend.core.actor import Actor
 from backend.core.clock import now
 from backend.core.outbox import emit
+from backend.core.queues import Queue
 from backend.documents import queries
-from backend.documents.models import Document, IndexStatus, ScanStatus, Version
+from backend.documents.models import Document, IndexStatus, ScanStatus, Stage, Version
 from backend.documents.service.reading import get_document, get_version
+from backend.jobs import service as jobs
+from backend.jobs.models import Failure
 
 LEASE = timedelta(seconds=60)
 """How long a reader may be silent; it renews three times as often."""
 _LOST_AFTER = timedelta(hours=1)
 _MAX_ATTEMPTS = 3
+READING = "indexing.process"
+"""The task that reads a version."""
 _UNREAD = frozenset({IndexStatus.PENDING, IndexStatus.EXTRACTING})
 
 
@@ -66,6 +71,16 @@ async def begin_indexing(session: AsyncSession, version_id: int) -> VersionConte
             f"Reading it was broken off {_MAX_ATTEMPTS} times; it is not tried again by itself."
         )
         await _set_state(session, version, document, IndexStatus.FAILED, detail=reason)
+        await jobs.record_failure(
+            session,
+            org_id=version.org_id,
+            task=READING,
+            queue=Queue.FAST,
+            arguments={"org_id": version.org_id, "version_id": version.id},
+            failure=Failure.GIVEN_UP,
+            reason=reason,
+            tries=version.index_attempts,
+        )
         return None
     version.index_attempts += 1
     version.index_lease_until = now() + LEASE
@@ -109,6 +124,7 @@ async def finish_indexing(
     if page_count is not None:
         version.page_count = page_count
     version.index_lease_until = None
+    await queries.delete_progress(session, version_id, [Stage.TEXT, Stage.OCR])
     await _set_state(session, version, document, status, detail=detail)
     return True
 
@@ -152,13 +168,6 @@ async def request_ocr(
     return True
 
 
-async def report_progress(session: AsyncSession, version_id: int, *, done: int, pages: int) -> None:
-    """Tell those who may see a version's document how many of its pages were read."""
-    row = await queries.version_with_document(session, version_id)
-    if row is not None:
-        await _tell(session, *row, progress={"done": done, "pages": pages})
-
-
 async def request_indexing(session: AsyncSession, actor: Actor, document_id: int) -> Document:
     """Have the text of a document's current version read once more.
 
@@ -172,6 +181,18 @@ async def request_indexing(session: AsyncSession, actor: Actor, document_id: int
     await _set_state(session, document.current_version, document, IndexStatus.PENDING, detail=None)
     await _enqueue(session, document.current_version, "document.reindex_requested")
     return document
+
+
+async def read_again(session: AsyncSession, version_id: int) -> None:
+    """Let a version that was given up, or whose reading failed, be read once more by the task that is queued now."""
+    row = await queries.version_with_document(session, version_id)
+    if row is None or row[0].scan_status is ScanStatus.QUARANTINED:
+        return
+    version, document = row
+    version.index_lease_until = None
+    version.index_attempts = 0
+    version.index_queued_at = now()
+    await _set_state(session, version, document, IndexStatus.PENDING, detail=None)
 
 
 async def requeue_lost(session: AsyncSession, *, limit: int) -> int:
@@ -209,17 +230,6 @@ async def _set_state(
     version.index_status = status
     version.index_detail = detail
     await session.flush()
-    await _tell(session, version, document)
-
-
-async def _tell(
-    session: AsyncSession,
-    version: Version,
-    document: Document,
-    *,
-    progress: dict[str, int] | None = None,
-) -> None:
-    """Tell those who may see a document how far its text is; `progress` by pages, where there are any."""
     await emit(
         session,
         "document.index_changed",
@@ -228,7 +238,6 @@ async def _tell(
             "document_id": document.id,
             "version_id": version.id,
             "folder_id": document.folder_id,
-            "index_status": version.index_status,
-            **({"progress": progress} if progress else {}),
+            "index_status": status,
         },
     )

@@ -362,6 +362,30 @@ export const getStorage = () => ok(client.GET("/api/v1/storage"));
 export const listStorageFaults = (query: QueryOf<"listStorageFaults">) =>
   ok(client.GET("/api/v1/storage/faults", { params: { query: { limit: 50, ...query } } }));
 
+// Quarantine
+export const listQuarantine = (query: QueryOf<"listQuarantine">) =>
+  ok(client.GET("/api/v1/quarantine", { params: { query: { limit: 50, ...query } } }));
+export const releaseQuarantined = (quarantine_id: number, reason: string) =>
+  ok(
+    client.POST("/api/v1/quarantine/{quarantine_id}/release", {
+      params: { path: { quarantine_id } },
+      body: { reason },
+    }),
+  );
+export const deleteQuarantined = (quarantine_id: number) =>
+  ok(client.DELETE("/api/v1/quarantine/{quarantine_id}", { params: { path: { quarantine_id } } }));
+
+// Jobs
+export const getJobs = () => ok(client.GET("/api/v1/jobs"));
+export const listFailedJobs = (query: QueryOf<"listFailedJobs">) =>
+  ok(client.GET("/api/v1/jobs/failed", { params: { query: { limit: 50, ...query } } }));
+export const runFailedJob = (job_id: number) =>
+  ok(client.POST("/api/v1/jobs/failed/{job_id}/run", { params: { path: { job_id } } }));
+export const dismissFailedJob = (job_id: number) =>
+  ok(client.POST("/api/v1/jobs/failed/{job_id}/dismiss", { params: { path: { job_id } } }));
+export const getProgress = (id: number) =>
+  ok(client.GET("/api/v1/documents/{document_id}/progress", { params: ofDocument(id) }));
+
 // Audit
 export type AuditQuery = QueryOf<"listAuditEvents">;
 export const listAuditEvents = (query: AuditQuery) =>

@@ -14,10 +14,23 @@ export const FAULTS_CHANGED = "storage.faults_changed";
 
 /** What everybody who may read a document is told when its pages were drawn, or will not be. */
 const PREVIEW_CHANGED = "document.preview_changed";
+/** What administrators are told of the quarantine, and of jobs that failed. */
+export const QUARANTINE_CHANGED = "quarantine.changed";
+export const JOBS_CHANGED = "jobs.changed";
+
+/** What those who see a document are told while somebody works on it. */
+export const PROGRESS = "document.progress";
+
+const OF_ADMINISTRATORS: Record<string, readonly string[]> = {
+  [FAULTS_CHANGED]: keys.storage,
+  [QUARANTINE_CHANGED]: keys.quarantine,
+  [JOBS_CHANGED]: keys.jobs,
+};
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 const folders = new Set<number>();
 const documents = new Set<number>();
+const progressing = new Set<number>();
 const indexed = new Map<number, { version: number; status: IndexStatus }>();
 
 const asId = (value: unknown): number | null => (typeof value === "number" ? value : null);
@@ -55,6 +68,10 @@ function flush(): void {
   for (const id of [...documents, ...indexed.keys()]) {
     void queryClient.invalidateQueries({ queryKey: keys.document(id) });
   }
+  for (const id of progressing) {
+    void queryClient.invalidateQueries({ queryKey: keys.progress(id) });
+  }
+  progressing.clear();
   folders.clear();
   documents.clear();
   indexed.clear();
@@ -64,8 +81,14 @@ function received({ event, data }: LiveEvent): void {
   const folder = asId(data.folder_id);
   const document = asId(data.document_id);
   if (event === "hello") return;
-  if (event === FAULTS_CHANGED) {
-    void queryClient.invalidateQueries({ queryKey: keys.storage });
+  const queryKey = OF_ADMINISTRATORS[event];
+  if (queryKey) {
+    void queryClient.invalidateQueries({ queryKey });
+    return;
+  }
+  if (event === PROGRESS) {
+    if (document !== null) progressing.add(document);
+    timer ??= setTimeout(flush, GATHER_MS);
     return;
   }
   if (event === PREVIEW_CHANGED && document !== null) {

@@ -6,8 +6,10 @@ import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react
 import * as calls from "./calls";
 import { ApiProblem } from "./problem";
 import type {
+  FailedState,
   FaultState,
   PictureSize,
+  QuarantineState,
   Resource,
   SimulatedChange,
   SortField,
@@ -25,7 +27,10 @@ export const keys = {
   policy: (id: number) => ["policies", id] as const,
   document: (id: number) => ["documents", id] as const,
   previews: (id: number) => ["previews", id] as const,
+  progress: (id: number) => ["documents", id, "progress"] as const,
   storage: ["storage"] as const,
+  quarantine: ["quarantine"] as const,
+  jobs: ["jobs"] as const,
   credentials: ["credentials"] as const,
 };
 
@@ -315,6 +320,32 @@ export const storageFaultsQuery = (state: FaultState) =>
     initialPageParam: firstPage,
     getNextPageParam: nextCursor,
   });
+
+export const quarantineQuery = (state: QuarantineState) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.quarantine, state],
+    queryFn: ({ pageParam }) => calls.listQuarantine({ state, ...from(pageParam) }),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
+/** Queues move all the time, and tell nobody: whoever looks at them asks. */
+export const jobsQuery = queryOptions({
+  queryKey: [...keys.jobs, "overview"],
+  queryFn: calls.getJobs,
+  refetchInterval: 5_000,
+});
+
+export const failedJobsQuery = (state: FailedState) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.jobs, "failed", state],
+    queryFn: ({ pageParam }) => calls.listFailedJobs({ state, ...from(pageParam) }),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+  });
+
+export const progressQuery = (id: number) =>
+  queryOptions({ queryKey: keys.progress(id), queryFn: () => calls.getProgress(id) });
 
 export const auditEventsQuery = (query: calls.AuditQuery) =>
   infiniteQueryOptions({

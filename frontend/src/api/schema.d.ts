@@ -1717,6 +1717,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/documents/{document_id}/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get how far the work on a document has come
+         * @description Return the stages of the current version that somebody is at.
+         */
+        get: operations["getDocumentProgress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/documents/{document_id}/restore": {
         parameters: {
             query?: never;
@@ -2395,6 +2415,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what is being done in the background
+         * @description Return what waits and runs in each queue, how long it has waited, and how much there is left to do.
+         */
+        get: operations["getJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List jobs that failed
+         * @description Return the organisation's jobs and the installation's that were tried as often as they may be, newest first.
+         */
+        get: operations["listFailedJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/failed/{job_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a failed job again
+         * @description Put it into its queue again.
+         */
+        post: operations["runFailedJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/failed/{job_id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide that a failed job need not be done
+         * @description Take it off the list of those that wait for a decision.
+         */
+        post: operations["dismissFailedJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -2916,6 +3016,16 @@ export interface components {
             name: string;
         };
         /**
+         * Decision
+         * @description The administrator who decided.
+         */
+        Decision: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+        };
+        /**
          * Dependency
          * @description One thing the service needs.
          */
@@ -3333,6 +3443,81 @@ export interface components {
              */
             tag: components["schemas"]["FacetValue"][];
         };
+        /**
+         * FailedJobOut
+         * @description A job that was tried as often as it may be.
+         * @example {
+         *       "arguments": {
+         *         "org_id": 1,
+         *         "version_id": 981
+         *       },
+         *       "document": {
+         *         "folder_id": 4,
+         *         "id": 7,
+         *         "is_trashed": false,
+         *         "name": "Plan.dwg"
+         *       },
+         *       "failure": "given_up",
+         *       "first_failed_at": "2026-03-02T04:05:06Z",
+         *       "id": 4,
+         *       "is_global": false,
+         *       "last_failed_at": "2026-03-02T04:15:06Z",
+         *       "queue": "fast",
+         *       "reason": "Reading it was broken off 3 times; it is not tried again by itself.",
+         *       "state": "failed",
+         *       "task": "indexing.process",
+         *       "tries": 3
+         *     }
+         */
+        FailedJobOut: {
+            /** Id */
+            id: number;
+            /** Task */
+            task: string;
+            /** Queue */
+            queue: string;
+            /** Arguments */
+            arguments: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /**
+             * Is Global
+             * @description Whether it is the installation's, and no organisation's.
+             */
+            is_global: boolean;
+            failure: components["schemas"]["Failure"];
+            /** Reason */
+            reason: string;
+            /** Tries */
+            tries: number;
+            state: components["schemas"]["JobState"];
+            /**
+             * First Failed At
+             * Format: date-time
+             */
+            first_failed_at: string;
+            /**
+             * Last Failed At
+             * Format: date-time
+             */
+            last_failed_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            decided_by: components["schemas"]["Decision"] | null;
+            document: components["schemas"]["JobDocument"] | null;
+        };
+        /**
+         * FailedState
+         * @description Which jobs that failed.
+         * @enum {string}
+         */
+        FailedState: "waiting" | "settled";
+        /**
+         * Failure
+         * @description How a job failed.
+         * @enum {string}
+         */
+        Failure: "error" | "time_limit" | "worker_lost" | "given_up";
         /**
          * Family
          * @description What kind of thing a document is, by its media type (`dms_media_family` tells which).
@@ -3993,6 +4178,63 @@ export interface components {
             name: string;
         };
         /**
+         * JobDocument
+         * @description The document a job is about.
+         */
+        JobDocument: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Folder Id */
+            folder_id: number;
+            /** Is Trashed */
+            is_trashed: boolean;
+        };
+        /**
+         * JobState
+         * @description What has become of a job that failed.
+         * @enum {string}
+         */
+        JobState: "failed" | "running_again" | "done" | "dismissed";
+        /**
+         * JobsOverview
+         * @description What there is to be done in the background.
+         * @example {
+         *       "failed": 1,
+         *       "queues": [
+         *         {
+         *           "done_per_minute": 44,
+         *           "estimated_seconds": 1364,
+         *           "jobs": [],
+         *           "name": "heavy",
+         *           "oldest_seconds": 12.5,
+         *           "running": 2,
+         *           "waiting": 1000
+         *         }
+         *       ],
+         *       "unread": 1002
+         *     }
+         */
+        JobsOverview: {
+            /**
+             * Queues
+             * @description Null where Redis does not answer.
+             */
+            queues: components["schemas"]["QueueOut"][] | null;
+            /**
+             * Unread
+             * @description Versions of the organisation whose text is not read yet.
+             */
+            unread: number;
+            /**
+             * Failed
+             * @description Jobs that wait for a decision.
+             */
+            failed: number;
+        };
+        JsonValue: unknown;
+        /**
          * KeyState
          * @description What keys to list.
          * @enum {string}
@@ -4392,6 +4634,13 @@ export interface components {
         Page_EventOut_: {
             /** Items */
             items: components["schemas"]["EventOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Page[FailedJobOut] */
+        Page_FailedJobOut_: {
+            /** Items */
+            items: components["schemas"]["FailedJobOut"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -4976,6 +5225,23 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * ProgressOut
+         * @description How far the work on a document's current version has come.
+         */
+        ProgressOut: {
+            /** Version */
+            version: number;
+            index_status: components["schemas"]["IndexStatus"];
+            /**
+             * Waiting Since
+             * Format: date-time
+             * @description When it was last put into a queue to be read.
+             */
+            waiting_since: string;
+            /** Stages */
+            stages: components["schemas"]["StageProgress"][];
+        };
+        /**
          * ProviderOut
          * @description A provider that one may sign in by.
          * @example {
@@ -5050,6 +5316,40 @@ export interface components {
          * @enum {string}
          */
         QuarantineState: "held" | "released" | "deleted";
+        /**
+         * Queue
+         * @description Where a task waits.
+         * @enum {string}
+         */
+        Queue: "fast" | "heavy";
+        /**
+         * QueueOut
+         * @description One queue, with the jobs of all organisations.
+         */
+        QueueOut: {
+            name: components["schemas"]["Queue"];
+            /** Waiting */
+            waiting: number;
+            /** Running */
+            running: number;
+            /**
+             * Oldest Seconds
+             * @description For how long the oldest has waited.
+             */
+            oldest_seconds: number | null;
+            /**
+             * Done Per Minute
+             * @description In the last ten minutes.
+             */
+            done_per_minute: number;
+            /**
+             * Estimated Seconds
+             * @description Until what waits now is done, at that rate; null where nothing was done.
+             */
+            estimated_seconds: number | null;
+            /** Jobs */
+            jobs: components["schemas"]["RunningJobOut"][];
+        };
         /**
          * Readiness
          * @description Every dependency, named.
@@ -5229,6 +5529,20 @@ export interface components {
              * @description Why an administrator took it.
              */
             reason: string | null;
+        };
+        /**
+         * RunningJobOut
+         * @description What a worker is at: for the caller's organisation, or for the installation.
+         */
+        RunningJobOut: {
+            /** Task */
+            task: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            document: components["schemas"]["JobDocument"] | null;
         };
         /**
          * SampleDocument
@@ -5836,6 +6150,31 @@ export interface components {
          * @enum {string}
          */
         SortBy: "name" | "updated_at" | "created_at" | "size";
+        /**
+         * Stage
+         * @description What a version goes through after it is stored, and takes long.
+         * @enum {string}
+         */
+        Stage: "text" | "ocr" | "previews";
+        /**
+         * StageProgress
+         * @description How far a stage has come that somebody is at.
+         */
+        StageProgress: {
+            stage: components["schemas"]["Stage"];
+            /**
+             * Done
+             * @description Pages, or what else it goes through one by one.
+             */
+            done: number;
+            /** Total */
+            total: number | null;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
         /**
          * StorageAmount
          * @description A number of blobs, the bytes of their content, and what these take in the store.
@@ -13098,6 +13437,57 @@ export interface operations {
             };
         };
     };
+    getDocumentProgress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgressOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     restoreDocument: {
         parameters: {
             query?: {
@@ -15908,6 +16298,245 @@ export interface operations {
                 content: {
                     "application/problem+json": unknown;
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getJobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobsOverview"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listFailedJobs: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Which. */
+                state?: components["schemas"]["FailedState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FailedJobOut_"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: Invalid cursor. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runFailedJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailedJobOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_settled`: The job does not wait for a decision. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    dismissFailedJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailedJobOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `job_settled`: The job does not wait for a decision. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };

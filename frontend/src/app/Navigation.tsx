@@ -6,12 +6,14 @@ import {
   IconHome,
   IconLayoutSidebarLeftCollapse,
   IconLogin2,
+  IconProgress,
   IconSearch,
   IconServer2,
   IconShieldLock,
   IconTrash,
   IconUsers,
   IconUsersGroup,
+  IconVirus,
   type Icon,
 } from "@tabler/icons-react";
 import { Link, type LinkProps } from "@tanstack/react-router";
@@ -71,6 +73,10 @@ export function Navigation({ onClose }: { onClose: () => void }) {
         )}
         {isAdministrator && <Place to="/sign-in" icon={IconLogin2} label={t("signIn.title")} />}
         {isAdministrator && <Place to="/storage" icon={IconDatabase} label={t("nav.storage")} />}
+        {isAdministrator && (
+          <Place to="/quarantine" icon={IconVirus} label={t("quarantine.title")} />
+        )}
+        {isAdministrator && <Place to="/jobs" icon={IconProgress} label={t("jobs.title")} />}
         {readsTrail && <Place to="/audit" icon={IconListCheck} label={t("nav.audit")} />}
       </nav>
       {!isAuditor && (

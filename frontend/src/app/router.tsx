@@ -222,6 +222,18 @@ const storageRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/admin/StoragePage"), "StoragePage"),
 });
 
+const quarantineRoute = createRoute({
+  ...inApp,
+  path: "/quarantine",
+  component: lazyRouteComponent(() => import("@/features/admin/QuarantinePage"), "QuarantinePage"),
+});
+
+const jobsRoute = createRoute({
+  ...inApp,
+  path: "/jobs",
+  component: lazyRouteComponent(() => import("@/features/admin/JobsPage"), "JobsPage"),
+});
+
 const securityRoute = createRoute({
   ...inApp,
   path: "/security",
@@ -261,6 +273,8 @@ const routeTree = rootRoute.addChildren([
     usersRoute,
     groupsRoute,
     storageRoute,
+    quarantineRoute,
+    jobsRoute,
     securityRoute,
     signInRoute,
     auditRoute,

@@ -130,6 +130,8 @@ export const en = {
     refused: "The virus scanner cannot be reached, so no files are accepted at the moment.",
     unavailable:
       "Files are not checked for viruses: no scanner can be reached. What is uploaded now is marked unscanned.",
+    quarantined: "In quarantine: malware was found",
+    released: "Released from quarantine",
     unscanned: "Not checked for viruses",
   },
   home: {
@@ -1139,6 +1141,95 @@ export const en = {
     versionCreated: "New version",
     versionRestored: "Earlier version made current",
   },
+  quarantine: {
+    title: "Quarantine",
+    advice: {
+      held: "Malware was found in this content after it was stored. Nobody can open or download it, in whatever document it is, until you release or delete it.",
+      released: "It can be read again, and is not taken again for the same signature.",
+      deleted:
+        "Every version with this content is gone. The bytes are destroyed by the next collections.",
+    },
+    decidedBy: "Decided by {{name}}",
+    delete: "Delete for good",
+    deletedDone: "It was deleted",
+    deleteText:
+      "Every version with this content is deleted for good, and with it the documents that have no other version. This cannot be undone.",
+    deleteTitle: "Delete this content everywhere?",
+    forbiddenText: "Only administrators see the quarantine.",
+    heading: { held: "Waiting for a decision", released: "Released", deleted: "Deleted" },
+    here: "This content is in quarantine",
+    hereText:
+      "The virus scanner found {{signature}} in it after it was stored. Nobody can open or download it; an administrator can release or delete it.",
+    noDocument: "No document that you may see has this content",
+    none: {
+      held: "Nothing is in quarantine",
+      released: "Nothing was released",
+      deleted: "Nothing was deleted",
+    },
+    reason: "Why is it no malware?",
+    release: "Release…",
+    releasedDone: "It can be read again",
+    releaseText:
+      "Everyone who may read its documents can open the content again. It is not taken again for {{signature}}; for another signature it is.",
+    releaseTitle: "Release from quarantine",
+    signatures: "Found with signatures {{version}}",
+    state: { held: "In quarantine", released: "Released", deleted: "Deleted" },
+    which: "Which content is shown",
+  },
+  jobs: {
+    title: "Jobs",
+    decidedBy: "Decided by {{name}}",
+    dismiss: "Dismiss",
+    dismissedDone: "It was dismissed",
+    estimate: "done in about {{duration}}",
+    failed: "Failed jobs",
+    failure: {
+      error: "Failed",
+      time_limit: "Took too long",
+      worker_lost: "Ended its process",
+      given_up: "Given up",
+    },
+    forbiddenText: "Only administrators see the jobs.",
+    global: "of the installation",
+    hours: "{{count}} h",
+    minutes: "{{count}} min",
+    none: { waiting: "No job has failed", settled: "Nothing was decided yet" },
+    oldest: "the oldest since {{duration}}",
+    queue: { fast: "Fast queue", heavy: "Heavy queue" },
+    queues: "Queues",
+    rate: "{{rate}} a minute",
+    runAgain: "Run again",
+    running: "{{formatted}} running",
+    runningNow: "Running now",
+    runsAgain: "It runs again",
+    seconds: "{{count}} s",
+    settled: "Settled",
+    stage: {
+      text: "Reading the text",
+      ocr: "Reading pages",
+      previews: "Making previews",
+    },
+    stageOf: {
+      text: "Reading the text: {{done}} of {{total}}",
+      ocr: "Reading page {{done}} of {{total}}",
+      previews: "Making previews: {{done}} of {{total}}",
+    },
+    state: {
+      failed: "Failed",
+      running_again: "Runs again",
+      done: "Done",
+      dismissed: "Dismissed",
+    },
+    tries_one: "{{count}} try",
+    tries_other: "{{count}} tries",
+    undecided: "Undecided",
+    unknown: "Not known",
+    unknownNote: "Redis does not answer; what is to be done waits",
+    unread: "Not read yet",
+    unreadNote: "Versions whose text is not searchable yet",
+    waiting: "{{formatted}} waiting",
+    which: "Which jobs are shown",
+  },
   storage: {
     advice:
       "Content that is missing or damaged can be restored from a good copy: dms fsck --repair-from. What is found whole again leaves this list by itself.",
@@ -1285,6 +1376,23 @@ export const en = {
     principal_not_found: {
       title: "There is no such active person or group.",
       advice: "They may have been deactivated or deleted. Nothing was changed.",
+    },
+    quarantined: {
+      title: "This content is in quarantine.",
+      advice: "Malware was found in it. An administrator can release it.",
+    },
+    quarantine_decided: {
+      title: "Somebody has decided on it before.",
+      advice: "The list shows what was decided.",
+    },
+    job_settled: {
+      title: "The job does not wait for a decision any more.",
+      advice: "The list shows what became of it.",
+    },
+    unscannable: {
+      title: "The file cannot be checked for viruses.",
+      advice:
+        "It is larger or deeper than the scanner looks, and such files are not accepted here.",
     },
     reason_missing: {
       title: "This gives you access yourself.",

@@ -16,7 +16,7 @@ SECRET = "Zebra7431"
 
 OF_A_THING = {
     *("folder_id", "document_id", "grant_id", "policy_id", "invitation_id"),
-    *("key_id", "passkey_id", "provider_id", "quarantine_id", "upload_id"),
+    *("key_id", "passkey_id", "provider_id", "quarantine_id", "upload_id", "job_id"),
 }
 REFUSED = {403, 404, 422}
 
@@ -71,6 +71,7 @@ async def things(admin: Api) -> dict[str, Any]:
         "provider_id": "nobody",
         "quarantine_id": 1,
         "upload_id": upload.headers["location"].rpartition("/")[2],
+        "job_id": 1,
         "number": 1,
     }
 

@@ -18,13 +18,16 @@ from backend.core.actor import Role
 from backend.core.clock import now
 from backend.core.db import Base, Database, Tenant
 from backend.core.idempotency import KeptAnswer
+from backend.core.queues import Queue
 from backend.documents.models import (
     Blob,
     Document,
     ScanStatus,
+    Stage,
     UploadLimits,
     Version,
     VersionMetadata,
+    VersionProgress,
 )
 from backend.folders.models import Folder, FolderKind
 from backend.identity.api_keys.models import ApiKey
@@ -38,6 +41,7 @@ from backend.identity.models import (
     RefreshToken,
     User,
 )
+from backend.jobs.models import FailedJob, Failure, JobState
 from backend.notifications.mail import Language
 from backend.previews.models import PagePicture, Preview, Size
 from backend.scanning.models import QuarantinedContent, QuarantineState
@@ -214,6 +218,20 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
         )
         await add(UploadLimits(org_id=org_id))
         await add(StoreFault(org_id=org_id, digest=blob.digest, fault=Fault.MISSING, detail="test"))
+        await add(
+            FailedJob(
+                org_id=org_id,
+                task="test.done",
+                queue=Queue.FAST,
+                arguments={},
+                fingerprint=secrets.token_bytes(32),
+                failure=Failure.ERROR,
+                reason="test",
+                tries=1,
+                state=JobState.FAILED,
+            )
+        )
+        await add(VersionProgress(org_id=org_id, version_id=version.id, stage=Stage.OCR, done=1))
         await add(
             QuarantinedContent(
                 org_id=org_id,

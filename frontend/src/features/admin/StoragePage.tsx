@@ -3,18 +3,17 @@ import { Badge, Group, Progress, SegmentedControl, Text, Title } from "@mantine/
 import { useDocumentTitle } from "@mantine/hooks";
 import { IconLock, IconShieldCheck, IconShieldQuestion } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { storageFaultsQuery, storageQuery } from "@/api/queries";
 import type { FaultState, StorageFault, StorageStatus, StoreCheck } from "@/api/types";
 import { useMe } from "@/app/useMe";
-import { DocumentIcon } from "@/components/FileIcon";
 import { formatCount, formatSize } from "@/components/format";
 import { PageHead } from "@/components/PageHead";
 import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import { When } from "@/components/When";
 import { More } from "@/components/PagedList";
+import { NamedDocument } from "./NamedDocument";
 import classes from "./StoragePage.module.css";
 
 export function StoragePage() {
@@ -232,18 +231,7 @@ function FaultRow({ fault }: { fault: StorageFault }) {
           </Text>
         )}
         {fault.documents.map((document) => (
-          <div key={document.id} className={classes.document}>
-            <DocumentIcon name={document.name} size={16} />
-            {document.is_trashed ? (
-              <span>
-                {document.name} ({t("storage.inTrash")})
-              </span>
-            ) : (
-              <Link to="/documents/$documentId" params={{ documentId: document.id }}>
-                {document.name}
-              </Link>
-            )}
-          </div>
+          <NamedDocument key={document.id} document={document} />
         ))}
         <Text size="xs" c="dimmed" className={classes.detail}>
           {fault.detail}

@@ -26,6 +26,7 @@ import { familyOf } from "@/components/mediaFamily";
 import { notifyError } from "@/components/notify";
 import { AboutFile } from "./AboutFile";
 import classes from "./DocumentPage.module.css";
+import { WorkProgress } from "./WorkProgress";
 
 type TabProps = { document: Document; version: Version };
 
@@ -283,6 +284,13 @@ const INDEX_COLORS = {
   failed: "red",
 } as const;
 
+const SCAN_COLORS = {
+  clean: "teal",
+  unscanned: "yellow",
+  quarantined: "red",
+  released: "yellow",
+} as const;
+
 function Facts({ document, version }: TabProps) {
   const { t } = useTranslation();
   return (
@@ -296,11 +304,15 @@ function Facts({ document, version }: TabProps) {
             {version.index_detail}
           </Text>
         )}
+        <WorkProgress document={document} version={version} />
       </Fact>
       <Fact name={t("facts.viruses")}>
-        <Badge color={version.scan_status === "clean" ? "teal" : "yellow"}>
-          {t(version.scan_status === "clean" ? "scan.clean" : "scan.unscanned")}
-        </Badge>
+        <Badge color={SCAN_COLORS[version.scan_status]}>{t(`scan.${version.scan_status}`)}</Badge>
+        {version.scan_detail && (
+          <Text size="xs" c="dimmed" mt={4} style={{ overflowWrap: "anywhere" }}>
+            {version.scan_detail}
+          </Text>
+        )}
       </Fact>
       <Fact name={t("facts.type")}>
         <span title={version.media_type}>

@@ -1,6 +1,6 @@
 /** A small mark beside a document whose text is not (yet) searchable, with the reason. */
 import { Loader, Tooltip } from "@mantine/core";
-import { IconAlertTriangle, IconLock, IconShieldOff } from "@tabler/icons-react";
+import { IconAlertTriangle, IconLock, IconShieldOff, IconVirus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { systemQuery } from "@/api/queries";
@@ -34,6 +34,16 @@ export function IndexMark({ version }: { version: Version }) {
             role="img"
             aria-label={label}
             color="var(--mantine-color-orange-7)"
+          />
+        </Tooltip>
+      )}
+      {scan === "quarantined" && (
+        <Tooltip label={t("scan.quarantined")}>
+          <IconVirus
+            size={14}
+            role="img"
+            aria-label={t("scan.quarantined")}
+            color="var(--mantine-color-red-7)"
           />
         </Tooltip>
       )}

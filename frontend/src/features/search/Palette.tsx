@@ -4,11 +4,13 @@ import { Spotlight, spotlight } from "@mantine/spotlight";
 import {
   IconDatabase,
   IconHome,
+  IconProgress,
   IconSearch,
   IconServer2,
   IconShieldLock,
   IconTrash,
   IconUsers,
+  IconVirus,
   type Icon,
 } from "@tabler/icons-react";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
@@ -51,6 +53,8 @@ export function Palette() {
           { to: "/users", label: t("nav.users"), icon: IconUsers },
           { to: "/policies", label: t("policies.title"), icon: IconShieldLock },
           { to: "/storage", label: t("nav.storage"), icon: IconDatabase },
+          { to: "/quarantine", label: t("quarantine.title"), icon: IconVirus },
+          { to: "/jobs", label: t("jobs.title"), icon: IconProgress },
         ] satisfies Place[])
       : []),
   ];

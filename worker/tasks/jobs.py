@@ -1,0 +1,24 @@
+"""Recording that a job failed, for processes that have no database of their own."""
+
+from typing import Any
+
+from worker.app import app
+from worker.jobs import RECORD, record
+from worker.runtime import Runtime
+
+
+@app.task(name=RECORD, time_limit=60)
+def record_failure(
+    *, task: str, queue: str, arguments: dict[str, Any], failure: str, reason: str, tries: int
+) -> None:
+    """Put a job on record that was ended because it took too long."""
+    Runtime.current().run(
+        record(
+            task=task,
+            queue=queue,
+            arguments=arguments,
+            failure=failure,
+            reason=reason,
+            tries=tries,
+        )
+    )
