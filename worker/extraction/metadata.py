@@ -43,6 +43,16 @@ _LISTS = ("creators", "contributors", "keywords")
 _NOT_SEARCHED = {
     "message_id", "container", "audio_codec", "video_codec", "status", "template", "pdf_version", "conformance",
 }  # fmt: skip
+_OF_SEVERAL_LINES = {"description", "rights"}
+_COUNTS = {"pages", "words", "revision", "track"}
+# What office programs keep among the properties that authors name
+_OF_MACHINES = {
+    f"custom:{name}"
+    for name in (
+        "AppVersion", "DocSecurity", "HyperlinksChanged", "LinksUpToDate", "ScaleCrop", "ShareDoc", "ICV",
+        "KSOProductBuildVer", "ContentTypeId",
+    )
+}  # fmt: skip
 _SEPARATORS = {"keywords": re.compile("[;,\n]"), "creators": re.compile("[;\n]")}
 _SEPARATORS["contributors"] = _SEPARATORS["creators"]
 
@@ -128,9 +138,10 @@ class Collector:
         elif name in _MOMENTS:
             self._put_text(name, moment_of(value) or "")
         elif name in _TEXTS:
-            self._put_text(name, _cleaned(value, LONGEST_TEXT))
-        elif name not in self._extra and len(self._extra) < MOST_EXTRA:
-            kept = _extra_value(value)
+            text = _cleaned(value, LONGEST_TEXT)
+            self._put_text(name, text if name in _OF_SEVERAL_LINES else " ".join(text.split()))
+        elif name not in self._extra and name not in _OF_MACHINES and len(self._extra) < MOST_EXTRA:
+            kept = _count(value) if name in _COUNTS else _extra_value(value)
             key = _cleaned(name, _LONGEST_NAME)
             if key and kept not in ("", ()) and kept is not None:
                 self._extra[key] = kept
@@ -207,6 +218,13 @@ def _text_of(value: object) -> str:
 
 def _cleaned(value: object, longest: int) -> str:
     return clean(_text_of(value)[: longest * 4])[:longest].strip()
+
+
+def _count(value: object) -> int | None:
+    """Give how many there are; None for none, which programs write that did not count."""
+    text = _text_of(value).strip()
+    number = int(text[:15]) if text.isascii() and text.isdigit() else 0
+    return number or None
 
 
 def _extra_value(value: object) -> Value | None:

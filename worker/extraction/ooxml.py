@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections.abc import Iterator
+from contextlib import suppress
 
 from worker.extraction.archive import Archive
 from worker.extraction.errors import Damaged
@@ -57,15 +59,58 @@ def drawing_text(archive: Archive, name: str) -> Iterator[str]:
     yield "".join(runs)
 
 
-def read_pictures(archive: Archive, folder: str, context: Context, content: Content) -> None:
-    """Append what the pictures in a folder of the archive say, each different one once."""
-    seen: set[bytes] = set()
-    for name in archive.matching(folder):
-        if name.lower().endswith(_NOT_PICTURES):
-            continue  # drawings made of lines: nothing here renders them
-        context.check_time(content)
-        data = archive.read(name)
+class Pictures:
+    """The pictures of an archive, each different one read once: where it is first shown, or at the end."""
+
+    def __init__(self, archive: Archive, folder: str, context: Context, content: Content) -> None:
+        self._archive = archive
+        self._context = context
+        self._content = content
+        self._left = dict.fromkeys(archive.matching(folder))
+        self._relations: dict[str, dict[str, str]] = {}
+        self._seen: set[bytes] = set()
+
+    def read(self, path: str) -> None:
+        """Append what the picture of this path says, unless it was read before or there is none."""
+        if path not in self._left:
+            return
+        del self._left[path]
+        if path.lower().endswith(_NOT_PICTURES):
+            return  # drawings made of lines: nothing here renders them
+        if self._content.wants_ocr and self._context.engine is None:
+            return  # that it waits for OCR is known
+        self._context.check_time(self._content)
+        data = self._archive.read(path)
         digest = hashlib.sha256(data).digest()
-        if digest not in seen:
-            seen.add(digest)
-            read_embedded(data, context, content)
+        if digest not in self._seen:
+            self._seen.add(digest)
+            read_embedded(data, self._context, self._content)
+
+    def read_shown(self, part: str, relation: str) -> None:
+        """Like `read`, for what a part of an Office file calls by the id of a relation."""
+        if self._left:
+            self.read(self._targets(part).get(relation, ""))
+
+    def read_all_shown(self, part: str) -> None:
+        """Read all that a part of an Office file refers to."""
+        for path in self._targets(part).values() if self._left else ():
+            self.read(path)
+
+    def read_rest(self) -> None:
+        """Read those that were shown nowhere that was looked at."""
+        for path in list(self._left):
+            self.read(path)
+
+    def _targets(self, part: str) -> dict[str, str]:
+        """Give the paths a part's relations lead to, by their ids (ECMA-376 part 2, 9.3)."""
+        if part not in self._relations:
+            found = self._relations[part] = {}
+            folder, name = posixpath.split(part)
+            with suppress(Damaged):  # without relations the pictures come at the end
+                for kind, tag, attributes in events(
+                    self._archive.open(f"{folder}/_rels/{name}.rels")
+                ):
+                    if kind == "start" and tag == "Relationship":
+                        target = posixpath.join("/", folder, attribute(attributes, "Target"))
+                        found[attribute(attributes, "Id")] = posixpath.normpath(target).lstrip("/")
+        return self._relations[part]

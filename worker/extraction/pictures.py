@@ -103,6 +103,8 @@ def read_each(pictures: Iterable[bytes], context: Context, content: Content) -> 
     """Append what pictures inside a document say, each different one once."""
     seen: set[bytes] = set()
     for data in pictures:
+        if content.wants_ocr and context.engine is None:
+            return  # that they wait for OCR is known
         context.check_time(content)
         digest = hashlib.sha256(data).digest()
         if digest not in seen:

@@ -32,7 +32,6 @@ _OPEN_DOCUMENT = _DUBLIN_CORE | {
 _BOOK = _DUBLIN_CORE | {
     "subject": "keywords", "creator": "creators", "contributor": "contributors", "date": "created",
 }  # fmt: skip
-_NUMBERS = {"pages", "words", "revision"}
 
 
 def read_office_properties(archive: Archive, into: Collector) -> None:
@@ -61,15 +60,15 @@ def read_fields(archive: Archive, part: str, fields: Mapping[str, str], into: Co
                 runs.append(value)
                 continue
             if kind == "end" and name:
-                _put(into, name, "".join(runs))
+                into.put(name, "".join(runs))
                 name = ""
             if kind == "start":
                 name = fields.get(value, "")
                 if value == "user-defined":
                     name = f"custom:{attribute(attributes, 'name')}"
                 elif value == "document-statistic":
-                    _put(into, "pages", attribute(attributes, "page-count"))
-                    _put(into, "words", attribute(attributes, "word-count"))
+                    into.put("pages", attribute(attributes, "page-count"))
+                    into.put("words", attribute(attributes, "word-count"))
             runs.clear()
     except Damaged:
         return
@@ -89,11 +88,3 @@ def _read_custom(archive: Archive, into: Collector) -> None:
                 into.put(f"custom:{name}", "".join(runs))
     except Damaged:
         return
-
-
-def _put(into: Collector, name: str, text: str) -> None:
-    text = text.strip()
-    if name in _NUMBERS and text.isascii() and text.isdigit():
-        into.put(name, int(text[:15]))
-    elif name not in _NUMBERS:
-        into.put(name, text)

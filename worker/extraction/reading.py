@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 from backend.texts.pages import PageSource, PageStatus, PageText, Placed, locate, pack
-from worker.extraction.errors import Damaged, ExtractionError, LimitReached
+from worker.extraction.errors import Damaged, ExtractionError, LimitReached, Unsupported
 from worker.extraction.metadata import Collector
 from worker.extraction.model import WHOLE, Limits, Recognition
 from worker.extraction.ocr import OcrEngine
@@ -18,6 +18,9 @@ from worker.extraction.text import clean
 
 _WIND_UP = 0.9
 """Share of the wall time after which reading stops by itself, so that what was read is not lost to the kill."""
+
+_MOST_NOTES, _LONGEST_NOTE = 10, 500
+_MORE = "More in it could not be read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +204,17 @@ class Content:
         self.note(why)
 
     def note(self, sentence: str) -> None:
-        """Keep a sentence for the person who looks at the document; each one once."""
-        if sentence not in self.notes:
-            self.notes.append(sentence)
+        """Keep a sentence for the person who looks at the document; each one once, and not more than can be read."""
+        if len(self.notes) == _MOST_NOTES:
+            sentence = _MORE
+        if sentence not in self.notes and len(self.notes) <= _MOST_NOTES:
+            self.notes.append(sentence[:_LONGEST_NOTE])
+
+    def name_notes(self, start: int, name: str) -> None:
+        """Say of the notes from number `start` on that they are about a part called `name`."""
+        told, self.notes = self.notes[start:], self.notes[:start]
+        for sentence in told:
+            self.note(sentence if sentence == _MORE else f"Inside: {name}: {sentence}")
 
     def read_by(self, engine: str) -> None:
         """Note which library or engine contributed."""
@@ -302,15 +313,19 @@ class Context:
             content.cut("Documents nested deeper were left out.")
             return
         self.depth += 1
+        told = len(content.notes)
         try:
             with content.inside():
                 read()
         except LimitReached:
             raise
+        except Unsupported:
+            return  # of a kind that has no text: nothing is missing
         except ExtractionError as problem:
-            content.note(f"Inside: {name}: {problem}")
+            content.note(str(problem))
         finally:
             self.depth -= 1
+        content.name_notes(told, name)
 
 
 def source_of(data: bytes, name: str, media_type: str) -> Source:

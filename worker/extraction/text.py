@@ -28,8 +28,10 @@ _ENOUGH_BYTES = 64
 # on short texts.
 _LEGACY = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_7",
-    "koi8_r", "cp932", "euc_jp", "iso2022_jp", "gb18030", "big5", "cp949",
+    "koi8_r", "koi8_u", "iso8859_5", "iso8859_6", "cp850", "cp866", "tis_620",
+    "cp932", "euc_jp", "iso2022_jp", "gb18030", "big5", "cp949",
 ]  # fmt: skip
+_CENTRAL_EUROPEAN = {"bs", "cs", "hr", "hu", "pl", "ro", "sk", "sl", "sq"}
 
 _READ_AS = {
     "iso8859-1": "cp1252",
@@ -96,13 +98,25 @@ def codec_of(data: bytes, declared: str | None = None) -> str:
     known = _known_codec(declared)
     if known and _is_plausible(sample, known):
         return known
-    best = charset_normalizer.from_bytes(sample, cp_isolation=_LEGACY, enable_fallback=False).best()
+    matches = charset_normalizer.from_bytes(sample, cp_isolation=_LEGACY, enable_fallback=False)
+    best = matches.best()
     # On few bytes the detector sees Chinese in every umlaut; but Western text is mostly ASCII
     if best is not None and (
         len(sample) >= _ENOUGH_BYTES or sum(byte > 127 for byte in sample) * 2 >= len(sample)
     ):
-        return best.encoding
+        equal = [
+            one for one in matches if (one.chaos, one.coherence) == (best.chaos, best.coherence)
+        ]
+        return _western_or_central(sample, {one.encoding for one in equal}) or best.encoding
     return known or "cp1252"
+
+
+def _western_or_central(sample: bytes, codecs_left: set[str]) -> str | None:
+    """Settle by the language what letters leave open: å is ĺ in the other code page, and both are letters."""
+    if not {"cp1250", "cp1252"} <= codecs_left:
+        return None
+    language, _ = _identifier().classify(sample[:_LANGUAGE_SAMPLE].decode("cp1252", "ignore"))
+    return "cp1250" if language in _CENTRAL_EUROPEAN else "cp1252"
 
 
 def decode(data: bytes, declared: str | None = None) -> str:

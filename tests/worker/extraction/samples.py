@@ -512,10 +512,16 @@ def old_presentation(
         said = container(
             12000, atom(4026, "Ada".encode("utf-16-le")), atom(4026, comment.encode("utf-16-le"), 1)
         )
+        tags = container(
+            5000, container(5002, atom(4026, "___PPT10".encode("utf-16-le")), atom(5003, said))
+        )
+        tags = container(
+            5000, container(5002, atom(4026, "___PPT10".encode("utf-16-le")), atom(5003, said))
+        )
         places.append(
             put(
                 container(
-                    1006, container(61453, text(body)), said if comment and not number else b""
+                    1006, container(61453, text(body)), tags if comment and not number else b""
                 )
             )
         )

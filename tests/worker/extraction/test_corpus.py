@@ -15,9 +15,10 @@ EXPECTED = {
     "testPassword4Spaces.pdf": "encrypted",
     "print_protection.pdf": "encrypted",
     "testHEIC_livePhoto.heic": "damaged",
-    "testMSG.msg": "unsupported",
-    "simple_lower_case.doc": "unsupported",
-    "pictures.ppt": "unsupported",
+    "testMSG.msg": "indexed",
+    "simple_lower_case.doc": "indexed",
+    "pictures.ppt": "needs_ocr",
+    "testWPSAttachment.ppt": "no_text",
     "bitmap-stripe.pdf": "needs_ocr",
     "testOCR_spacing.png": "needs_ocr",
     "testWORD_embeded.docx": "needs_ocr",
@@ -38,6 +39,28 @@ PHRASES = {
     "testODT_svgTitleInStyledSpan.odt": "國立雲林科技大學",
     "test-columnar.ods": "Record Number",
     "testRFC822_x-.eml": "Julien Nioche commented",
+    "testMSG_chinese.msg": "MSG 格式測試",
+    "testMSG_forwarded.msg": "Original Body",
+    "testPPT_comment.ppt": "add some content to this tps deck",
+    "testPPT_skipBadCompressedObject.ppt": "conflict resolutions in the hands of the flight crew",
+    "testPPT_various.ppt": "Row 2 Col 3",
+    "testWORD_no_format.doc": "102\tAdministration och övervakning",
+    "testEXCEL_textbox.xls": "this is some autoshape text",
+    "testFontAfterBufferedText.rtf": "Уважаемый клиент!",
+    "testRTFTableCellSeparation.rtf": "ä\të\nö\tü",
+    "testRTF_nestedHyperlinkPageRef.rtf": "Before 42 after.",
+    "testEmbedded.zip": "Test 2 text.",
+    "test-zip-of-zip.zip": "This is just some text.",
+}
+CLAIMS = {
+    "testWORD_custom_props.doc": ("My Title", "Etienne Jouvin", "MyStringValue"),
+    "testPPT_various.ppt": ("Subject is here", "Michael McCandless"),
+    "testWORD_tabular_symbol.doc": ("Информационный бюллетень новых поступлений",),
+    "testEPUB.epub": ("An ePub for Tika", "Bart Hanssens", "Apache"),
+    "testMSG.msg": ("MIME registry use cases", "Jukka Zitting <jukka.zitting@gmail.com>"),
+    "testRTFListLibreOffice.rtf": ("Axel Dörfler",),
+    "testJPEG_commented_xnviewmp026.jpg": ("Nokia N78", "nature reserve"),
+    "testHEIF.heic": ("Canon EOS 40D",),
 }
 
 
@@ -51,6 +74,8 @@ def test_it_ends_in_a_state_that_says_why(path: Path, sandbox: None) -> None:
     assert bool(result.text) or result.status != "indexed"
     assert bool(result.detail) or result.status in {"indexed", "needs_ocr"}
     assert PHRASES.get(path.name, "") in result.text
+    words = result.metadata.words()
+    assert [claim for claim in CLAIMS.get(path.name, ()) if claim not in words] == []
 
 
 @pytest.mark.slow

@@ -1,13 +1,13 @@
-"""Word documents: body, headers, footers, notes and comments out of the XML, then the pictures."""
+"""Word documents: body, headers, footers, notes and comments out of the XML; a picture after its paragraph."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import IO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, NamedTuple
 
 from backend.content.media_types import DOCX
 from worker.extraction.archive import open_archive
-from worker.extraction.ooxml import main_part, read_pictures
+from worker.extraction.ooxml import Pictures, main_part
 from worker.extraction.properties import read_office_properties
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.xml import attribute, events, without
@@ -17,6 +17,8 @@ MEDIA_TYPES = (DOCX,)
 _STORIES = ("word/header", "word/footnotes", "word/endnotes", "word/comments", "word/footer")
 _BREAKS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 # Text boxes are in the file twice, once for old readers; w:tabs describes tab stops, not tabs.
+_PICTURES = {"blip": "embed", "imagedata": "id"}
+"""Elements that show a picture, and their attribute with its relation: of DrawingML, of VML."""
 _SKIPPED = frozenset({"Fallback", "tabs"})
 
 
@@ -26,19 +28,29 @@ def read(source: Source, context: Context, content: Content) -> None:
         content.read_by("ooxml")
         body = main_part(archive, "word/document.xml", "wordprocessingml.document.main")
         read_office_properties(archive, content.metadata)
+        pictures = Pictures(archive, "word/media/", context, content)
         for name in [
             body,
             *(part for story in _STORIES for part in archive.matching(story, ".xml")),
         ]:
             context.check_time(content)
             for paragraph in _paragraphs(archive.open(name)):
-                content.add(paragraph)
-        read_pictures(archive, "word/media/", context, content)
+                content.add(paragraph.text)
+                for relation in paragraph.pictures:
+                    pictures.read_shown(name, relation)
+        pictures.read_rest()
 
 
-def _paragraphs(stream: IO[bytes]) -> Iterator[str]:
+class _Paragraph(NamedTuple):
+    text: str
+    pictures: Sequence[str]
+    """The relations of the pictures in it."""
+
+
+def _paragraphs(stream: IO[bytes]) -> Iterator[_Paragraph]:
     """Yield paragraphs; the cells of a table row as one line."""
     runs: list[str] = []
+    pictures: list[str] = []
     rows, in_text = 0, False
     for kind, value, attributes in without(_SKIPPED, events(stream)):
         if kind == "text":
@@ -49,15 +61,18 @@ def _paragraphs(stream: IO[bytes]) -> Iterator[str]:
             in_text = starts
         elif value == "tr":
             rows += 1 if starts else -1
+        elif starts and value in _PICTURES:
+            pictures.append(attribute(attributes, _PICTURES[value]))
         elif starts:
             runs.append(_mark(value, attributes))
         if not starts and value in {"p", "tr"}:
             if rows:
                 runs.append("\t")
             else:
-                yield "".join(runs)
+                yield _Paragraph("".join(runs), pictures)
                 runs.clear()
-    yield "".join(runs)
+                pictures = []
+    yield _Paragraph("".join(runs), pictures)
 
 
 def _mark(tag: str, attributes: Mapping[str, str]) -> str:

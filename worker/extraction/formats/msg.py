@@ -76,12 +76,22 @@ class _Storage:
         self._paths = paths
         self._at = at
         self._fixed = self._fixed_properties(header_size)
-        self._codec = codec_of_code_page(self.number(_CODE_PAGE_OF_TEXT)) or codec
+        self._codec = (
+            codec_of_code_page(self.number(_CODE_PAGE_OF_TEXT))
+            or codec
+            or codec_of_code_page(self.number(_CODE_PAGE_OF_HTML))
+            or self._likely_codec()
+        )
 
     def _fixed_properties(self, header_size: int) -> dict[int, bytes]:
         data = self._container.read(*self._at, _PROPERTIES)
         entries = range(header_size, len(data) - 15, 16)
         return {struct.unpack_from("<H", data, at + 2)[0]: data[at + 8 : at + 16] for at in entries}
+
+    def _likely_codec(self) -> str:
+        """Guess by all that is long enough: a subject alone is not."""
+        stems = (_stream(key, _STRING8) for key in (_BODY, _SUBJECT, *_SENDER_NAMES))
+        return codec_of(b"\n".join(self._container.read(*self._at, stem) for stem in stems))
 
     def number(self, key: int) -> int:
         """Give a property of 32 bits, 0 if it is absent."""

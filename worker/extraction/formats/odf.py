@@ -1,14 +1,14 @@
-"""OpenDocument text and presentations: content.xml, headers and footers out of styles.xml, then the pictures."""
+"""OpenDocument text and presentations: content.xml, headers and footers out of styles.xml, pictures where they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Iterator, Sequence
+from typing import IO, NamedTuple
 
 from backend.content.media_types import ODP, ODT
 from worker.extraction.archive import Archive, open_archive
 from worker.extraction.errors import Damaged, Encrypted
-from worker.extraction.ooxml import read_pictures
+from worker.extraction.ooxml import Pictures
 from worker.extraction.properties import read_open_document_properties
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.xml import attribute, events, without
@@ -29,10 +29,11 @@ def read(source: Source, context: Context, content: Content) -> None:
         if "content.xml" not in archive.names:
             raise Damaged("The document's main part is missing.")
         read_open_document_properties(archive, content.metadata)
+        pictures = Pictures(archive, "Pictures/", context, content)
         for name in ("content.xml", "styles.xml"):
             if name in archive.names:
-                _read_part(archive.open(name), context, content)
-        read_pictures(archive, "Pictures/", context, content)
+                _read_part(archive.open(name), pictures, context, content)
+        pictures.read_rest()
 
 
 def refuse_encrypted(archive: Archive) -> None:
@@ -41,18 +42,28 @@ def refuse_encrypted(archive: Archive) -> None:
         raise Encrypted("The document is protected with a password.")
 
 
-def _read_part(stream: IO[bytes], context: Context, content: Content) -> None:
-    for is_page, text in _paragraphs(stream):
+def _read_part(stream: IO[bytes], pictures: Pictures, context: Context, content: Content) -> None:
+    for paragraph in _paragraphs(stream):
         context.check_time(content)
-        if is_page:
+        if paragraph.begins_slide:
             content.page_count = (content.page_count or 0) + 1
             content.begin_page()
-        content.add(text)
+        content.add(paragraph.text)
+        for path in paragraph.pictures:
+            pictures.read(path)
 
 
-def _paragraphs(stream: IO[bytes]) -> Iterator[tuple[bool, str]]:
-    """Yield (whether a slide begins here, paragraph); the cells of a table row as one line."""
+class _Paragraph(NamedTuple):
+    text: str
+    pictures: Sequence[str] = ()
+    """The paths of the pictures in it, or after the paragraph before it."""
+    begins_slide: bool = False
+
+
+def _paragraphs(stream: IO[bytes]) -> Iterator[_Paragraph]:
+    """Yield paragraphs; the cells of a table row as one line."""
     runs: list[str] = []
+    pictures: list[str] = []
     inside = rows = 0
     for kind, value, attributes in without(_SKIPPED, events(stream)):
         if kind == "text":
@@ -60,7 +71,11 @@ def _paragraphs(stream: IO[bytes]) -> Iterator[tuple[bool, str]]:
             continue
         step = 1 if kind == "start" else -1
         if value == "page" and step > 0:
-            yield True, ""
+            yield _Paragraph("", pictures)
+            yield _Paragraph("", begins_slide=True)
+            pictures = []
+        elif value == "image" and step > 0:
+            pictures.append(attribute(attributes, "href").removeprefix("./"))
         elif value in _PARAGRAPHS:
             inside += step
             runs.append("\t" if rows and step < 0 else "")
@@ -69,9 +84,10 @@ def _paragraphs(stream: IO[bytes]) -> Iterator[tuple[bool, str]]:
         elif step > 0 and inside:
             runs.append(_mark(value, attribute(attributes, "c")))
         if step < 0 and not rows and (value == "table-row" or value in _PARAGRAPHS):
-            yield False, "".join(runs)
+            yield _Paragraph("".join(runs), pictures)
             runs.clear()
-    yield False, "".join(runs)
+            pictures = []
+    yield _Paragraph("".join(runs), pictures)
 
 
 def _mark(tag: str, count: str) -> str:

@@ -19,6 +19,7 @@ _IS_CONTAINER = 0xF
 _DOCUMENT, _MASTER, _SLIDE_OF, _TEXT_LIST = 1000, 1016, 1011, 4080
 _CHARACTERS, _BYTES, _STRING = 4000, 4008, 4026
 _HEADERS_AND_FOOTERS, _COMMENT = 4057, 12000
+_TAGS = 5003
 _EDIT, _PERSIST_DIRECTORY = 4085, 6002
 _ENCRYPTED_EDIT = 32
 _MOST_EDITS = 10_000
@@ -67,7 +68,8 @@ def _records(data: bytes, start: int, end: int) -> Iterator[_Record]:
     """Yield the records from `start` on, those in containers after their container; flat, however deep they nest."""
     while start + 8 <= end:
         header, kind, length = struct.unpack_from("<HHI", data, start)
-        is_container = header & 15 == _IS_CONTAINER
+        # what newer versions added is wrapped into what older ones take for one record
+        is_container = header & 15 == _IS_CONTAINER or kind == _TAGS
         last = min(start + 8 + length, end)
         yield _Record(kind, header >> 4, is_container, start + 8, last)
         start = start + 8 if is_container else last

@@ -1,11 +1,11 @@
-"""PowerPoint presentations: slides in order with their notes, charts, diagrams and comments, then the pictures."""
+"""PowerPoint presentations: slides in order, each with its pictures; then notes, charts, diagrams and comments."""
 
 from __future__ import annotations
 
 from backend.content.media_types import PPTX
 from worker.extraction.archive import Archive, open_archive
 from worker.extraction.errors import Damaged
-from worker.extraction.ooxml import drawing_text, read_pictures
+from worker.extraction.ooxml import Pictures, drawing_text
 from worker.extraction.properties import read_office_properties
 from worker.extraction.reading import Content, Context, Source
 
@@ -23,9 +23,11 @@ def read(source: Source, context: Context, content: Content) -> None:
             raise Damaged("The presentation's main part is missing.")
         content.page_count = len(slides)
         read_office_properties(archive, content.metadata)
+        pictures = Pictures(archive, "ppt/media/", context, content)
         for slide in slides[: context.limits.pages]:
             content.begin_page()
             _add(archive, slide, context, content)
+            pictures.read_all_shown(slide)
         content.end_page()
         if len(slides) > context.limits.pages:
             content.cut(
@@ -34,7 +36,7 @@ def read(source: Source, context: Context, content: Content) -> None:
         for folder in _BESIDE_THE_SLIDES:
             for name in archive.matching(folder, ".xml"):
                 _add(archive, name, context, content)
-        read_pictures(archive, "ppt/media/", context, content)
+        pictures.read_rest()
 
 
 def _add(archive: Archive, name: str, context: Context, content: Content) -> None:

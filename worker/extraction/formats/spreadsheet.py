@@ -15,7 +15,7 @@ from worker.extraction.biff import texts_and_pictures
 from worker.extraction.errors import Damaged, Encrypted
 from worker.extraction.formats.odf import refuse_encrypted
 from worker.extraction.ole import open_container, read_summaries
-from worker.extraction.ooxml import drawing_text, read_pictures
+from worker.extraction.ooxml import Pictures, drawing_text
 from worker.extraction.pictures import read_each
 from worker.extraction.properties import read_office_properties, read_open_document_properties
 from worker.extraction.reading import Content, Context, Source
@@ -113,13 +113,13 @@ def _read_beside_cells(source: Source, context: Context, content: Content) -> No
                 context.check_time(content)
                 for paragraph in drawing_text(archive, name):
                     content.add(paragraph)
-        read_pictures(archive, "xl/media/", context, content)
+        Pictures(archive, "xl/media/", context, content).read_rest()
 
 
 def _read_beside_open_cells(source: Source, context: Context, content: Content) -> None:
     with open_archive(source.stream, context) as archive:
         read_open_document_properties(archive, content.metadata)
-        read_pictures(archive, "Pictures/", context, content)
+        Pictures(archive, "Pictures/", context, content).read_rest()
 
 
 def _read_beside_old_cells(source: Source, context: Context, content: Content) -> None:

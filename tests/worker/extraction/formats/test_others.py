@@ -21,7 +21,7 @@ def test_an_empty_file_has_no_text(read: Reader, name: str) -> None:
 
 def test_bytes_of_no_known_kind_are_unsupported(read: Reader) -> None:
     assert read(bytes(range(256)) * 10, "a.bin").status == "unsupported"
-    assert read(b"\0\0\0\x18ftypisom\0\0\0\0", "a.mp4").status == "unsupported"
+    assert read(b"\x7fELF\2\1\1", "a").status == "unsupported"
 
 
 def test_long_text_is_cut_and_it_says_so(read: Reader) -> None:
@@ -98,12 +98,67 @@ def test_a_mail_with_a_scan_waits_for_ocr(read: Reader) -> None:
 
 
 def test_zip_lists_names_in_any_code_page(read: Reader) -> None:
-    data = samples.archive({"Verträge/März.txt": b"x", "b.txt": b""})
+    data = samples.archive({"Verträge/März.txt": b"", "b.txt": b""})
     placeholder, name = b"x" * 26, "审计压缩包文件检索测试.txt".encode("gbk")
     old = samples.archive({placeholder.decode(): b""}).replace(placeholder, name)
 
     assert read(data, "a.zip").text == "Verträge/März.txt\nb.txt"
     assert read(old, "a.zip").text == "审计压缩包文件检索测试.txt"
+
+
+def test_documents_in_an_archive_are_read_and_pictures_and_programs_are_not(read: Reader) -> None:
+    data = samples.archive(
+        {
+            "contract.docx": samples.word_document(),
+            "scan.png": samples.png(samples.scan()),
+            "program": bytes(range(256)),
+            "inner.zip": samples.archive({"deep.txt": b"further in"}),
+            "locked.pdf": samples.pdf([samples.text_page(["secret"])], password="x"),
+            "broken.docx": b"PK\x03\x04 nothing",
+        }
+    )
+    result = read(data, "a.zip")
+
+    assert result.status == "indexed"
+    assert result.text.startswith("contract.docx\nscan.png\nprogram\ninner.zip\n")
+    for expected in ("Forty machines", "deep.txt", "further in"):
+        assert expected in result.text
+    assert "Inside: locked.pdf: The PDF is protected with a password." in result.detail
+    assert "broken.docx" in result.detail
+    assert "program" not in result.detail
+    assert result.metadata.title is None
+    assert result.page_count is None
+
+
+def test_archives_within_archives_stop_at_the_depth_and_the_size_allowed(read: Reader) -> None:
+    data = b"innermost"
+    for number in range(6):
+        data = samples.archive({f"level{number}": data})
+    result = read(data, "a.zip", depth=3)
+    assert result.text == "level5\nlevel4\nlevel3\nlevel2"
+    assert "nested deeper" in result.detail
+
+    bomb = samples.archive({f"{number}.txt": bytes(1 << 20) for number in range(64)})
+    nested = samples.archive({f"{number}.zip": bomb for number in range(64)})
+    result = read(nested, "a.zip", expanded_bytes=32 << 20)
+    assert result.truncated
+    assert "expands to more than" in result.detail
+
+
+def test_of_an_archive_of_thousands_the_first_are_read(read: Reader) -> None:
+    result = read(samples.archive({f"{number}.txt": b"word" for number in range(600)}), "a.zip")
+
+    assert result.text.count(".txt") == 600
+    assert result.text.count("word") == 500
+    assert "the first 500 were read" in result.detail
+
+
+def test_what_went_wrong_is_told_in_as_many_words_as_can_be_read(read: Reader) -> None:
+    locked = samples.pdf([samples.text_page(["secret"])], password="x")
+    result = read(samples.archive({f"{number}.pdf": locked for number in range(30)}), "a.zip")
+
+    assert result.detail.count("password") == 10
+    assert result.detail.endswith("More in it could not be read.")
 
 
 def test_epub_pages(read: Reader) -> None:
