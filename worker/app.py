@@ -26,7 +26,12 @@ log = structlog.get_logger(__name__)
 
 app = celery_app(get_settings())
 app.conf.update(
-    imports=["worker.tasks.indexing", "worker.tasks.mail", "worker.tasks.maintenance"],
+    imports=[
+        "worker.tasks.duplicates",
+        "worker.tasks.indexing",
+        "worker.tasks.mail",
+        "worker.tasks.maintenance",
+    ],
     timezone="UTC",
     beat_schedule={
         "requeue-lost": {
@@ -40,6 +45,11 @@ app.conf.update(
             "task": "maintenance.checkpoint_trail",
             "schedule": 300.0,
             "options": {"expires": 300},
+        },
+        "compare-texts": {
+            "task": "duplicates.compare",
+            "schedule": 30.0,
+            "options": {"expires": 30},
         },
         "tend-search": {
             "task": "maintenance.tend_search",

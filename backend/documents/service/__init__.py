@@ -16,6 +16,7 @@ from backend.documents.service.blobs import (
     stored_totals,
 )
 from backend.documents.service.changing import purge_expired
+from backend.documents.service.holders import describe_upload, same_content
 from backend.documents.service.indexing import (
     VersionContent,
     begin_indexing,
@@ -48,6 +49,7 @@ __all__ = [
     "blobs_after",
     "correct_sizes",
     "describe",
+    "describe_upload",
     "documents_with_blobs",
     "finish_indexing",
     "get_content",
@@ -68,5 +70,6 @@ __all__ = [
     "request_indexing",
     "request_ocr",
     "requeue_lost",
+    "same_content",
     "stored_totals",
 ]

@@ -180,6 +180,19 @@ export const textQuery = (id: number, version: number) =>
     queryFn: () => calls.getText(id, version),
   });
 
+export const relatedQuery = (id: number) =>
+  queryOptions({
+    queryKey: [...keys.document(id), "related"],
+    queryFn: () => calls.getRelated(id),
+  });
+
+export const duplicatesQuery = infiniteQueryOptions({
+  queryKey: ["duplicates"],
+  queryFn: ({ pageParam }) => calls.listDuplicates(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
 export const recentQuery = queryOptions({
   queryKey: ["recent"],
   queryFn: calls.listRecent,

@@ -24,6 +24,7 @@ import type { Document, PropertyValue, Version } from "@/api/types";
 import { formatCount, formatDateTime, formatSize } from "@/components/format";
 import { familyOf } from "@/components/mediaFamily";
 import { notifyError } from "@/components/notify";
+import { Related } from "@/features/duplicates/Related";
 import classes from "./DocumentPage.module.css";
 
 type TabProps = { document: Document; version: Version };
@@ -63,6 +64,7 @@ export function PropertiesTab({ document, version }: TabProps) {
       <CustomProperties document={document} />
       <Divider />
       <Facts document={document} version={version} />
+      {document.status === "active" && <Related documentId={document.id} />}
     </Stack>
   );
 }
