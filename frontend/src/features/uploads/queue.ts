@@ -1,24 +1,33 @@
 /**
  * The upload queue: what waits, what runs, what came of it. Lives outside React so that it
  * survives navigation, and tells its watchers at most a few times a second, so that 3,000 files
- * cost what 30 do. Talks to the service only through the `UploadService` it is given.
+ * cost what 30 do. Talks to the service only through the `UploadService` it is given, and keeps
+ * what is unfinished with the `UploadKeeper`, so that the next page can go on with it.
  *
- *   queued → preparing → uploading → scanning → reading → searchable | stored
- *                 └──────────┴───────────┴→ conflict | rejected | failed | cancelled | skipped
+ *   queued → checking → queued → preparing → uploading → scanning → reading → searchable | stored
+ *      │         └→ duplicate | conflict     └─────┬─────────┴→ conflict | rejected | failed
+ *      └→ paused, cancelled, skipped, existing     └→ after a reload: interrupted → queued
  */
 import { ApiProblem, NetworkProblem } from "@/api/problem";
-import type { Document, IndexStatus } from "@/api/types";
-import type { Found } from "./walk";
+import type { Document, IndexStatus, SameContent, UploadedDocument } from "@/api/types";
+import type { KeptUpload, UploadKeeper } from "./kept";
+import type { Found, FoundFile } from "./walk";
 import {
   type Destination,
   type OnConflict,
   randomKey,
   type SendOptions,
   uploadKey,
+  type UploadState,
 } from "./transport";
 
 export type UploadStatus =
   | "queued"
+  /** Asking, before a byte is sent, what the service would say, and who has it already. */
+  | "checking"
+  | "paused"
+  /** An earlier page began it; it needs the file again. */
+  | "interrupted"
   /** Making the folders it belongs in. */
   | "preparing"
   | "uploading"
@@ -29,7 +38,11 @@ export type UploadStatus =
   | "searchable"
   /** Stored, and findable by name only; `indexStatus` says why. */
   | "stored"
+  /** Nothing was uploaded: a document that has these bytes stands for it. */
+  | "existing"
   | "conflict"
+  /** Somebody filed these bytes already; whether they are wanted again is to be said. */
+  | "duplicate"
   /** The scanner found a virus; nothing was kept. */
   | "rejected"
   | "failed"
@@ -37,6 +50,7 @@ export type UploadStatus =
   | "skipped";
 
 export type ConflictChoice = "version" | "rename" | "skip";
+export type DuplicateChoice = "existing" | "keep";
 
 /** Why nothing new is being started. */
 export type HoldReason = "user" | "offline" | "signed_out" | "storage_full";
@@ -47,7 +61,8 @@ export type UploadEntry = {
   /** Folders below the drop target, outermost first. */
   readonly folders: readonly string[];
   readonly size: number;
-  readonly target: UploadTarget;
+  readonly lastModified: number;
+  target: UploadTarget;
   status: UploadStatus;
   sent: number;
   problem: ApiProblem | NetworkProblem | null;
@@ -56,6 +71,8 @@ export type UploadEntry = {
   indexStatus: IndexStatus | null;
   /** The name "keep both" would give it, while in conflict. */
   suggestedName: string | null;
+  /** Documents that have the same bytes. */
+  same: readonly SameContent[];
 };
 
 export type UploadTarget =
@@ -69,16 +86,40 @@ export type QueueSnapshot = {
   readonly total: number;
   readonly groups: Readonly<Record<UploadGroup, number>>;
   readonly conflicts: number;
+  readonly duplicates: number;
+  readonly interrupted: number;
   readonly retryable: number;
   readonly bytes: number;
   readonly bytesSent: number;
   readonly hold: HoldReason | null;
 };
 
+/** A file about which is asked before it is sent. */
+export type Inspected = {
+  readonly file: File;
+  readonly name: string;
+  readonly folders: readonly string[];
+  readonly target: UploadTarget;
+  readonly onConflict: OnConflict;
+};
+
+/** What was said of it. */
+export type Inspection = {
+  readonly sha256: string | null;
+  readonly same: readonly SameContent[];
+  readonly problem: ApiProblem | null;
+};
+
 export type UploadService = {
-  send(options: SendOptions): Promise<Document>;
+  send(options: SendOptions): Promise<UploadedDocument>;
+  /** In the order asked. Never rejects: what cannot be asked now is told by the upload itself. */
+  inspect(files: readonly Inspected[]): Promise<readonly Inspection[]>;
   ensureFolder(rootId: number, path: readonly string[]): Promise<number>;
   document(id: number): Promise<Document>;
+  /** How far an upload is that an earlier page began. */
+  state(url: string): Promise<UploadState>;
+  /** Has the service forget an upload. */
+  discard(url: string): Promise<void>;
   /** Something was stored in this folder. */
   stored(document: Document): void;
   /** Whether live events arrive, so that asking for states can wait. */
@@ -87,10 +128,21 @@ export type UploadService = {
 
 type Job = {
   entry: UploadEntry;
-  file: File;
+  /** Null until somebody gives it again. */
+  file: File | null;
+  /** Names it, in this page and the next ones. */
+  key: string;
+  url: string | null;
+  sha256: string | null;
+  root: string | null;
   onConflict: OnConflict;
+  /** Whether it is wanted although somebody has these bytes. */
+  anyway: boolean;
+  inspected: boolean;
   abort: AbortController | null;
   tries: number;
+  /** The farthest the service was known to have come with it. */
+  reached: number;
   /** When its state was last heard of, in milliseconds since 1970. */
   since: number;
   /** Its place among what needed someone; 0 when it never did. */
@@ -101,8 +153,16 @@ type Job = {
 
 const CONCURRENT = 4;
 const TELL_MS = 120;
-const AUTOMATIC_TRIES = 3;
+/** Without any progress in between: some minutes. */
+const AUTOMATIC_TRIES = 8;
 const LONGEST_WAIT_S = 60;
+/** So many files, or so many bytes, are asked about at once, before they are sent. */
+const INSPECTED_AT_ONCE = 200;
+const INSPECTED_BYTES = 256 * 2 ** 20;
+/** Changes are gathered for so long before they are kept. */
+const KEEP_MS = 250;
+/** So many uploads of an earlier page are asked about at a time. */
+const LOOKED_UP_AT_ONCE = 4;
 /** How often, and for how many at a time, states are asked for when no event told them. */
 const ASK_MS = 4_000;
 const ASK_AT_ONCE = 10;
@@ -110,13 +170,18 @@ const ASK_AFTER_LIVE_MS = 20_000;
 
 const GROUP: Record<UploadStatus, UploadGroup> = {
   queued: "waiting",
+  checking: "waiting",
+  paused: "waiting",
   preparing: "active",
   uploading: "active",
   scanning: "active",
   reading: "done",
   searchable: "done",
   stored: "done",
+  existing: "done",
+  interrupted: "attention",
   conflict: "attention",
+  duplicate: "attention",
   rejected: "attention",
   failed: "attention",
   cancelled: "dropped",
@@ -131,8 +196,26 @@ const COUNTED: ReadonlySet<UploadGroup> = new Set(["waiting", "active", "done"])
 
 export const groupOf = (status: UploadStatus): UploadGroup => GROUP[status];
 /** States no further news can come to. */
-const isOver = (status: UploadStatus): boolean =>
-  ["searchable", "stored", "rejected", "cancelled", "skipped"].includes(status);
+const OVER: ReadonlySet<UploadStatus> = new Set([
+  ...(["searchable", "stored", "existing", "rejected", "cancelled", "skipped"] as const),
+]);
+/** States in which a page that is left leaves nothing behind. */
+const isSettled = (status: UploadStatus): boolean => OVER.has(status) || status === "reading";
+const RETRYABLE: ReadonlySet<UploadStatus> = new Set([
+  ...(["failed", "cancelled", "skipped", "conflict", "duplicate", "existing"] as const),
+]);
+
+/** By this a file that is given again is known. */
+const fingerprint = (file: { name: string; size: number; lastModified: number }): string =>
+  `${file.size}/${file.lastModified}/${file.name.normalize("NFC")}`;
+
+const samePath = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((name, index) => name === other[index]);
+
+const sameTarget = (one: UploadTarget, other: UploadTarget): boolean =>
+  one.kind === "folder"
+    ? other.kind === "folder" && one.folderId === other.folderId
+    : other.kind === "version" && one.documentId === other.documentId;
 
 export function statusForIndex(index: IndexStatus): UploadStatus {
   if (index === "pending" || index === "extracting") return "reading";
@@ -146,10 +229,19 @@ function isTransient(error: unknown): boolean {
 }
 
 export class UploadQueue {
-  /** Tells this queue's uploads from those of every other page. */
-  private readonly page = randomKey();
   private readonly jobs = new Map<number, Job>();
+  /** To be asked about, then to be sent. */
   private waiting: number[] = [];
+  private ready: number[] = [];
+  private inspecting = false;
+  /** What an earlier page left, by fingerprint. */
+  private readonly orphans = new Map<string, Set<Job>>();
+  private readonly unkept = new Set<Job>();
+  private readonly unforgotten = new Set<string>();
+  private keepTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Whose uploads these are; nothing is kept of nobody's. */
+  private owner: string | null = null;
+  private page = "";
   private readonly reading = new Map<number, Job>();
   /** States of versions whose upload has not been answered yet: events may be faster. */
   private readonly early = new Map<number, IndexStatus>();
@@ -159,6 +251,7 @@ export class UploadQueue {
   private nextId = 1;
   private holdReason: HoldReason | null = null;
   private choiceForAll: ConflictChoice | null = null;
+  private duplicateChoiceForAll: DuplicateChoice | null = null;
   private readonly listeners = new Set<() => void>();
   private tellTimer: ReturnType<typeof setTimeout> | undefined;
   private askTimer: ReturnType<typeof setInterval> | undefined;
@@ -169,6 +262,7 @@ export class UploadQueue {
 
   constructor(
     private readonly service: UploadService,
+    private readonly keeper: UploadKeeper | null = null,
     private readonly concurrent: number = CONCURRENT,
   ) {
     this.snapshot = this.summarise(0);
@@ -185,6 +279,11 @@ export class UploadQueue {
 
   entry(id: number): UploadEntry | undefined {
     return this.jobs.get(id)?.entry;
+  }
+
+  /** All of them, in the order they were added. */
+  entries(): readonly UploadEntry[] {
+    return [...this.jobs.values()].map((job) => job.entry);
   }
 
   /**
@@ -208,7 +307,7 @@ export class UploadQueue {
   }
 
   get busy(): boolean {
-    return this.running > 0 || this.waiting.length > 0;
+    return this.running > 0 || this.inspecting || this.waiting.length + this.ready.length > 0;
   }
 
   // Adding
@@ -216,17 +315,57 @@ export class UploadQueue {
   /** Queues everything found, in order; empty folders are made at once. */
   async addTree(folderId: number, found: AsyncIterable<Found> | Iterable<Found>): Promise<void> {
     for await (const one of found) {
-      if (one.kind === "file") this.add({ kind: "folder", folderId }, one.file, one.folders);
+      if (one.kind === "file") this.addFound({ kind: "folder", folderId }, one);
       else await this.service.ensureFolder(folderId, one.folders);
     }
   }
 
-  add(target: UploadTarget, file: File, folders: readonly string[] = []): number {
+  /** Queues a file; one that an earlier page was uploading to the same place goes on where it stopped. */
+  private addFound(target: UploadTarget, { file, folders, root = null }: FoundFile): void {
+    const job = this.orphanOf(file, (one) => this.isFor(one, target, folders));
+    if (job) this.goOn(job, file);
+    else this.add(target, file, folders, root);
+  }
+
+  private isFor(job: Job, target: UploadTarget, folders: readonly string[]): boolean {
+    return sameTarget(job.entry.target, target) && samePath(job.entry.folders, folders);
+  }
+
+  add(
+    target: UploadTarget,
+    file: File,
+    folders: readonly string[] = [],
+    root: string | null = null,
+  ): number {
+    const job = this.newJob({
+      key: randomKey(),
+      name: file.name.normalize("NFC"),
+      size: file.size,
+      lastModified: file.lastModified,
+      folders,
+      target,
+      onConflict: "error",
+      anyway: false,
+      url: null,
+      root,
+    });
+    job.file = file;
+    this.count(job, 1);
+    this.waiting.push(job.entry.id);
+    this.keepSoon(job);
+    this.pump();
+    this.tell();
+    return job.entry.id;
+  }
+
+  private newJob(of: Omit<KeptUpload, "owner" | "page" | "order">): Job {
+    const { key, name, size, lastModified, folders, target, onConflict, anyway, url, root } = of;
     const entry: UploadEntry = {
       id: this.nextId,
-      name: file.name.normalize("NFC"),
+      name,
       folders,
-      size: file.size,
+      size,
+      lastModified,
       target,
       status: "queued",
       sent: 0,
@@ -235,32 +374,140 @@ export class UploadQueue {
       versionId: null,
       indexStatus: null,
       suggestedName: null,
+      same: [],
     };
     this.nextId += 1;
     const job: Job = {
       entry,
-      file,
-      onConflict: "error",
+      file: null,
+      key,
+      url,
+      sha256: null,
+      root,
+      onConflict,
+      anyway,
+      inspected: false,
       abort: null,
       tries: 0,
+      reached: 0,
       since: 0,
       asked: 0,
       answered: false,
     };
     this.jobs.set(entry.id, job);
-    this.count(job, 1);
-    this.waiting.push(entry.id);
-    this.pump();
+    return job;
+  }
+
+  // Going on with what an earlier page began
+
+  /** Lists what the user left unfinished in an earlier page; returns how much that is. */
+  async restore(owner: string): Promise<number> {
+    if (this.owner === owner) return 0;
+    this.owner = owner;
+    this.page = (await this.keeper?.page()) ?? "";
+    const known = new Set([...this.jobs.values()].map((job) => job.key));
+    const kept = (await this.keeper?.all(owner)) ?? [];
+    const begun: Job[] = [];
+    const left = kept.filter(({ key }) => !known.has(key));
+    for (const one of left) {
+      const job = this.newJob(one);
+      job.entry.status = "interrupted";
+      this.needsSomeone(job);
+      this.count(job, 1);
+      const print = fingerprint(one);
+      this.orphans.set(print, (this.orphans.get(print) ?? new Set()).add(job));
+      if (job.url !== null) begun.push(job);
+    }
+    // It is this page's now; what was queued before this was known is kept as well.
+    for (const job of this.jobs.values()) this.keepSoon(job);
     this.tell();
-    return entry.id;
+    // The service may have had all of it when the page was left, or have given it up.
+    const look = async () => {
+      for (let job = begun.shift(); job; job = begun.shift()) await this.lookUp(job);
+    };
+    for (let turn = 0; turn < LOOKED_UP_AT_ONCE; turn += 1) void look();
+    return left.length;
+  }
+
+  private async lookUp(job: Job): Promise<void> {
+    if (job.url === null) return;
+    const state = await this.service.state(job.url).catch(() => null);
+    if (state === null || job.entry.status !== "interrupted") return;
+    if (state.kind === "unfinished") this.setSent(job, state.offset);
+    else if (state.kind === "gone") this.urlKnown(job, null);
+    else {
+      this.adopted(job);
+      if (state.kind === "finished") this.kept(job, state.document);
+      else this.refused(job, state.problem);
+    }
+    this.tell();
+  }
+
+  /**
+   * Gives files again that an earlier page was uploading; returns how many of them were known.
+   * The same folders need not be picked: a file is known by its name, size and time.
+   */
+  async offer(found: AsyncIterable<Found> | Iterable<Found>): Promise<number> {
+    let known = 0;
+    for await (const one of found) {
+      if (one.kind !== "file") continue;
+      const job =
+        this.orphanOf(one.file, ({ entry }) => samePath(entry.folders, one.folders)) ??
+        this.orphanOf(one.file, () => true);
+      if (!job) continue;
+      known += 1;
+      this.goOn(job, one.file);
+    }
+    return known;
+  }
+
+  /** What of an earlier page came out of something that can be opened again: its key, and the way in. */
+  reopenable(): { id: number; root: string; folders: readonly string[]; name: string }[] {
+    const found = [];
+    for (const { entry, root } of this.jobs.values()) {
+      if (entry.status !== "interrupted" || root === null) continue;
+      found.push({ id: entry.id, root, folders: entry.folders, name: entry.name });
+    }
+    return found;
+  }
+
+  /** Goes on with one upload of an earlier page, if this is still the file that it was of. */
+  reopened(id: number, file: File): boolean {
+    const job = this.jobs.get(id);
+    if (job?.entry.status !== "interrupted") return false;
+    if (fingerprint(file) !== fingerprint(job.entry)) return false;
+    this.goOn(job, file);
+    return true;
+  }
+
+  private orphanOf(file: File, fits: (job: Job) => boolean): Job | undefined {
+    return [...(this.orphans.get(fingerprint(file)) ?? [])].find(fits);
+  }
+
+  private goOn(job: Job, file: File): void {
+    job.file = file;
+    this.adopted(job);
+    this.become(job, "queued");
+    this.waiting.push(job.entry.id);
+    this.pump();
+  }
+
+  /** It is no longer one of those an earlier page left. */
+  private adopted(job: Job): void {
+    const print = fingerprint(job.entry);
+    const alike = this.orphans.get(print);
+    alike?.delete(job);
+    if (alike?.size === 0) this.orphans.delete(print);
   }
 
   // What people do
 
   cancel(id: number): void {
     const job = this.jobs.get(id);
-    if (!job || isOver(job.entry.status) || job.entry.status === "reading") return;
+    if (!job || isSettled(job.entry.status)) return;
     job.abort?.abort();
+    this.adopted(job);
+    this.letGo(job);
     this.setSent(job, 0);
     this.become(job, "cancelled");
   }
@@ -271,11 +518,34 @@ export class UploadQueue {
       if (group === "waiting" || group === "active") this.cancel(job.entry.id);
     }
     this.waiting = [];
+    this.ready = [];
+  }
+
+  /** Gives up all that an earlier page left. */
+  cancelInterrupted(): void {
+    for (const job of this.jobs.values()) {
+      if (job.entry.status === "interrupted") this.cancel(job.entry.id);
+    }
+  }
+
+  pause(id: number): void {
+    const job = this.jobs.get(id);
+    if (!job || !["queued", "preparing", "uploading"].includes(job.entry.status)) return;
+    job.abort?.abort();
+    this.become(job, "paused");
+  }
+
+  unpause(id: number): void {
+    const job = this.jobs.get(id);
+    if (job?.entry.status !== "paused") return;
+    job.tries = 0;
+    this.requeue(job, true);
+    this.pump();
   }
 
   retry(id: number): void {
     const job = this.jobs.get(id);
-    if (!job || !["failed", "cancelled", "skipped", "conflict"].includes(job.entry.status)) return;
+    if (!job || !RETRYABLE.has(job.entry.status)) return;
     job.answered = job.asked > 0;
     this.again(job);
   }
@@ -289,6 +559,14 @@ export class UploadQueue {
   private again(job: Job): void {
     job.tries = 0;
     job.onConflict = "error";
+    job.entry.documentId = null;
+    // Cancelled while it waited for its file.
+    if (job.file === null) {
+      this.become(job, "interrupted");
+      const print = fingerprint(job.entry);
+      this.orphans.set(print, (this.orphans.get(print) ?? new Set()).add(job));
+      return;
+    }
     this.requeue(job);
     this.pump();
   }
@@ -308,10 +586,45 @@ export class UploadQueue {
     }
   }
 
+  /** What to do with bytes that somebody has filed already. */
+  resolveDuplicate(id: number, choice: DuplicateChoice): void {
+    const job = this.jobs.get(id);
+    if (job?.entry.status !== "duplicate") return;
+    job.answered = true;
+    this.applyDuplicateChoice(job, choice);
+  }
+
+  /** These bytes become a version of a document that has, or had, them. */
+  becomeVersion(id: number, documentId: number): void {
+    const job = this.jobs.get(id);
+    if (job?.entry.status !== "duplicate") return;
+    job.answered = true;
+    job.entry.target = { kind: "version", documentId, comment: "" };
+    this.applyDuplicateChoice(job, "keep");
+  }
+
+  resolveAllDuplicates(choice: DuplicateChoice): void {
+    this.duplicateChoiceForAll = choice;
+    for (const job of this.jobs.values()) {
+      if (job.entry.status === "duplicate") this.applyDuplicateChoice(job, choice);
+    }
+  }
+
   hold(reason: HoldReason): void {
     // A person's pause outlasts whatever else stops the queue meanwhile.
     if (this.holdReason !== "user") this.holdReason = reason;
+    if (reason === "user" || reason === "offline") this.stopRunning();
     this.tell();
+  }
+
+  /** What is on its way stops where it is, and goes on from there. */
+  private stopRunning(): void {
+    for (const job of [...this.jobs.values()].reverse()) {
+      if (job.entry.status !== "uploading" && job.entry.status !== "preparing") continue;
+      job.abort?.abort();
+      this.become(job, "queued");
+      this.ready.unshift(job.entry.id);
+    }
   }
 
   resume(): void {
@@ -335,11 +648,19 @@ export class UploadQueue {
     this.tell();
   }
 
-  /** Stops and forgets everything: someone else is about to sign in. */
+  /** Stops and forgets everything: someone else is about to sign in. What is unfinished stays kept for whose it is. */
   reset(): void {
-    this.cancelAll();
-    for (const job of this.jobs.values()) this.forget(job);
+    this.flushKept();
+    this.owner = null;
+    for (const job of this.jobs.values()) {
+      job.abort?.abort();
+      this.forget(job);
+    }
+    this.waiting = [];
+    this.ready = [];
+    this.orphans.clear();
     this.choiceForAll = null;
+    this.duplicateChoiceForAll = null;
     this.holdReason = null;
     this.tell();
   }
@@ -368,16 +689,81 @@ export class UploadQueue {
   // Running
 
   private pump(): void {
+    if (this.holdReason === null && !this.inspecting) void this.inspectSome();
     while (this.holdReason === null && this.running < this.concurrent) {
+      const id = this.ready.shift();
+      if (id === undefined) break;
+      const job = this.jobs.get(id);
+      if (job?.entry.status === "queued" && job.abort === null) void this.run(job);
+    }
+    if (!this.busy) {
+      this.choiceForAll = null;
+      this.duplicateChoiceForAll = null;
+    }
+  }
+
+  /** Asks about the next files that wait, unless enough of them can be sent. */
+  private async inspectSome(): Promise<void> {
+    if (this.ready.length > this.concurrent) return;
+    const some = this.nextToInspect();
+    if (some.length === 0) return;
+    this.inspecting = true;
+    for (const job of some) this.become(job, "checking");
+    const asked = some.map(({ entry, file, onConflict }) => ({ ...entry, file, onConflict }));
+    const said = await this.service.inspect(asked);
+    this.inspecting = false;
+    some.forEach((job, index) => {
+      const inspection = said[index];
+      if (job.entry.status === "checking" && inspection) this.inspectionKnown(job, inspection);
+    });
+    this.pump();
+  }
+
+  private nextToInspect(): (Job & { file: File })[] {
+    const some: (Job & { file: File })[] = [];
+    let bytes = 0;
+    while (some.length < INSPECTED_AT_ONCE && bytes < INSPECTED_BYTES) {
       const id = this.waiting.shift();
       if (id === undefined) break;
       const job = this.jobs.get(id);
-      if (job?.entry.status === "queued") void this.run(job);
+      if (job?.entry.status !== "queued" || job.file === null) continue;
+      some.push(job as Job & { file: File });
+      bytes += job.entry.size;
     }
-    if (!this.busy) this.choiceForAll = null;
+    return some;
+  }
+
+  private inspectionKnown(job: Job, { sha256, same, problem }: Inspection): void {
+    job.inspected = true;
+    job.sha256 = sha256;
+    job.entry.same = same;
+    if (same.length > 0 && !job.anyway) {
+      this.become(job, "duplicate");
+      if (this.duplicateChoiceForAll) this.applyDuplicateChoice(job, this.duplicateChoiceForAll);
+    } else if (problem) this.refused(job, problem);
+    else {
+      this.become(job, "queued");
+      this.ready.push(job.entry.id);
+    }
+  }
+
+  private applyDuplicateChoice(job: Job, choice: DuplicateChoice): void {
+    if (choice === "existing") {
+      this.letGo(job);
+      this.setSent(job, 0);
+      job.entry.documentId = job.entry.same[0]?.document_id ?? null;
+      this.become(job, "existing");
+      return;
+    }
+    job.anyway = true;
+    this.requeue(job, true);
+    this.keepSoon(job);
+    this.pump();
   }
 
   private async run(job: Job): Promise<void> {
+    const { file } = job;
+    if (file === null) return;
     this.running += 1;
     const abort = new AbortController();
     job.abort = abort;
@@ -385,13 +771,7 @@ export class UploadQueue {
       const destination = await this.prepare(job);
       if (abort.signal.aborted) return;
       this.become(job, "uploading");
-      const document = await this.service.send({
-        destination,
-        file: job.file,
-        key: uploadKey(this.page, job.entry.id, destination),
-        signal: abort.signal,
-        onProgress: (sent) => this.progressed(job, sent),
-      });
+      const document = await this.send(job, file, destination, abort.signal);
       this.kept(job, document);
     } catch (error) {
       if (!abort.signal.aborted) this.refused(job, error);
@@ -399,9 +779,61 @@ export class UploadQueue {
       if (job.abort === abort) job.abort = null;
       this.running -= 1;
       if (this.running === 0) this.early.clear();
+      // Resumed before it had stopped, it was passed over.
+      if (job.entry.status === "queued" && abort.signal.aborted) this.putFirst(job);
       this.pump();
       this.tell();
     }
+  }
+
+  private putFirst(job: Job): void {
+    if (!this.ready.includes(job.entry.id)) this.ready.unshift(job.entry.id);
+  }
+
+  private send(
+    job: Job,
+    file: File,
+    destination: Destination,
+    signal: AbortSignal,
+  ): Promise<UploadedDocument> {
+    let isFirst = true;
+    return this.service.send({
+      destination,
+      file,
+      folders: job.entry.folders,
+      sha256: job.sha256,
+      key: uploadKey(job.key, destination),
+      url: job.url,
+      signal,
+      onUrl: (url) => this.urlKnown(job, url),
+      onProgress: (sent) => {
+        if (signal.aborted) return;
+        // What is told first is what the service has: while that grows, it is worth trying again.
+        if (isFirst && sent > job.reached) {
+          job.reached = sent;
+          job.tries = 0;
+        }
+        isFirst = false;
+        this.progressed(job, sent);
+      },
+    });
+  }
+
+  private urlKnown(job: Job, url: string | null): void {
+    if (job.url === url) return;
+    job.url = url;
+    if (url === null) {
+      job.reached = 0;
+      this.setSent(job, 0);
+    }
+    this.keepSoon(job);
+  }
+
+  /** Has the service forget what it was sent of an upload. */
+  private letGo(job: Job): void {
+    if (job.url !== null) void this.service.discard(job.url);
+    job.url = null;
+    job.reached = 0;
   }
 
   private async prepare(job: Job): Promise<Destination> {
@@ -419,8 +851,10 @@ export class UploadQueue {
     else this.tell();
   }
 
-  private kept(job: Job, document: Document): void {
+  private kept(job: Job, document: UploadedDocument): void {
     const { entry } = job;
+    job.url = null;
+    if (entry.same.length === 0) entry.same = document.same_content;
     this.setSent(job, entry.size);
     entry.documentId = document.id;
     entry.versionId = document.current_version.id;
@@ -441,18 +875,22 @@ export class UploadQueue {
         ? error
         : new NetworkProblem(error);
     job.entry.problem = problem;
-    this.setSent(job, 0);
     if (isTransient(problem) && job.tries < AUTOMATIC_TRIES) this.tryLater(job, problem);
     else if (problem instanceof ApiProblem) this.refusedFor(job, problem);
     else this.become(job, "failed");
   }
 
   private refusedFor(job: Job, problem: ApiProblem): void {
-    if (problem.code === "name_taken") this.clashed(job, problem);
-    else if (problem.code === "virus_found") this.become(job, "rejected");
-    else if (problem.status === 401) this.putBack(job, "signed_out");
+    if (problem.status === 401) this.putBack(job, "signed_out");
     else if (problem.status === 507) this.putBack(job, "storage_full");
-    else this.become(job, "failed");
+    else if (isTransient(problem)) this.become(job, "failed");
+    else {
+      // It was refused for good: what was sent of it is of no use any more.
+      this.letGo(job);
+      this.setSent(job, 0);
+      if (problem.code === "name_taken") this.clashed(job, problem);
+      else this.become(job, problem.code === "virus_found" ? "rejected" : "failed");
+    }
   }
 
   /** Nothing is wrong with this file: it waits at the head of the queue until someone acts. */
@@ -464,11 +902,12 @@ export class UploadQueue {
   private tryLater(job: Job, problem: ApiProblem | NetworkProblem): void {
     job.tries += 1;
     const asked = problem instanceof ApiProblem ? problem.retryAfter : null;
-    const wait = Math.min(LONGEST_WAIT_S, asked ?? 2 ** job.tries);
+    // Spread the return of many uploads after a restart of the service.
+    const wait = Math.min(LONGEST_WAIT_S, asked ?? 2 ** job.tries * (0.75 + Math.random() / 4));
     this.become(job, "queued");
     setTimeout(() => {
       if (job.entry.status !== "queued" || !this.jobs.has(job.entry.id)) return;
-      this.waiting.unshift(job.entry.id);
+      this.putFirst(job);
       this.pump();
     }, wait * 1000);
   }
@@ -496,10 +935,50 @@ export class UploadQueue {
   private requeue(job: Job, first = false): void {
     job.entry.suggestedName = null;
     job.entry.problem = null;
-    this.setSent(job, 0);
+    if (job.url === null) this.setSent(job, 0);
     this.become(job, "queued");
-    if (first) this.waiting.unshift(job.entry.id);
-    else this.waiting.push(job.entry.id);
+    if (first) this.ready.unshift(job.entry.id);
+    else this.ready.push(job.entry.id);
+  }
+
+  // Keeping what is unfinished
+
+  private keepSoon(job: Job): void {
+    if (this.keeper === null || this.owner === null) return;
+    this.unkept.add(job);
+    this.keepTimer ??= setTimeout(() => this.flushKept(), KEEP_MS);
+  }
+
+  private flushKept(): void {
+    clearTimeout(this.keepTimer);
+    this.keepTimer = undefined;
+    const { owner, keeper } = this;
+    if (keeper === null || owner === null) return;
+    const uploads = [...this.unkept]
+      .filter(({ entry }) => !isSettled(entry.status))
+      .map((job) => this.asKept(job, owner));
+    const keys = [...this.unforgotten];
+    this.unkept.clear();
+    this.unforgotten.clear();
+    // Where nothing can be kept (a private window, a full disk), uploads work all the same.
+    const ignore = () => undefined;
+    if (uploads.length > 0) keeper.keep(uploads).catch(ignore);
+    if (keys.length > 0) keeper.forget(keys).catch(ignore);
+  }
+
+  private asKept({ entry, key, onConflict, anyway, url, root }: Job, owner: string): KeptUpload {
+    const { id, name, size, lastModified, folders, target } = entry;
+    return {
+      ...{ key, owner, page: this.page, order: id, name, size, lastModified, folders, target },
+      ...{ onConflict, anyway, url, root },
+    };
+  }
+
+  private forgetKept(job: Job): void {
+    this.unkept.delete(job);
+    if (this.keeper === null || this.owner === null) return;
+    this.unforgotten.add(job.key);
+    this.keepTimer ??= setTimeout(() => this.flushKept(), KEEP_MS);
   }
 
   // Asking for what no event told
@@ -536,30 +1015,38 @@ export class UploadQueue {
   private become(job: Job, status: UploadStatus): void {
     if (job.entry.status !== status) {
       this.count(job, -1);
+      const wasSettled = isSettled(job.entry.status);
       job.entry.status = status;
       this.count(job, 1);
-      if (GROUP[status] === "attention" && job.asked === 0) {
-        this.asked += 1;
-        job.asked = this.asked;
-      }
+      this.needsSomeone(job);
       job.since = Date.now();
+      if (isSettled(status) && !wasSettled) this.forgetKept(job);
+      else if (wasSettled && !isSettled(status)) this.keepSoon(job);
     }
     this.tell();
   }
 
-  private count({ entry: { status, size } }: Job, by: 1 | -1): void {
+  /** Gives it its place among what needed someone. */
+  private needsSomeone(job: Job): void {
+    if (GROUP[job.entry.status] !== "attention" || job.asked > 0) return;
+    this.asked += 1;
+    job.asked = this.asked;
+  }
+
+  private count({ entry: { status, size, sent } }: Job, by: 1 | -1): void {
     this.counts.set(status, (this.counts.get(status) ?? 0) + by);
-    if (COUNTED.has(GROUP[status])) this.bytes += by * size;
+    if (!COUNTED.has(GROUP[status])) return;
+    this.bytes += by * size;
+    this.bytesSent += by * sent;
   }
 
   private setSent(job: Job, sent: number): void {
-    this.bytesSent += sent - job.entry.sent;
+    if (COUNTED.has(GROUP[job.entry.status])) this.bytesSent += sent - job.entry.sent;
     job.entry.sent = sent;
   }
 
   private forget(job: Job): void {
     this.count(job, -1);
-    this.setSent(job, 0);
     if (job.entry.versionId !== null) this.reading.delete(job.entry.versionId);
     this.jobs.delete(job.entry.id);
     this.askWhileReading();
@@ -587,6 +1074,8 @@ export class UploadQueue {
       total: this.jobs.size,
       groups,
       conflicts: this.counts.get("conflict") ?? 0,
+      duplicates: this.counts.get("duplicate") ?? 0,
+      interrupted: this.counts.get("interrupted") ?? 0,
       retryable: this.counts.get("failed") ?? 0,
       bytes: this.bytes,
       bytesSent: this.bytesSent,

@@ -1,14 +1,25 @@
 /** The application's one upload queue, wired to the service, the cache, the network and the tab. */
 import { useSyncExternalStore } from "react";
-import { createFolder, getDocument, listChildren } from "@/api/calls";
+import { createFolder, findSameContent, getDocument, listChildren } from "@/api/calls";
 import { live } from "@/api/live";
 import { isProblem } from "@/api/problem";
 import { folderChanged, keys, queryClient } from "@/api/queries";
 import { session } from "@/api/session";
-import type { IndexStatus } from "@/api/types";
+import type { IndexStatus, Me, SameContent } from "@/api/types";
+import { sha256Of } from "./digest";
 import { FolderMaker } from "./folderMaker";
-import { UploadQueue, type QueueSnapshot } from "./queue";
-import { sendUpload } from "./transport";
+import { fileWithin, mayBeRead } from "./handles";
+import { IndexedKeeper } from "./kept";
+import { uploadPanel } from "./panelState";
+import {
+  UploadQueue,
+  type UploadService,
+  type Inspected,
+  type Inspection,
+  type QueueSnapshot,
+} from "./queue";
+import { discardUpload, randomKey, sendUpload, uploadState } from "./transport";
+import { foundInDrop } from "./walk";
 
 /** Lists are refetched at most this often while files pour in. */
 const REFRESH_MS = 2_500;
@@ -47,8 +58,32 @@ const maker = new FolderMaker(
   refreshSoon,
 );
 
-export const uploads = new UploadQueue({
+/** What is larger is read twice only by the service, which tells with its answer who has it already. */
+const DIGESTED = 2 ** 30;
+
+async function inspect(files: readonly Inspected[]): Promise<readonly Inspection[]> {
+  const digests = await Promise.all(
+    files.map(({ file }) =>
+      file.size > 0 && file.size <= DIGESTED ? sha256Of(file) : Promise.resolve(null),
+    ),
+  );
+  const wanted = [...new Set(digests.filter((one) => one !== null))];
+  const known = wanted.length > 0 ? await findSameContent(wanted).catch(() => []) : [];
+  const same = new Map<string, SameContent[]>(known.map((one) => [one.sha256, one.documents]));
+  return digests.map((sha256) => ({
+    sha256,
+    same: same.get(sha256 ?? "") ?? [],
+    problem: null,
+  }));
+}
+
+const keeper = new IndexedKeeper();
+
+const service = {
   send: sendUpload,
+  inspect,
+  state: uploadState,
+  discard: discardUpload,
   ensureFolder: (rootId, path) => maker.ensure(rootId, path),
   document: getDocument,
   stored: (document) => {
@@ -59,7 +94,46 @@ export const uploads = new UploadQueue({
     void queryClient.invalidateQueries({ queryKey: keys.document(document.id) });
   },
   liveConnected: () => live.connected,
-});
+} satisfies UploadService;
+
+export const uploads = new UploadQueue(service, keeper);
+
+/** Queues what was dropped on a folder, and keeps what can be opened again. */
+export function uploadDropped(folderId: number, transfer: DataTransfer): void {
+  const keepRoot = (handle: FileSystemHandle): string => {
+    const key = randomKey();
+    // Without it the file has to be chosen again.
+    keeper.keepRoot({ key, handle }).catch(() => undefined);
+    return key;
+  };
+  uploadPanel.show();
+  void uploads.addTree(folderId, foundInDrop(transfer, keepRoot));
+}
+
+/** Lists what this user left unfinished. */
+export async function restoreUploads({ user, organisation }: Me): Promise<void> {
+  // Where nothing was kept (a private window), there is nothing to go on with.
+  const left = await uploads.restore(`${organisation.id}/${user.id}`).catch(() => 0);
+  if (left > 0) uploadPanel.show();
+}
+
+/**
+ * Opens again what was dropped in an earlier page; the browser may ask about it, and lets us ask
+ * only when somebody has just clicked. Returns how many uploads go on.
+ */
+export async function reopenUploads(): Promise<number> {
+  let reopened = 0;
+  const wanted = uploads.reopenable();
+  for (const key of new Set(wanted.map(({ root }) => root))) {
+    const root = await keeper.root(key).catch(() => undefined);
+    if (!root || !(await mayBeRead(root.handle))) continue;
+    for (const { id, folders, name } of wanted.filter((one) => one.root === key)) {
+      const file = await fileWithin(root.handle, folders, name);
+      if (file && uploads.reopened(id, file)) reopened += 1;
+    }
+  }
+  return reopened;
+}
 
 export const useUploads = (): QueueSnapshot =>
   useSyncExternalStore(uploads.subscribe, uploads.getSnapshot);
