@@ -47,6 +47,9 @@ from backend.operations.router import VERSION, probes
 from backend.operations.router import router as operations
 from backend.search.router import router as search
 from backend.trail.router import router as trail
+from backend.uploads.router import UploadHeadersMiddleware
+from backend.uploads.router import router as uploads
+from backend.uploads.service import InProgress
 from backend.verification.router import router as verification
 from backend.webapp import mount_web_application
 from storage import StoreError, prepare_process
@@ -81,6 +84,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         health_check_interval=30,
     )
     app.state.content = Content.open_store(settings)
+    app.state.uploads = InProgress()
     app.state.signer = TokenSigner(settings.master_key())
     app.state.audit_signer = await asyncio.to_thread(_audit_signer, settings)
     vouching = read_settings(settings.sign_in_file)
@@ -102,6 +106,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await app.state.uploads.close()
         await app.state.redis.aclose()
         await app.state.database.close()
         await asyncio.to_thread(app.state.content.close)
@@ -125,13 +130,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = APIRouter(prefix=API)
     people = (identity, presence, groups, invitations, recovery)
     credentials = (signin, second_factor, passkeys, api_keys, machines, oidc)
-    files = (access, folders, duplicates, documents, search)
+    files = (access, folders, duplicates, documents, uploads, search)
     for router in (*people, *credentials, *files, verification, trail, live, operations):
         api.include_router(router)
     app.include_router(api)
     app.include_router(probes)
     add_problem_handlers(app, note_denials(app.state.attempts))
     mount_web_application(app, settings.web_dir)
+    app.add_middleware(UploadHeadersMiddleware)
     app.add_middleware(MetricsMiddleware)
     app.add_middleware(RequestMiddleware)
     app.add_middleware(RefusalMiddleware)

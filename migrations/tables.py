@@ -13,6 +13,7 @@ from backend.identity.external import models as external
 from backend.identity.passkeys import models as passkeys
 from backend.identity.second_factor import models as second_factor
 from backend.search import models as search
+from backend.uploads import models as uploads
 from backend.verification import models as verification
 
 MODELS = (
@@ -30,5 +31,6 @@ MODELS = (
     collection,
     search,
     duplicates,
+    uploads,
     verification,
 )

@@ -12,6 +12,9 @@ Writing: ``with store.writer(namespace) as writer: writer.write(...); pending = 
 then ``pending.publish()`` or ``pending.discard()``. Reading: ``with store.open(namespace, digest)
 as reader: reader.read(offset, length)`` or ``reader.iter()``.
 
+A *resumable draft* (``create_draft``, ``open_draft``) is written over days, by one process after
+another: what ``sync`` acknowledged survives every crash.
+
 Blobs are kept by a *backend*: a local directory, or a bucket of an S3-compatible object store.
 ``open_backend`` makes one of an address; ``BlobStore(backend, keyring)`` is the same over each. A
 second one may be its *fallback*, read where the first has nothing; ``migrate`` copies
@@ -27,6 +30,8 @@ Errors::
     ├── KeyringNotFoundError      no keyring file at the path
     ├── KeyringExistsError        a keyring is never overwritten
     ├── KeyringDamagedError       the keyring file is not as it was written
+    ├── DraftNotFoundError        no such draft in the namespace
+    ├── DraftBusyError            another one is writing the draft
     ├── StoreFullError            no space, quota or file size limit; nothing was kept
     └── StoreUnavailableError     the operating system or the object store refused or is away
 
@@ -38,6 +43,8 @@ from storage._backend import Backend
 from storage._errors import (
     BlobDamagedError,
     BlobNotFoundError,
+    DraftBusyError,
+    DraftNotFoundError,
     KeyringDamagedError,
     KeyringExistsError,
     KeyringNotFoundError,
@@ -53,6 +60,7 @@ from storage._locations import S3Credentials, open_backend
 from storage._migration import Migrated, migrate
 from storage._process import prepare_process
 from storage._reader import BlobReader
+from storage._resumable import ResumableDraft, RunningDigest
 from storage._store import BlobStat, BlobStore
 from storage._writer import BlobInfo, BlobWriter, PendingBlob
 
@@ -66,12 +74,16 @@ __all__ = [
     "BlobStat",
     "BlobStore",
     "BlobWriter",
+    "DraftBusyError",
+    "DraftNotFoundError",
     "Keyring",
     "KeyringDamagedError",
     "KeyringExistsError",
     "KeyringNotFoundError",
     "Migrated",
     "PendingBlob",
+    "ResumableDraft",
+    "RunningDigest",
     "S3Credentials",
     "StorageKey",
     "StoreError",

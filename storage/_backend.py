@@ -1,4 +1,4 @@
-"""What the store asks of whoever keeps its blobs: four small protocols, and no code of its own.
+"""What the store asks of whoever keeps its blobs: five small protocols, and no code of its own.
 
 A *backend* keeps sealed blobs under their names. A *draft* is a blob on its way to a name, an
 *output* the way large content goes into it; a *source* is a blob, or a draft, being read. All of
@@ -8,6 +8,7 @@ no keys. Whatever they raise is an error of ``_errors``.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 from storage._slots import SlotChange
@@ -62,20 +63,8 @@ class Output(Protocol):
         ...
 
 
-class Draft(Protocol):
-    """A blob that has no name yet: written once, in one of two ways, then settled once."""
-
-    def write(self, data: bytes | bytearray) -> None:
-        """The whole of a small blob."""
-        ...
-
-    def output(self, room: int) -> Output:
-        """The way for a large blob, in bits of at most ``room`` bytes."""
-        ...
-
-    def finish(self, digest: bytes) -> None:
-        """Make what was written durable; ``digest`` is the name it is meant for."""
-        ...
+class Complete(Protocol):
+    """A blob that is whole and durable and has no name yet: settled once."""
 
     def source(self) -> Source:
         """What was written, to be read back before it gets its name."""
@@ -101,11 +90,38 @@ class Draft(Protocol):
         ...
 
 
+class Draft(Complete, Protocol):
+    """A blob on its way to a name: written once, in one of two ways, then settled once."""
+
+    def write(self, data: bytes | bytearray) -> None:
+        """The whole of a small blob."""
+        ...
+
+    def output(self, room: int) -> Output:
+        """The way for a large blob, in bits of at most ``room`` bytes."""
+        ...
+
+    def finish(self, digest: bytes) -> None:
+        """Make what was written durable; ``digest`` is the name it is meant for."""
+        ...
+
+
 class Backend(Protocol):
     """Keeps blobs by namespace and digest. Threads and processes share what is kept."""
 
     def draft(self, namespace: str) -> Draft:
         """Start a blob."""
+        ...
+
+    def drafts(self, namespace: str) -> Path:
+        """The directory for the resumable drafts of a namespace.
+
+        Raises ``StoreUnavailableError`` where the backend was given no place for them.
+        """
+        ...
+
+    def adopt(self, namespace: str, path: Path, digest: bytes) -> Complete:
+        """The blob that a file in ``drafts`` holds, ready for its name; the file stays there."""
         ...
 
     def open(self, namespace: str, digest: bytes) -> Source:

@@ -71,3 +71,17 @@ class StoreUnavailableError(StoreError):
 
     Or the object store did, or it does not answer.
     """
+
+
+class DraftNotFoundError(StoreError):
+    """There is no draft of this name in this namespace."""
+
+    def __init__(self, namespace: str, name: str) -> None:
+        super().__init__(f"no draft {name} in namespace {namespace!r}")
+
+
+class DraftBusyError(StoreError):
+    """Somebody else has the draft open."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the draft {name} is being written by another")

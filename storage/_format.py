@@ -37,6 +37,7 @@ CODEC_ZSTD: Final = 1
 DOMAIN_FRAME: Final = 1
 DOMAIN_INDEX_PAGE: Final = 2
 DOMAIN_INDEX_ROOT: Final = 3
+DOMAIN_LOG_RECORD: Final = 4
 
 PAGE_ENTRIES: Final = 4096
 ENTRY_SIZE: Final = 5
@@ -181,6 +182,10 @@ class Entries:
         """The entries of one index page."""
         part = slice(number * PAGE_ENTRIES, (number + 1) * PAGE_ENTRIES)
         return Entries(self.lengths[part], self.codecs[part])
+
+    def first(self, count: int) -> "Entries":
+        """The first entries."""
+        return Entries(self.lengths[:count], self.codecs[:count])
 
     def pack(self) -> bytes:
         """All lengths, then all codecs."""

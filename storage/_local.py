@@ -13,9 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from storage._backend import PlanSlots
+from storage._draftfiles import DraftDirectory
 from storage._errors import BlobNotFoundError
 from storage._names import (
     BLOB_NAME,
+    DRAFTS,
     SHARD,
     blob_path,
     is_namespace,
@@ -46,6 +48,14 @@ class LocalBackend:
     def draft(self, namespace: str) -> "FileDraft":
         """A new temporary file in the namespace's own file system."""
         return FileDraft(self, namespace, TemporaryFile(temporary_path(self._root, namespace)))
+
+    def drafts(self, namespace: str) -> Path:
+        """``root/<namespace>/drafts``, in the file system that the blobs are in."""
+        return self._root.joinpath(require_namespace(namespace), DRAFTS)
+
+    def adopt(self, namespace: str, path: Path, digest: bytes) -> "AdoptedFile":
+        """The file itself, which gets a second name."""
+        return AdoptedFile(self, namespace, path, digest)
 
     def buffers(self, room: int) -> OutputBuffers:
         """The stock of buffers for large writes in bits of this size."""
@@ -166,6 +176,7 @@ class LocalBackend:
         with store_errors("sweeping temporary files"):
             return sum(
                 sweep(temporary_path(self._root, namespace), older_than=older_than)
+                + DraftDirectory(self.drafts(namespace), namespace).sweep(older_than)
                 for namespace in self.namespaces()
             )
 
@@ -262,6 +273,36 @@ class FileDraft:
     def drop(self) -> None:
         """Remove the temporary name. A blob that was published keeps its own."""
         self._file.drop()
+
+
+class AdoptedFile:
+    """A blob that somebody else made in a file of their own, on its way into a local backend."""
+
+    def __init__(self, backend: LocalBackend, namespace: str, path: Path, digest: bytes) -> None:
+        self._backend = backend
+        self._namespace = namespace
+        self._path = path
+        self._digest = digest
+
+    def source(self) -> "FileSource":
+        """The file, to be read back."""
+        return FileSource(os.open(self._path, os.O_RDONLY | os.O_CLOEXEC), self._path)
+
+    def change_slots(self, plan: PlanSlots) -> None:
+        """Change the key slots where they lie, and sync them."""
+        with store_errors("changing key slots"):
+            change_slots(self._path, plan)
+
+    def publish(self) -> bool:
+        """Give the file its durable name; false if a blob already has it."""
+        return self._backend.publish(self._path, self._namespace, self._digest)
+
+    def replace(self) -> None:
+        """Give the file its durable name, also if a blob has it."""
+        self._backend.replace(self._path, self._namespace, self._digest)
+
+    def drop(self) -> None:
+        """The file stays: it is not ours."""
 
 
 class FileSource:

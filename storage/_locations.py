@@ -35,7 +35,11 @@ class S3Credentials:
 
 
 def open_backend(
-    url: str, credentials: S3Credentials | None = None, *, locks: Path | None = None
+    url: str,
+    credentials: S3Credentials | None = None,
+    *,
+    locks: Path | None = None,
+    drafts: Path | None = None,
 ) -> Backend:
     """The backend at an address.
 
@@ -43,7 +47,8 @@ def open_backend(
     region=…`` is a bucket, or the part of one below a prefix; without ``endpoint`` it is Amazon's;
     without credentials, those that AWS's own environment variables or instance roles give are
     used. ``locks`` is a directory shared by all processes that delete, rekey, recompress or restore
-    blobs in a bucket: S3 has no locks. Raises ``ValueError`` for other addresses, and
+    blobs in a bucket: S3 has no locks. ``drafts`` is one for resumable drafts, of a bucket's store
+    alone: a directory keeps them beside its blobs. Raises ``ValueError`` for other addresses, and
     ``StoreUnavailableError``.
     """
     parts = urlsplit(url)
@@ -58,7 +63,8 @@ def open_backend(
         raise ValueError(message)
     prefix = unquote(parts.path).strip("/")
     bucket = Bucket(_s3_store(parts.netloc, prefix, options, credentials))
-    return ObjectBackend(bucket, locks=None if locks is None else LockDirectory(locks))
+    lock_directory = None if locks is None else LockDirectory(locks)
+    return ObjectBackend(bucket, locks=lock_directory, drafts=drafts)
 
 
 def _s3_store(

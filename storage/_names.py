@@ -13,6 +13,7 @@ _NAMESPACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 SHARD: Final = re.compile(r"[0-9a-f]{2}", re.ASCII)
 BLOB_NAME: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 TEMPORARY: Final = "tmp"
+DRAFTS: Final = "drafts"
 
 
 def is_namespace(name: str) -> bool:

@@ -10,15 +10,24 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 from storage._backend import PlanSlots
 from storage._bucket import Bucket, Fetched, Listed, ObjectChangedError, ObjectNotFoundError
+from storage._copying import copy_sealed
 from storage._dataobjects import as_name, clear, intend, sweep
-from storage._errors import BlobDamagedError, BlobNotFoundError, UnsupportedVersionError
+from storage._draftfiles import DraftDirectory
+from storage._errors import (
+    BlobDamagedError,
+    BlobNotFoundError,
+    StoreUnavailableError,
+    UnsupportedVersionError,
+)
 from storage._format import HEADER_SIZE
+from storage._local import FileSource
 from storage._locks import LockDirectory
 from storage._nameobject import (
     DATA_ID_SIZE,
@@ -28,9 +37,10 @@ from storage._nameobject import (
     data_key,
     digest_of,
 )
-from storage._names import is_namespace
+from storage._names import is_namespace, require_namespace
 from storage._objectdraft import Limits, ObjectDraft
 from storage._objectsource import FIRST, ObjectSource
+from storage._osfiles import store_errors
 from storage._slots import apply_change
 
 _REQUESTS = 16
@@ -41,7 +51,7 @@ _PROBE = bytes(4096)
 class ObjectBackend:
     """Blobs in a bucket. Without ``locks``, nobody else may change them while this process does.
 
-    ``limits`` and ``random`` are for tests.
+    Resumable drafts are files in ``drafts``, and are sent when they are whole. ``limits`` and ``random`` are for tests.
     """
 
     def __init__(
@@ -49,11 +59,13 @@ class ObjectBackend:
         bucket: Bucket,
         *,
         locks: LockDirectory | None = None,
+        drafts: Path | None = None,
         limits: Limits | None = None,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._bucket = bucket
         self._locks = locks
+        self._drafts = drafts
         self._limits = limits or Limits()
         self._random = random
         self._lock = threading.Lock()
@@ -68,6 +80,26 @@ class ObjectBackend:
             data_id=self._random(DATA_ID_SIZE),
             executor=self._requests,
         )
+
+    def drafts(self, namespace: str) -> Path:
+        """``<drafts>/<namespace>``, on a file system."""
+        if self._drafts is None:
+            raise StoreUnavailableError("this store was given no directory for unfinished uploads")
+        return self._drafts / require_namespace(namespace)
+
+    def adopt(self, namespace: str, path: Path, digest: bytes) -> ObjectDraft:
+        """Send the file."""
+        draft = self.draft(namespace)
+        try:
+            with (
+                store_errors("reading a draft"),
+                closing(FileSource(os.open(path, os.O_RDONLY | os.O_CLOEXEC), path)) as source,
+            ):
+                copy_sealed(source, draft, digest)
+        except BaseException:
+            draft.drop()
+            raise
+        return draft
 
     def open(self, namespace: str, digest: bytes) -> ObjectSource:
         """Open a blob: one request, which is all that a small one needs.
@@ -153,7 +185,11 @@ class ObjectBackend:
 
         Only those that no writer can name any more, however little ``older_than`` is.
         """
-        return sweep(self._bucket, older_than=max(older_than, self._limits.abandoned))
+        swept = sweep(self._bucket, older_than=max(older_than, self._limits.abandoned))
+        if self._drafts is None or not self._drafts.is_dir():
+            return swept
+        places = [path for path in self._drafts.iterdir() if is_namespace(path.name)]
+        return swept + sum(DraftDirectory(one, one.name).sweep(older_than) for one in places)
 
     def probe(self) -> None:
         """Write and remove a small object. How much room is left, S3 does not tell."""

@@ -8,11 +8,11 @@ After a failure every stage goes on taking frames and does nothing with them: so
 waits for a token or a thread waits for ever.
 """
 
-import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from queue import SimpleQueue
+from typing import Protocol
 
 from storage._seal import Frame
 
@@ -20,8 +20,16 @@ Encoded = bytes | memoryview
 _DEPTH = 6
 
 
+class Digest(Protocol):
+    """What every frame is shown, in order: a hash of ``hashlib``, or what stands for one."""
+
+    def update(self, data: memoryview, /) -> None:
+        """Take the next frame's content."""
+        ...
+
+
 class Pipeline:
-    """Takes the frames of one blob, and gives back its digest."""
+    """Takes the frames of one blob, in order."""
 
     def __init__(
         self,
@@ -30,12 +38,13 @@ class Pipeline:
         encode: Callable[[Frame], Encoded],
         consume: Callable[[Encoded], None],
         recycle: Callable[[Frame], None],
+        digest: Digest,
     ) -> None:
         self._executor = executor
         self._encode = encode
         self._consume = consume
         self._recycle = recycle
-        self._hash = hashlib.sha256()
+        self._digest = digest
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
         self._tokens: SimpleQueue[None] = SimpleQueue()
@@ -67,12 +76,11 @@ class Pipeline:
         if self._failure is not None:
             raise self._failure
 
-    def finish(self) -> bytes:
-        """Wait until every frame is hashed, sealed and written; the SHA-256 digest."""
+    def finish(self) -> None:
+        """Wait until every frame is hashed, sealed and written; raises what a stage has raised."""
         self._join()
         if self._failure is not None:
             raise self._failure
-        return self._hash.digest()
 
     def abort(self) -> None:
         """Stop working and wait for the threads."""
@@ -104,7 +112,7 @@ class Pipeline:
     def _digest_frames(self) -> None:
         while (frame := self._to_digest.get()) is not None:
             if self._failure is None:
-                self._hash.update(frame.content)
+                self._digest.update(frame.content)
             self._release(frame)
 
     def _encode_unless_failed(self, frame: Frame) -> Encoded:

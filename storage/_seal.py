@@ -1,9 +1,11 @@
 """Sealing: from plaintext frames to the bytes of a blob, in order, without any file.
 
-One ``BlobSealer`` makes one blob; its data key never leaves it. The reverse is ``_unseal``.
+One ``BlobSealer`` makes one blob; its data key leaves it for a draft's log alone. The reverse is
+``_unseal``.
 """
 
 from collections.abc import Callable
+from typing import Self
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from zstandard import ZstdCompressor
@@ -16,6 +18,7 @@ from storage._format import (
     DOMAIN_INDEX_PAGE,
     DOMAIN_INDEX_ROOT,
     EMPTY_SLOT,
+    FIXED_SIZE,
     HEADER_SIZE,
     KEY_SIZE,
     NONCE_SIZE,
@@ -87,17 +90,35 @@ class BlobSealer:
     One thread at a time. ``position`` counts the bytes of the file so far.
     """
 
-    def __init__(
-        self, storage_key: StorageKey, *, frame_log2: int, random: Callable[[int], bytes]
-    ) -> None:
-        self._fixed = pack_fixed(frame_log2=frame_log2, blob_id=random(_BLOB_ID_SIZE))
-        data_key = random(KEY_SIZE)
-        slot = wrap(data_key, self._fixed, storage_key, random)
-        self.header = self._fixed + slot.pack() + EMPTY_SLOT
+    def __init__(self, header: bytes, data_key: bytes, entries: Entries | None = None) -> None:
+        """Go on after the frames of these entries, which lie in a file already."""
+        self.header = header
+        self.data_key = data_key
         self.position = HEADER_SIZE
+        self._fixed = header[:FIXED_SIZE]
         self._cipher = AESGCM(data_key)
         self._entries = Entries.empty()
         self._page_starts: list[int] = []
+        if entries is not None:
+            for length, codec in zip(entries.lengths, entries.codecs, strict=True):
+                self._add(length, codec)
+
+    @classmethod
+    def begin(
+        cls, storage_key: StorageKey, *, frame_log2: int, random: Callable[[int], bytes]
+    ) -> Self:
+        """Begin a blob, with a data key of its own."""
+        fixed = pack_fixed(frame_log2=frame_log2, blob_id=random(_BLOB_ID_SIZE))
+        data_key = random(KEY_SIZE)
+        slot = wrap(data_key, fixed, storage_key, random)
+        return cls(fixed + slot.pack() + EMPTY_SLOT, data_key)
+
+    def _add(self, length: int, codec: int) -> None:
+        """Take note of the next frame."""
+        if len(self._entries) % PAGE_ENTRIES == 0:
+            self._page_starts.append(self.position)
+        self._entries.append(length, codec)
+        self.position += length
 
     def seal_frame(self, plaintext: bytes | memoryview, out: memoryview) -> int:
         """Seal the next frame into ``out`` and return how many bytes it takes there.
@@ -105,17 +126,13 @@ class BlobSealer:
         The cipher puts its tag last and the format puts it first: ``TAG_SIZE`` more bytes of
         ``out`` are used as room, and are free again afterwards.
         """
-        number = len(self._entries)
-        if number % PAGE_ENTRIES == 0:
-            self._page_starts.append(self.position)
         length = SEAL_OVERHEAD + len(plaintext)
-        frame_nonce = nonce(DOMAIN_FRAME, number)
+        frame_nonce = nonce(DOMAIN_FRAME, len(self._entries))
         room = out[SEAL_OVERHEAD : length + TAG_SIZE]
         self._cipher.encrypt_into(frame_nonce, plaintext, self._fixed, room)
         out[NONCE_SIZE:SEAL_OVERHEAD] = out[length : length + TAG_SIZE]
         out[:NONCE_SIZE] = frame_nonce
-        self._entries.append(length, plaintext[0])
-        self.position += length
+        self._add(length, plaintext[0])
         return length
 
     def seal_index(self, *, size: int, digest: bytes) -> bytes:

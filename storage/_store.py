@@ -23,6 +23,14 @@ from storage._local import LocalBackend
 from storage._osfiles import store_errors
 from storage._pools import Recycler
 from storage._reader import BlobReader
+from storage._resumable import (
+    DraftContext,
+    ResumableDraft,
+    create_draft,
+    draft_size,
+    open_draft,
+    rekey_draft,
+)
 from storage._seal import BlobSealer, Frame, sealed_frame_bound
 from storage._slots import plan_rekey
 from storage._unseal import ReadBuffers, SealedFile
@@ -82,6 +90,14 @@ class BlobStore:
         )
         self._by_level = {level: self._resources}
         self._read_buffers = Recycler(ReadBuffers, keep=_IDLE_CONTEXTS)
+        self._drafts = DraftContext(
+            self._backend,
+            keyring,
+            self._resources,
+            self._read_buffers,
+            frame_log2,
+            random,
+        )
 
     @property
     def fallback(self) -> "BlobStore | None":
@@ -91,6 +107,41 @@ class BlobStore:
     def writer(self, namespace: str) -> BlobWriter:
         """Start a blob. Leaving the writer's context without ``finish`` leaves nothing behind."""
         return self._writer(namespace, self._level)
+
+    def create_draft(self, namespace: str, name: str) -> ResumableDraft:
+        """Begin a blob that may be carried on by any process that has the same store.
+
+        ``name`` has 32 hexadecimal digits. Raises ``DraftBusyError`` if there is such a draft,
+        and like a writer.
+        """
+        return create_draft(self._drafts, namespace, name)
+
+    def open_draft(self, namespace: str, name: str) -> ResumableDraft:
+        """Carry a draft on.
+
+        Raises ``DraftNotFoundError``, ``DraftBusyError`` while another one writes it, and like
+        ``open``.
+        """
+        return open_draft(self._drafts, namespace, name)
+
+    def draft_size(self, namespace: str, name: str) -> int:
+        """Bytes of content that a draft has for sure, also while it is written. Raises like ``open_draft``."""
+        return draft_size(self._drafts, namespace, name)
+
+    def drop_draft(self, namespace: str, name: str) -> bool:
+        """Remove a draft and destroy its key; what was published from it stays. False if there is none.
+
+        Raises ``DraftBusyError``.
+        """
+        return self._drafts.directory(namespace).drop(name)
+
+    def drafts(self, namespace: str) -> list[str]:
+        """The names of a namespace's drafts, sorted."""
+        return self._drafts.directory(namespace).names()
+
+    def rekey_draft(self, namespace: str, name: str) -> bool:
+        """What ``rekey`` is to a blob. Raises ``DraftNotFoundError``, and like ``open``."""
+        return rekey_draft(self._drafts, namespace, name)
 
     def open(self, namespace: str, digest: bytes) -> BlobReader:
         """Open a blob for reading.
@@ -268,7 +319,7 @@ class BlobStore:
 
     def _writer(self, namespace: str, level: int) -> BlobWriter:
         key = self._keyring.storage_key(namespace)
-        sealer = BlobSealer(key, frame_log2=self._frame_log2, random=self._random)
+        sealer = BlobSealer.begin(key, frame_log2=self._frame_log2, random=self._random)
         resources = self._by_level.get(level)
         if resources is None:
             resources = replace(self._resources, compressors=_compressors(level))

@@ -63,17 +63,23 @@ class SealedFile:
     """A blob's file with the key that opens its parts."""
 
     def __init__(
-        self, source: Source, *, namespace: str, find_key: FindKey, buffers: Recycler[ReadBuffers]
+        self,
+        source: Source,
+        *,
+        namespace: str,
+        find_key: FindKey,
+        buffers: Recycler[ReadBuffers],
+        least: int = MIN_BLOB_SIZE,
     ) -> None:
         self.source = source
         self._namespace = namespace
         self._find_key = find_key
         self._buffers = buffers
         self.size = source.size
-        if self.size < MIN_BLOB_SIZE:
+        if self.size < least:
             raise BlobDamagedError("file", "it is shorter than the smallest blob")
-        self.header, data_key = self._with_header(self._open_data_key)
-        self._cipher = AESGCM(data_key)
+        self.header, self.data_key = self._with_header(self._open_data_key)
+        self._cipher = AESGCM(self.data_key)
 
     def read(self, length: int, offset: int, part: str, *, number: int | None = None) -> bytes:
         """Exactly ``length`` bytes of the file."""
@@ -126,6 +132,15 @@ class SealedFile:
             if len(stored) != content_length:
                 raise BlobDamagedError("frame", "its content has another length", number=number)
             return bytes(stored)
+        finally:
+            self._buffers.give(buffers)
+
+    def open_encoded(self, number: int, place: "Place") -> bytes:
+        """The plaintext of one frame as it was sealed: codec and content, still compressed."""
+        buffers = self._buffers.take()
+        try:
+            buffers.reserve(1 << self.header.frame_log2)
+            return bytes(self._decrypt_frame(number, place, buffers))
         finally:
             self._buffers.give(buffers)
 

@@ -14,7 +14,7 @@ from typing import Self
 
 from zstandard import ZstdCompressor
 
-from storage._backend import Draft, Source
+from storage._backend import Complete, Draft, Source
 from storage._format import CODEC_SIZE, HEADER_SIZE, SEAL_OVERHEAD, TAG_SIZE
 from storage._keygate import KeyGate
 from storage._pipeline import Encoded, Pipeline
@@ -59,7 +59,7 @@ class PendingBlob:
     """
 
     def __init__(
-        self, draft: Draft, gate: KeyGate, *, digest: bytes, size: int, stored_size: int
+        self, draft: Complete, gate: KeyGate, *, digest: bytes, size: int, stored_size: int
     ) -> None:
         self._draft = draft
         self._gate = gate
@@ -132,12 +132,14 @@ class _LargeWrite:
         self._draft = draft
         self._output = draft.output(resources.room)
         self._output.append(sealer.header)
+        self._hash = hashlib.sha256()
         try:
             self._pipeline = Pipeline(
                 executor=resources.executor(),
                 encode=resources.encode,
                 consume=self._seal,
                 recycle=resources.frames.give,
+                digest=self._hash,
             )
         except BaseException:  # no thread could be started
             self._release()
@@ -146,7 +148,8 @@ class _LargeWrite:
 
     def finish(self, size: int) -> tuple[Draft, bytes]:
         """Drain the pipeline, end the blob, make it durable; the draft and the digest."""
-        digest = self._pipeline.finish()
+        self._pipeline.finish()
+        digest = self._hash.digest()
         self._output.append(self._sealer.seal_index(size=size, digest=digest))
         self._output.flush()
         self._output.close()

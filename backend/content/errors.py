@@ -57,3 +57,20 @@ class ContentDamagedError(DomainError):
     status = 500
     code = "content_damaged"
     title = "The stored content is damaged"
+
+
+class DraftBusyError(DomainError):
+    """Another request is writing the same upload."""
+
+    status = 423
+    code = "upload_locked"
+    title = "The upload is being written by another request"
+    retry_after = 1
+
+
+class DraftLostError(DomainError):
+    """What was received of an upload cannot be opened any more."""
+
+    status = 410
+    code = "upload_lost"
+    title = "What was received is lost"

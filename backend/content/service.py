@@ -89,7 +89,7 @@ class Received:
             StorageFullError: the disk is full.
             StorageUnavailableError: the store does not answer.
         """
-        with _storage_answers():
+        with storage_answers():
             blob = await self.content.complete(self.pending.publish)
         self.published = True
         return blob.created
@@ -154,13 +154,13 @@ class Content:
         received = None
         try:
             writer = leftovers.enter_context(self.store.writer(namespace))
-            with _storage_answers():
+            with storage_answers():
                 async with self.scanner.stream() as scan:
                     head, last = await self._pass(chunks, writer, scan)
                     pending, verdict = await _both(
                         self.complete(_finish, writer, last, leftovers), _end(scan, last)
                     )
-            self._judge(verdict)
+            self.judge(verdict)
             received = Received(self, pending, verdict.outcome is Outcome.CLEAN, head)
             yield received
         finally:
@@ -176,7 +176,7 @@ class Content:
         """
         head, last, size = b"", Batch(), 0
         async with Lane[None]() as lane:
-            async for batch in _batches(chunks):
+            async for batch in batches(chunks):
                 size += sum(map(len, batch))
                 if size > self.max_size:
                     raise UploadTooLargeError(
@@ -193,7 +193,13 @@ class Content:
     async def _move(self, batch: Batch, writer: BlobWriter, scan: ScanStream) -> None:
         await _both(self.run(_write, writer, batch), scan.send(batch))
 
-    def _judge(self, verdict: Verdict) -> None:
+    def judge(self, verdict: Verdict) -> None:
+        """Refuse content by what the scanner said of it.
+
+        Raises:
+            VirusFoundError: with `signature`.
+            ScannerUnavailableError: scanning is required and did not happen.
+        """
         if verdict.outcome is Outcome.INFECTED:
             log.warning("virus_found", signature=verdict.detail)
             raise VirusFoundError(
@@ -283,7 +289,8 @@ def _unreadable(error: StoreError, digest: bytes) -> ContentDamagedError | Stora
 
 
 @contextmanager
-def _storage_answers() -> Iterator[None]:
+def storage_answers() -> Iterator[None]:
+    """Turn what the store raises on writing into what clients are told."""
     try:
         yield
     except StoreFullError as error:
@@ -320,7 +327,7 @@ async def _end(scan: ScanStream, last: Batch) -> Verdict:
     return await scan.verdict()
 
 
-async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[Batch]:
+async def batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[Batch]:
     """Gather chunks, uncopied, until they are at least `_BATCH_SIZE` bytes."""
     batch, size = Batch(), 0
     async for chunk in chunks:

@@ -61,7 +61,9 @@ def _open(
         else S3Credentials(key_id, secret.get_secret_value())
     )
     try:
-        return open_backend(url, credentials, locks=settings.store_locks_dir)
+        return open_backend(
+            url, credentials, locks=settings.store_locks_dir, drafts=settings.drafts_dir
+        )
     except ValueError as error:
         message = f"{name}_URL: {error}"
         raise ValueError(message) from error

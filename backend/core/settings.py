@@ -101,6 +101,7 @@ class Settings(BaseSettings):
     scan_timeout: float = Field(default=600.0, gt=0)
 
     max_upload_size: int = Field(default=64 * 2**30, gt=0)
+    upload_days: int = Field(default=7, ge=1)
     compression_level: int = Field(default=3, ge=1, le=19)
     trash_days: int = Field(default=30, ge=0)
     gc_grace_hours: int = Field(default=24, ge=0)
@@ -189,6 +190,11 @@ class Settings(BaseSettings):
     def store_locks_dir(self) -> Path:
         """Where processes lock blobs that lie in object storage."""
         return self.data_dir / "locks"
+
+    @property
+    def drafts_dir(self) -> Path:
+        """Where uploads grow that are to end in object storage; a local store keeps them itself."""
+        return self.data_dir / "drafts"
 
     @property
     def keyring_path(self) -> Path:

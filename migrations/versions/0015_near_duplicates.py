@@ -6,7 +6,7 @@ from alembic import op
 from migrations.security import application_role, protect
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0014"
 
 TABLES = ("due_texts", "text_signatures", "text_bands", "near_pairs")
 

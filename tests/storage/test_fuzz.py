@@ -299,7 +299,7 @@ def forged(draw: st.DrawFn, keyring: Keyring) -> tuple[bytes, bytes]:
     """A blob whose every seal holds, and one or none of whose claims is wrong; and the name it is for."""
     wrong = draw(st.sampled_from(["", "log2", "length", "codec", "body", "size", "count", "gap"]))
     log2 = draw(st.sampled_from([7, 8, 19, 23])) if wrong == "log2" else 6
-    sealer = BlobSealer(keyring.storage_key(NAMESPACE), frame_log2=log2, random=os.urandom)
+    sealer = BlobSealer.begin(keyring.storage_key(NAMESPACE), frame_log2=log2, random=os.urandom)
     blob = bytearray(sealer.header)
     drawn = draw(st.lists(frames(), max_size=4))
     for plaintext, _ in drawn:
@@ -344,7 +344,9 @@ def test_a_forged_page_table_gives_a_documented_error(
     """An index in pages, whose root is sealed anew over another table, size or count."""
     content = CONTENTS["paged"]
     original = target.blobs["paged"]
-    sealer = BlobSealer(target.keyring.storage_key(NAMESPACE), frame_log2=6, random=os.urandom)
+    sealer = BlobSealer.begin(
+        target.keyring.storage_key(NAMESPACE), frame_log2=6, random=os.urandom
+    )
     blob = bytearray(sealer.header + original[HEADER:-TRAILER])
     starts = [HEADER, HEADER + 4096 * STORED]
     starts[spoil % 2] = value % (1 << 64)

@@ -27,7 +27,7 @@ class Forger:
 
     def __init__(self, keyring: Keyring) -> None:
         key = keyring.storage_key(NAMESPACE)
-        self.sealer = BlobSealer(key, frame_log2=6, random=os.urandom)
+        self.sealer = BlobSealer.begin(key, frame_log2=6, random=os.urandom)
         self.blob = bytearray(self.sealer.header)
 
     def frame(self, plaintext: bytes) -> None:

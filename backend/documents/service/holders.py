@@ -12,7 +12,7 @@ from backend.core.actor import Actor
 from backend.documents import queries
 from backend.documents.models import Document
 from backend.documents.schemas import SameContent, UploadedDocument
-from backend.documents.service.reading import describe
+from backend.documents.service.reading import describe, load_documents
 from backend.folders import service as folders
 
 _OF_EACH = 5
@@ -54,6 +54,14 @@ async def describe_upload(
     digest = document.current_version.blob.digest
     others = await same_content(session, actor, [digest], but=document.id)
     return UploadedDocument(**shown.model_dump(), same_content=others.get(digest, []))
+
+
+async def load_upload(
+    session: AsyncSession, actor: Actor, document_id: int | None
+) -> UploadedDocument | None:
+    """Return what an earlier upload became, as it was told then; None where it is gone, or may not be read."""
+    found = await load_documents(session, actor, [] if document_id is None else [document_id])
+    return UploadedDocument(**found[0].model_dump()) if found else None
 
 
 async def _name(

@@ -222,10 +222,16 @@ export function statusForIndex(index: IndexStatus): UploadStatus {
   return index === "indexed" ? "searchable" : "stored";
 }
 
+/** What the service and this page think of each other's bytes differs: asked anew, they agree. */
+const WENT_WRONG_BETWEEN: ReadonlySet<string> = new Set([
+  ...["upload_offset_mismatch", "upload_incomplete", "checksum_mismatch"],
+]);
+
 /** Worth trying again without asking anyone: nobody answered, or the service is busy. */
 function isTransient(error: unknown): boolean {
   if (error instanceof NetworkProblem) return true;
-  return error instanceof ApiProblem && [429, 502, 503, 504].includes(error.status);
+  if (!(error instanceof ApiProblem)) return false;
+  return [423, 429, 502, 503, 504].includes(error.status) || WENT_WRONG_BETWEEN.has(error.code);
 }
 
 export class UploadQueue {
@@ -802,7 +808,7 @@ export class UploadQueue {
       file,
       folders: job.entry.folders,
       sha256: job.sha256,
-      key: uploadKey(job.key, destination),
+      key: () => uploadKey(job.key, destination),
       url: job.url,
       signal,
       onUrl: (url) => this.urlKnown(job, url),
@@ -823,7 +829,7 @@ export class UploadQueue {
     if (job.url === url) return;
     job.url = url;
     if (url === null) {
-      job.reached = 0;
+      this.renew(job);
       this.setSent(job, 0);
     }
     this.keepSoon(job);
@@ -831,8 +837,17 @@ export class UploadQueue {
 
   /** Has the service forget what it was sent of an upload. */
   private letGo(job: Job): void {
-    if (job.url !== null) void this.service.discard(job.url);
+    if (job.url === null) return;
+    void this.service.discard(job.url);
     job.url = null;
+    this.renew(job);
+    this.keepSoon(job);
+  }
+
+  /** What is begun anew is another upload to the service, and must not be taken for the one before. */
+  private renew(job: Job): void {
+    this.forgetKept(job);
+    job.key = randomKey();
     job.reached = 0;
   }
 

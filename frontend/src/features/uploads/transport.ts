@@ -28,7 +28,7 @@ export type SendOptions = {
   folders: readonly string[];
   sha256: string | null;
   /** Names this upload: created again because the answer was lost, it is the same one. */
-  key: string;
+  key: () => string;
   /** Where an earlier attempt left it. */
   url: string | null;
   signal: AbortSignal;
@@ -110,7 +110,7 @@ function sendOnce(options: SendOptions, token: { current: string | null }): Prom
         if (token.current !== null) {
           request.setHeader("Authorization", `Bearer ${token.current}`);
         }
-        if (request.getMethod() === "POST") request.setHeader("Idempotency-Key", options.key);
+        if (request.getMethod() === "POST") request.setHeader("Idempotency-Key", options.key());
       },
       onProgress: (sent) => options.onProgress(Math.min(sent, file.size)),
       onUploadUrlAvailable: () => options.onUrl(upload.url),
@@ -144,7 +144,7 @@ export async function sendUpload(options: SendOptions): Promise<UploadedDocument
     if (error.status === 401) {
       if ((await session.replace(token.current)) === null) throw error;
     } else if (url !== null && (error.status === 404 || error.status === 410)) {
-      // It has expired: what was sent is lost.
+      // It has expired, or was lost: it is begun anew, under another name.
       onUrl(null);
     } else throw error;
     response = await again();
@@ -155,7 +155,8 @@ export async function sendUpload(options: SendOptions): Promise<UploadedDocument
 /** What was stored, by the last answer; where that was lost with the connection, asked for once more. */
 async function documentOf(response: HttpResponse, url: string | null): Promise<UploadedDocument> {
   const body = response.getBody();
-  if (body) return JSON.parse(body) as UploadedDocument;
+  const document = body ? (JSON.parse(body) as UploadedDocument | null) : null;
+  if (document) return document;
   const state = url === null ? null : await uploadState(url);
   if (state?.kind === "finished") return state.document;
   throw state?.kind === "refused" ? state.problem : new NetworkProblem();
@@ -168,8 +169,7 @@ export async function uploadState(url: string): Promise<UploadState> {
   try {
     const told = (await (await apiFetchOk(absolute(url))).json()) as Told;
     if (told.problem) return { kind: "refused", problem: new ApiProblem(400, told.problem) };
-    if (told.document)
-      return { kind: "finished", document: { ...told.document, same_content: [] } };
+    if (told.document) return { kind: "finished", document: told.document };
     if (told.status === "complete") return { kind: "gone" };
     return { kind: "unfinished", offset: told.offset };
   } catch (error) {
