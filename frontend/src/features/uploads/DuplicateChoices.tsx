@@ -2,7 +2,7 @@
 import { Button, Group, Menu } from "@mantine/core";
 import { IconChevronDown } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
-import type { UploadEntry } from "./queue";
+import type { UploadEntry } from "./job";
 import { uploads } from "./uploads";
 
 export function DuplicateChoices({ entry }: { entry: UploadEntry }) {

@@ -3,7 +3,7 @@
  * IndexedDB, because it also keeps handles of files, where the browser gives them.
  */
 import { randomKey, type OnConflict } from "./transport";
-import type { UploadTarget } from "./queue";
+import type { UploadTarget } from "./job";
 
 export type KeptUpload = {
   readonly key: string;

@@ -3,15 +3,31 @@
  * survives navigation, and tells its watchers at most a few times a second, so that 3,000 files
  * cost what 30 do. Talks to the service only through the `UploadService` it is given, and keeps
  * what is unfinished with the `UploadKeeper`, so that the next page can go on with it.
- *
- *   queued → checking → queued → preparing → uploading → scanning → reading → searchable | stored
- *      │         └→ duplicate | conflict     └─────┬─────────┴→ conflict | rejected | failed
- *      └→ paused, cancelled, skipped, existing     └→ after a reload: interrupted → queued
  */
 import { ApiProblem, NetworkProblem } from "@/api/problem";
 import type { Document, IndexStatus, SameContent, UploadedDocument } from "@/api/types";
+import {
+  fingerprint,
+  type Job,
+  newJob,
+  samePath,
+  sameTarget,
+  type UploadEntry,
+  type UploadTarget,
+} from "./job";
+import { Keeping } from "./keeping";
 import type { KeptUpload, UploadKeeper } from "./kept";
-import type { Found, FoundFile } from "./walk";
+import {
+  COUNTED,
+  GROUP,
+  isSettled,
+  isTransient,
+  ORDER,
+  RETRYABLE,
+  statusForIndex,
+  type UploadGroup,
+  type UploadStatus,
+} from "./states";
 import {
   type Destination,
   type OnConflict,
@@ -20,65 +36,13 @@ import {
   uploadKey,
   type UploadState,
 } from "./transport";
-
-export type UploadStatus =
-  | "queued"
-  /** Asking, before a byte is sent, what the service would say, and who has it already. */
-  | "checking"
-  | "paused"
-  /** An earlier page began it; it needs the file again. */
-  | "interrupted"
-  /** Making the folders it belongs in. */
-  | "preparing"
-  | "uploading"
-  /** All bytes sent; the service scans and stores them. */
-  | "scanning"
-  /** Stored; its text is being read. */
-  | "reading"
-  | "searchable"
-  /** Stored, and findable by name only; `indexStatus` says why. */
-  | "stored"
-  /** Nothing was uploaded: a document that has these bytes stands for it. */
-  | "existing"
-  | "conflict"
-  /** Somebody filed these bytes already; whether they are wanted again is to be said. */
-  | "duplicate"
-  /** The scanner found a virus; nothing was kept. */
-  | "rejected"
-  | "failed"
-  | "cancelled"
-  | "skipped";
+import type { Found, FoundFile } from "./walk";
 
 export type ConflictChoice = "version" | "rename" | "skip";
 export type DuplicateChoice = "existing" | "keep";
 
 /** Why nothing new is being started. */
 export type HoldReason = "user" | "offline" | "signed_out" | "storage_full";
-
-export type UploadEntry = {
-  readonly id: number;
-  readonly name: string;
-  /** Folders below the drop target, outermost first. */
-  readonly folders: readonly string[];
-  readonly size: number;
-  readonly lastModified: number;
-  target: UploadTarget;
-  status: UploadStatus;
-  sent: number;
-  problem: ApiProblem | NetworkProblem | null;
-  documentId: number | null;
-  versionId: number | null;
-  indexStatus: IndexStatus | null;
-  /** The name "keep both" would give it, while in conflict. */
-  suggestedName: string | null;
-  /** Documents that have the same bytes. */
-  same: readonly SameContent[];
-};
-
-export type UploadTarget =
-  { kind: "folder"; folderId: number } | { kind: "version"; documentId: number; comment: string };
-
-export type UploadGroup = "waiting" | "active" | "attention" | "done" | "dropped";
 
 /** What a watcher renders from; a new object whenever anything changed. */
 export type QueueSnapshot = {
@@ -126,31 +90,6 @@ export type UploadService = {
   liveConnected(): boolean;
 };
 
-type Job = {
-  entry: UploadEntry;
-  /** Null until somebody gives it again. */
-  file: File | null;
-  /** Names it, in this page and the next ones. */
-  key: string;
-  url: string | null;
-  sha256: string | null;
-  root: string | null;
-  onConflict: OnConflict;
-  /** Whether it is wanted although somebody has these bytes. */
-  anyway: boolean;
-  inspected: boolean;
-  abort: AbortController | null;
-  tries: number;
-  /** The farthest the service was known to have come with it. */
-  reached: number;
-  /** When its state was last heard of, in milliseconds since 1970. */
-  since: number;
-  /** Its place among what needed someone; 0 when it never did. */
-  asked: number;
-  /** Whether someone answered this one alone. */
-  answered: boolean;
-};
-
 const CONCURRENT = 4;
 const TELL_MS = 120;
 /** Without any progress in between: some minutes. */
@@ -159,80 +98,12 @@ const LONGEST_WAIT_S = 60;
 /** So many files, or so many bytes, are asked about at once, before they are sent. */
 const INSPECTED_AT_ONCE = 200;
 const INSPECTED_BYTES = 256 * 2 ** 20;
-/** Changes are gathered for so long before they are kept. */
-const KEEP_MS = 250;
 /** So many uploads of an earlier page are asked about at a time. */
 const LOOKED_UP_AT_ONCE = 4;
 /** How often, and for how many at a time, states are asked for when no event told them. */
 const ASK_MS = 4_000;
 const ASK_AT_ONCE = 10;
 const ASK_AFTER_LIVE_MS = 20_000;
-
-const GROUP: Record<UploadStatus, UploadGroup> = {
-  queued: "waiting",
-  checking: "waiting",
-  paused: "waiting",
-  preparing: "active",
-  uploading: "active",
-  scanning: "active",
-  reading: "done",
-  searchable: "done",
-  stored: "done",
-  existing: "done",
-  interrupted: "attention",
-  conflict: "attention",
-  duplicate: "attention",
-  rejected: "attention",
-  failed: "attention",
-  cancelled: "dropped",
-  skipped: "dropped",
-};
-
-/** In a queue of thousands, what needs someone and what runs must not be somewhere below. */
-const ORDER: readonly UploadGroup[] = ["attention", "active", "waiting", "done", "dropped"];
-
-/** Groups whose bytes make up the whole that progress is measured against. */
-const COUNTED: ReadonlySet<UploadGroup> = new Set(["waiting", "active", "done"]);
-
-export const groupOf = (status: UploadStatus): UploadGroup => GROUP[status];
-/** States no further news can come to. */
-const OVER: ReadonlySet<UploadStatus> = new Set([
-  ...(["searchable", "stored", "existing", "rejected", "cancelled", "skipped"] as const),
-]);
-/** States in which a page that is left leaves nothing behind. */
-const isSettled = (status: UploadStatus): boolean => OVER.has(status) || status === "reading";
-const RETRYABLE: ReadonlySet<UploadStatus> = new Set([
-  ...(["failed", "cancelled", "skipped", "conflict", "duplicate", "existing"] as const),
-]);
-
-/** By this a file that is given again is known. */
-const fingerprint = (file: { name: string; size: number; lastModified: number }): string =>
-  `${file.size}/${file.lastModified}/${file.name.normalize("NFC")}`;
-
-const samePath = (one: readonly string[], other: readonly string[]): boolean =>
-  one.length === other.length && one.every((name, index) => name === other[index]);
-
-const sameTarget = (one: UploadTarget, other: UploadTarget): boolean =>
-  one.kind === "folder"
-    ? other.kind === "folder" && one.folderId === other.folderId
-    : other.kind === "version" && one.documentId === other.documentId;
-
-export function statusForIndex(index: IndexStatus): UploadStatus {
-  if (index === "pending" || index === "extracting") return "reading";
-  return index === "indexed" ? "searchable" : "stored";
-}
-
-/** What the service and this page think of each other's bytes differs: asked anew, they agree. */
-const WENT_WRONG_BETWEEN: ReadonlySet<string> = new Set([
-  ...["upload_offset_mismatch", "upload_incomplete", "checksum_mismatch"],
-]);
-
-/** Worth trying again without asking anyone: nobody answered, or the service is busy. */
-function isTransient(error: unknown): boolean {
-  if (error instanceof NetworkProblem) return true;
-  if (!(error instanceof ApiProblem)) return false;
-  return [423, 429, 502, 503, 504].includes(error.status) || WENT_WRONG_BETWEEN.has(error.code);
-}
 
 export class UploadQueue {
   private readonly jobs = new Map<number, Job>();
@@ -242,12 +113,7 @@ export class UploadQueue {
   private inspecting = false;
   /** What an earlier page left, by fingerprint. */
   private readonly orphans = new Map<string, Set<Job>>();
-  private readonly unkept = new Set<Job>();
-  private readonly unforgotten = new Set<string>();
-  private keepTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Whose uploads these are; nothing is kept of nobody's. */
-  private owner: string | null = null;
-  private page = "";
+  private readonly keeping: Keeping;
   private readonly reading = new Map<number, Job>();
   /** States of versions whose upload has not been answered yet: events may be faster. */
   private readonly early = new Map<number, IndexStatus>();
@@ -268,9 +134,10 @@ export class UploadQueue {
 
   constructor(
     private readonly service: UploadService,
-    private readonly keeper: UploadKeeper | null = null,
+    keeper: UploadKeeper | null = null,
     private readonly concurrent: number = CONCURRENT,
   ) {
+    this.keeping = new Keeping(keeper);
     this.snapshot = this.summarise(0);
   }
 
@@ -358,49 +225,16 @@ export class UploadQueue {
     job.file = file;
     this.count(job, 1);
     this.waiting.push(job.entry.id);
-    this.keepSoon(job);
+    this.keeping.keep(job);
     this.pump();
     this.tell();
     return job.entry.id;
   }
 
   private newJob(of: Omit<KeptUpload, "owner" | "page" | "order">): Job {
-    const { key, name, size, lastModified, folders, target, onConflict, anyway, url, root } = of;
-    const entry: UploadEntry = {
-      id: this.nextId,
-      name,
-      folders,
-      size,
-      lastModified,
-      target,
-      status: "queued",
-      sent: 0,
-      problem: null,
-      documentId: null,
-      versionId: null,
-      indexStatus: null,
-      suggestedName: null,
-      same: [],
-    };
+    const job = newJob(this.nextId, of);
     this.nextId += 1;
-    const job: Job = {
-      entry,
-      file: null,
-      key,
-      url,
-      sha256: null,
-      root,
-      onConflict,
-      anyway,
-      inspected: false,
-      abort: null,
-      tries: 0,
-      reached: 0,
-      since: 0,
-      asked: 0,
-      answered: false,
-    };
-    this.jobs.set(entry.id, job);
+    this.jobs.set(job.entry.id, job);
     return job;
   }
 
@@ -408,11 +242,9 @@ export class UploadQueue {
 
   /** Lists what the user left unfinished in an earlier page; returns how much that is. */
   async restore(owner: string): Promise<number> {
-    if (this.owner === owner) return 0;
-    this.owner = owner;
-    this.page = (await this.keeper?.page()) ?? "";
+    if (this.keeping.isOf(owner)) return 0;
+    const kept = await this.keeping.begin(owner);
     const known = new Set([...this.jobs.values()].map((job) => job.key));
-    const kept = (await this.keeper?.all(owner)) ?? [];
     const begun: Job[] = [];
     const left = kept.filter(({ key }) => !known.has(key));
     for (const one of left) {
@@ -425,7 +257,7 @@ export class UploadQueue {
       if (job.url !== null) begun.push(job);
     }
     // It is this page's now; what was queued before this was known is kept as well.
-    for (const job of this.jobs.values()) this.keepSoon(job);
+    for (const job of this.jobs.values()) this.keeping.keep(job);
     this.tell();
     // The service may have had all of it when the page was left, or have given it up.
     const look = async () => {
@@ -656,8 +488,7 @@ export class UploadQueue {
 
   /** Stops and forgets everything: someone else is about to sign in. What is unfinished stays kept for whose it is. */
   reset(): void {
-    this.flushKept();
-    this.owner = null;
+    this.keeping.end();
     for (const job of this.jobs.values()) {
       job.abort?.abort();
       this.forget(job);
@@ -763,7 +594,7 @@ export class UploadQueue {
     }
     job.anyway = true;
     this.requeue(job, true);
-    this.keepSoon(job);
+    this.keeping.keep(job);
     this.pump();
   }
 
@@ -832,7 +663,7 @@ export class UploadQueue {
       this.renew(job);
       this.setSent(job, 0);
     }
-    this.keepSoon(job);
+    this.keeping.keep(job);
   }
 
   /** Has the service forget what it was sent of an upload. */
@@ -841,12 +672,12 @@ export class UploadQueue {
     void this.service.discard(job.url);
     job.url = null;
     this.renew(job);
-    this.keepSoon(job);
+    this.keeping.keep(job);
   }
 
   /** What is begun anew is another upload to the service, and must not be taken for the one before. */
   private renew(job: Job): void {
-    this.forgetKept(job);
+    this.keeping.forget(job);
     job.key = randomKey();
     job.reached = 0;
   }
@@ -956,46 +787,6 @@ export class UploadQueue {
     else this.ready.push(job.entry.id);
   }
 
-  // Keeping what is unfinished
-
-  private keepSoon(job: Job): void {
-    if (this.keeper === null || this.owner === null) return;
-    this.unkept.add(job);
-    this.keepTimer ??= setTimeout(() => this.flushKept(), KEEP_MS);
-  }
-
-  private flushKept(): void {
-    clearTimeout(this.keepTimer);
-    this.keepTimer = undefined;
-    const { owner, keeper } = this;
-    if (keeper === null || owner === null) return;
-    const uploads = [...this.unkept]
-      .filter(({ entry }) => !isSettled(entry.status))
-      .map((job) => this.asKept(job, owner));
-    const keys = [...this.unforgotten];
-    this.unkept.clear();
-    this.unforgotten.clear();
-    // Where nothing can be kept (a private window, a full disk), uploads work all the same.
-    const ignore = () => undefined;
-    if (uploads.length > 0) keeper.keep(uploads).catch(ignore);
-    if (keys.length > 0) keeper.forget(keys).catch(ignore);
-  }
-
-  private asKept({ entry, key, onConflict, anyway, url, root }: Job, owner: string): KeptUpload {
-    const { id, name, size, lastModified, folders, target } = entry;
-    return {
-      ...{ key, owner, page: this.page, order: id, name, size, lastModified, folders, target },
-      ...{ onConflict, anyway, url, root },
-    };
-  }
-
-  private forgetKept(job: Job): void {
-    this.unkept.delete(job);
-    if (this.keeper === null || this.owner === null) return;
-    this.unforgotten.add(job.key);
-    this.keepTimer ??= setTimeout(() => this.flushKept(), KEEP_MS);
-  }
-
   // Asking for what no event told
 
   private askWhileReading(): void {
@@ -1035,8 +826,8 @@ export class UploadQueue {
       this.count(job, 1);
       this.needsSomeone(job);
       job.since = Date.now();
-      if (isSettled(status) && !wasSettled) this.forgetKept(job);
-      else if (wasSettled && !isSettled(status)) this.keepSoon(job);
+      if (isSettled(status) && !wasSettled) this.keeping.forget(job);
+      else if (wasSettled && !isSettled(status)) this.keeping.keep(job);
     }
     this.tell();
   }

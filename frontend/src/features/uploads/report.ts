@@ -2,7 +2,7 @@
 import type { TFunction } from "i18next";
 import { saveFile } from "@/components/saveFile";
 import { explain } from "@/components/useExplain";
-import type { UploadEntry } from "./queue";
+import type { UploadEntry } from "./job";
 
 /** Spreadsheets take what begins with one of these for a formula. */
 const FORMULA = /^[=+\-@\t\r]/;
