@@ -249,6 +249,10 @@ export const contentTicket = (
     }),
   );
 
+// Uploads, before they begin
+export const checkUploads = async (body: Schemas["UploadCheckIn"]) =>
+  (await ok(client.POST("/api/v1/uploads/check", { body }))).files;
+
 // Duplicates
 export const findSameContent = async (sha256: string[]) =>
   (await ok(client.POST("/api/v1/documents/same-content", { body: { sha256 } }))).items;

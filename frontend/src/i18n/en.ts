@@ -579,6 +579,8 @@ export const en = {
       title_other: "{{count}} uploads stopped when the page was closed",
       unknown: "None of these are files that were being uploaded.",
     },
+    failure: "{{formatted}} × {{title}}",
+    failures: "Why uploads failed",
     pauseOf: "Pause {{name}}",
     report: {
       document: "Document",
@@ -1412,6 +1414,14 @@ export const en = {
     unknown: {
       title: "Something went wrong here.",
       advice: "Load the page again. If it stays, tell an administrator.",
+    },
+    file_type_refused: {
+      title: "Files of this type are not taken.",
+      advice: "Nothing was stored. Ask an administrator which types are.",
+    },
+    quota_exceeded: {
+      title: "The storage of your organisation is used up.",
+      advice: "Nothing was stored. Tell an administrator.",
     },
     upload_too_large: {
       title: "This file is too large.",

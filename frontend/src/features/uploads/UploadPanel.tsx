@@ -20,6 +20,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { formatCount, formatSize } from "@/components/format";
+import { explain } from "@/components/useExplain";
 import { Interrupted } from "./Interrupted";
 import { uploadPanel, useUploadPanel } from "./panelState";
 import type { QueueSnapshot } from "./queue";
@@ -157,6 +158,7 @@ function PanelBody({ queue }: { queue: QueueSnapshot }) {
       )}
       {queue.interrupted > 0 && <Interrupted count={queue.interrupted} />}
       {queue.duplicates > 1 && <DuplicatesNotice count={queue.duplicates} />}
+      {queue.retryable > 1 && <FailuresNotice queue={queue} />}
       {queue.conflicts > 1 && <ConflictsNotice count={queue.conflicts} />}
       {queue.total > 8 && (
         <SegmentedControl
@@ -237,6 +239,28 @@ function ConflictsNotice({ count }: { count: number }) {
           </Button>
         ))}
       </Group>
+    </div>
+  );
+}
+
+/** Of hundreds that failed, the few reasons why. */
+function FailuresNotice({ queue }: { queue: QueueSnapshot }) {
+  const { t } = useTranslation();
+  // The snapshot is what says that the queue's content changed.
+  // eslint-disable-next-line react-hooks/exhaustive-deps
+  const failures = useMemo(() => uploads.failures(), [queue]);
+  return (
+    <div className={classes.notice}>
+      <ul className={classes.reasons} aria-label={t("uploads.failures")}>
+        {failures.map(({ problem, count }) => {
+          const { title } = explain(t, problem);
+          return (
+            <Text key={title} component="li" size="xs">
+              {t("uploads.failure", { formatted: formatCount(count), title })}
+            </Text>
+          );
+        })}
+      </ul>
     </div>
   );
 }

@@ -305,6 +305,20 @@ describe("the queue", () => {
     expect(queue.getSnapshot()).toMatchObject({ bytes: 50, bytesSent: 0 });
   });
 
+  test("sums up why uploads failed", async () => {
+    const reasons = ["upload_too_large", "forbidden", "forbidden"];
+    reasons.forEach((code, index) => {
+      service.problems.set(`${index}`, new ApiProblem(422, { code }));
+      queue.add(folder, file(`${index}`));
+    });
+    await settle();
+    const summed = queue.failures();
+    expect(summed.map(({ problem, count }) => [(problem as ApiProblem).code, count])).toEqual([
+      ["forbidden", 2],
+      ["upload_too_large", 1],
+    ]);
+  });
+
   test("forgets what is finished and keeps what needs someone", async () => {
     const done = queue.add(folder, file("a"));
     const failed = queue.add(folder, file("b"));

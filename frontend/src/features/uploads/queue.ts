@@ -16,9 +16,10 @@ import {
   type UploadTarget,
 } from "./job";
 import { Keeping } from "./keeping";
+import { Orphans } from "./orphans";
+import { Tally } from "./tally";
 import type { KeptUpload, UploadKeeper } from "./kept";
 import {
-  COUNTED,
   GROUP,
   isSettled,
   isTransient,
@@ -112,7 +113,7 @@ export class UploadQueue {
   private ready: number[] = [];
   private inspecting = false;
   /** What an earlier page left, by fingerprint. */
-  private readonly orphans = new Map<string, Set<Job>>();
+  private readonly orphans = new Orphans();
   private readonly keeping: Keeping;
   private readonly reading = new Map<number, Job>();
   /** States of versions whose upload has not been answered yet: events may be faster. */
@@ -128,9 +129,7 @@ export class UploadQueue {
   private tellTimer: ReturnType<typeof setTimeout> | undefined;
   private askTimer: ReturnType<typeof setInterval> | undefined;
   private snapshot: QueueSnapshot;
-  private readonly counts = new Map<UploadStatus, number>();
-  private bytes = 0;
-  private bytesSent = 0;
+  private readonly tally = new Tally();
 
   constructor(
     private readonly service: UploadService,
@@ -152,6 +151,18 @@ export class UploadQueue {
 
   entry(id: number): UploadEntry | undefined {
     return this.jobs.get(id)?.entry;
+  }
+
+  /** Why uploads failed: each reason once, with how many, the most frequent first. */
+  failures(): { problem: ApiProblem | NetworkProblem; count: number }[] {
+    const reasons = new Map<string, { problem: ApiProblem | NetworkProblem; count: number }>();
+    for (const { entry } of this.jobs.values()) {
+      if (entry.status !== "failed" || entry.problem === null) continue;
+      const code = entry.problem instanceof ApiProblem ? entry.problem.code : "network";
+      const known = reasons.get(code) ?? { problem: entry.problem, count: 0 };
+      reasons.set(code, { ...known, count: known.count + 1 });
+    }
+    return [...reasons.values()].sort((one, other) => other.count - one.count);
   }
 
   /** All of them, in the order they were added. */
@@ -195,7 +206,7 @@ export class UploadQueue {
 
   /** Queues a file; one that an earlier page was uploading to the same place goes on where it stopped. */
   private addFound(target: UploadTarget, { file, folders, root = null }: FoundFile): void {
-    const job = this.orphanOf(file, (one) => this.isFor(one, target, folders));
+    const job = this.orphans.find(file, (one) => this.isFor(one, target, folders));
     if (job) this.goOn(job, file);
     else this.add(target, file, folders, root);
   }
@@ -223,7 +234,7 @@ export class UploadQueue {
       root,
     });
     job.file = file;
-    this.count(job, 1);
+    this.tally.add(job.entry);
     this.waiting.push(job.entry.id);
     this.keeping.keep(job);
     this.pump();
@@ -251,9 +262,8 @@ export class UploadQueue {
       const job = this.newJob(one);
       job.entry.status = "interrupted";
       this.needsSomeone(job);
-      this.count(job, 1);
-      const print = fingerprint(one);
-      this.orphans.set(print, (this.orphans.get(print) ?? new Set()).add(job));
+      this.tally.add(job.entry);
+      this.orphans.add(job);
       if (job.url !== null) begun.push(job);
     }
     // It is this page's now; what was queued before this was known is kept as well.
@@ -274,7 +284,7 @@ export class UploadQueue {
     if (state.kind === "unfinished") this.setSent(job, state.offset);
     else if (state.kind === "gone") this.urlKnown(job, null);
     else {
-      this.adopted(job);
+      this.orphans.remove(job);
       if (state.kind === "finished") this.kept(job, state.document);
       else this.refused(job, state.problem);
     }
@@ -290,8 +300,8 @@ export class UploadQueue {
     for await (const one of found) {
       if (one.kind !== "file") continue;
       const job =
-        this.orphanOf(one.file, ({ entry }) => samePath(entry.folders, one.folders)) ??
-        this.orphanOf(one.file, () => true);
+        this.orphans.find(one.file, ({ entry }) => samePath(entry.folders, one.folders)) ??
+        this.orphans.find(one.file, () => true);
       if (!job) continue;
       known += 1;
       this.goOn(job, one.file);
@@ -318,24 +328,12 @@ export class UploadQueue {
     return true;
   }
 
-  private orphanOf(file: File, fits: (job: Job) => boolean): Job | undefined {
-    return [...(this.orphans.get(fingerprint(file)) ?? [])].find(fits);
-  }
-
   private goOn(job: Job, file: File): void {
     job.file = file;
-    this.adopted(job);
+    this.orphans.remove(job);
     this.become(job, "queued");
     this.waiting.push(job.entry.id);
     this.pump();
-  }
-
-  /** It is no longer one of those an earlier page left. */
-  private adopted(job: Job): void {
-    const print = fingerprint(job.entry);
-    const alike = this.orphans.get(print);
-    alike?.delete(job);
-    if (alike?.size === 0) this.orphans.delete(print);
   }
 
   // What people do
@@ -344,7 +342,7 @@ export class UploadQueue {
     const job = this.jobs.get(id);
     if (!job || isSettled(job.entry.status)) return;
     job.abort?.abort();
-    this.adopted(job);
+    this.orphans.remove(job);
     this.letGo(job);
     this.setSent(job, 0);
     this.become(job, "cancelled");
@@ -401,8 +399,7 @@ export class UploadQueue {
     // Cancelled while it waited for its file.
     if (job.file === null) {
       this.become(job, "interrupted");
-      const print = fingerprint(job.entry);
-      this.orphans.set(print, (this.orphans.get(print) ?? new Set()).add(job));
+      this.orphans.add(job);
       return;
     }
     this.requeue(job);
@@ -820,10 +817,8 @@ export class UploadQueue {
 
   private become(job: Job, status: UploadStatus): void {
     if (job.entry.status !== status) {
-      this.count(job, -1);
       const wasSettled = isSettled(job.entry.status);
-      job.entry.status = status;
-      this.count(job, 1);
+      this.tally.become(job.entry, status);
       this.needsSomeone(job);
       job.since = Date.now();
       if (isSettled(status) && !wasSettled) this.keeping.forget(job);
@@ -839,20 +834,12 @@ export class UploadQueue {
     job.asked = this.asked;
   }
 
-  private count({ entry: { status, size, sent } }: Job, by: 1 | -1): void {
-    this.counts.set(status, (this.counts.get(status) ?? 0) + by);
-    if (!COUNTED.has(GROUP[status])) return;
-    this.bytes += by * size;
-    this.bytesSent += by * sent;
-  }
-
   private setSent(job: Job, sent: number): void {
-    if (COUNTED.has(GROUP[job.entry.status])) this.bytesSent += sent - job.entry.sent;
-    job.entry.sent = sent;
+    this.tally.setSent(job.entry, sent);
   }
 
   private forget(job: Job): void {
-    this.count(job, -1);
+    this.tally.remove(job.entry);
     if (job.entry.versionId !== null) this.reading.delete(job.entry.versionId);
     this.jobs.delete(job.entry.id);
     this.askWhileReading();
@@ -867,24 +854,16 @@ export class UploadQueue {
   }
 
   private summarise(version: number): QueueSnapshot {
-    const groups: Record<UploadGroup, number> = {
-      waiting: 0,
-      active: 0,
-      attention: 0,
-      done: 0,
-      dropped: 0,
-    };
-    for (const [status, count] of this.counts) groups[GROUP[status]] += count;
     return {
       version,
       total: this.jobs.size,
-      groups,
-      conflicts: this.counts.get("conflict") ?? 0,
-      duplicates: this.counts.get("duplicate") ?? 0,
-      interrupted: this.counts.get("interrupted") ?? 0,
-      retryable: this.counts.get("failed") ?? 0,
-      bytes: this.bytes,
-      bytesSent: this.bytesSent,
+      groups: this.tally.groups(),
+      conflicts: this.tally.of("conflict"),
+      duplicates: this.tally.of("duplicate"),
+      interrupted: this.tally.of("interrupted"),
+      retryable: this.tally.of("failed"),
+      bytes: this.tally.bytes,
+      bytesSent: this.tally.bytesSent,
       hold: this.holdReason,
     };
   }

@@ -1,23 +1,17 @@
 /** The application's one upload queue, wired to the service, the cache, the network and the tab. */
 import { useSyncExternalStore } from "react";
-import { createFolder, findSameContent, getDocument, listChildren } from "@/api/calls";
+import { createFolder, getDocument, listChildren } from "@/api/calls";
 import { live } from "@/api/live";
 import { isProblem } from "@/api/problem";
 import { folderChanged, keys, queryClient } from "@/api/queries";
 import { session } from "@/api/session";
-import type { IndexStatus, Me, SameContent } from "@/api/types";
-import { sha256Of } from "./digest";
+import type { IndexStatus, Me } from "@/api/types";
 import { FolderMaker } from "./folderMaker";
 import { fileWithin, mayBeRead } from "./handles";
+import { inspectFiles } from "./inspect";
 import { IndexedKeeper } from "./kept";
 import { uploadPanel } from "./panelState";
-import {
-  UploadQueue,
-  type UploadService,
-  type Inspected,
-  type Inspection,
-  type QueueSnapshot,
-} from "./queue";
+import { type QueueSnapshot, UploadQueue, type UploadService } from "./queue";
 import { discardUpload, randomKey, sendUpload, uploadState } from "./transport";
 import { foundInDrop } from "./walk";
 
@@ -58,30 +52,11 @@ const maker = new FolderMaker(
   refreshSoon,
 );
 
-/** What is larger is read twice only by the service, which tells with its answer who has it already. */
-const DIGESTED = 2 ** 30;
-
-async function inspect(files: readonly Inspected[]): Promise<readonly Inspection[]> {
-  const digests = await Promise.all(
-    files.map(({ file }) =>
-      file.size > 0 && file.size <= DIGESTED ? sha256Of(file) : Promise.resolve(null),
-    ),
-  );
-  const wanted = [...new Set(digests.filter((one) => one !== null))];
-  const known = wanted.length > 0 ? await findSameContent(wanted).catch(() => []) : [];
-  const same = new Map<string, SameContent[]>(known.map((one) => [one.sha256, one.documents]));
-  return digests.map((sha256) => ({
-    sha256,
-    same: same.get(sha256 ?? "") ?? [],
-    problem: null,
-  }));
-}
-
 const keeper = new IndexedKeeper();
 
-const service = {
+const service: UploadService = {
   send: sendUpload,
-  inspect,
+  inspect: (files) => inspectFiles(files, (rootId, path) => maker.ensure(rootId, path)),
   state: uploadState,
   discard: discardUpload,
   ensureFolder: (rootId, path) => maker.ensure(rootId, path),
@@ -94,7 +69,7 @@ const service = {
     void queryClient.invalidateQueries({ queryKey: keys.document(document.id) });
   },
   liveConnected: () => live.connected,
-} satisfies UploadService;
+};
 
 export const uploads = new UploadQueue(service, keeper);
 
