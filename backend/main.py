@@ -22,6 +22,7 @@ from backend.core.settings import Settings, get_settings
 from backend.core.startup import RefusalMiddleware
 from backend.denials import note_denials, write_attempts
 from backend.documents.router import router as documents
+from backend.duplicates.router import router as duplicates
 from backend.folders.router import router as folders
 from backend.identity.api_keys.router import router as api_keys
 from backend.identity.external.settings import read_settings
@@ -132,7 +133,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api = APIRouter(prefix=API)
     people = (identity, presence, groups, invitations, recovery)
     credentials = (signin, second_factor, passkeys, api_keys, machines, oidc)
-    files = (access, folders, documents, uploads, previews, search, texts, scanning)
+    files = (access, folders, duplicates, documents, uploads, previews, search, texts, scanning)
     for router in (*people, *credentials, *files, verification, trail, live, operations):
         api.include_router(router)
     app.include_router(api)

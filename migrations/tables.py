@@ -5,6 +5,7 @@ from backend.audit import models as audit
 from backend.collection import models as collection
 from backend.core import idempotency, outbox
 from backend.documents import models as documents
+from backend.duplicates import models as duplicates
 from backend.folders import models as folders
 from backend.identity import models as identity
 from backend.identity.api_keys import models as api_keys
@@ -34,6 +35,7 @@ MODELS = (
     previews,
     collection,
     search,
+    duplicates,
     texts,
     uploads,
     verification,

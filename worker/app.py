@@ -40,6 +40,7 @@ use_renewal()
 app.steps["consumer"].add(Renewal)
 app.conf.update(
     imports=[
+        "worker.tasks.duplicates",
         "worker.tasks.indexing",
         "worker.tasks.jobs",
         "worker.tasks.mail",
@@ -65,6 +66,11 @@ app.conf.update(
             "task": "maintenance.checkpoint_trail",
             "schedule": 300.0,
             "options": {"expires": 300},
+        },
+        "compare-texts": {
+            "task": "duplicates.compare",
+            "schedule": 30.0,
+            "options": {"expires": 30},
         },
         "tend-search": {
             "task": "maintenance.tend_search",

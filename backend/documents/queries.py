@@ -637,6 +637,61 @@ async def documents_of(session: AsyncSession, version_ids: Collection[int]) -> d
     return {row[0]: row[1] for row in await session.execute(statement)}
 
 
+class Holder(NamedTuple):
+    """A document with the newest of its versions that has some content."""
+
+    document_id: int
+    name: str
+    folder_id: int
+    version: int
+    is_current: bool
+
+
+class HolderOf(NamedTuple):
+    """A document that has the content of a digest."""
+
+    digest: bytes
+    holder: Holder
+
+
+async def holders(
+    session: AsyncSession,
+    visible: ColumnElement[bool],
+    digests: Collection[bytes],
+    *,
+    but: int | None,
+    limit: int,
+) -> list[HolderOf]:
+    """Return the first `limit` readable documents of each digest, those whose current version it is first."""
+    is_current = func.bool_or(Version.id == Document.current_version_id)
+    documents = (
+        select(
+            Document.id,
+            Document.name,
+            Document.folder_id,
+            func.max(Version.number).label("version"),
+            is_current.label("is_current"),
+        )
+        .select_from(Version)
+        .join(Document, Document.id == Version.document_id)
+        .where(Version.blob_id == Blob.id, Document.deleted_at.is_(None), visible)
+        .group_by(Document.id)
+        .order_by(is_current.desc(), Document.id)
+        .limit(limit)
+    )
+    if but is not None:
+        documents = documents.where(Document.id != but)
+    found = documents.correlate(Blob).lateral("found")
+    statement = (
+        select(Blob.digest, found)
+        .join(found, true())
+        .where(Blob.digest.in_(digests), Blob.size > 0)
+        .order_by(Blob.digest, found.c.is_current.desc(), found.c.id)
+    )
+    rows = await session.execute(statement)
+    return [HolderOf(row[0], Holder(*row[1:])) for row in rows]
+
+
 async def names(
     session: AsyncSession, document_ids: Collection[int]
 ) -> Sequence[Row[int, str, int, bool]]:

@@ -11,11 +11,15 @@ from backend.documents.models import IndexStatus, ScanStatus, Stage
 from backend.folders.schemas import FolderOut, FolderRef
 
 MAX_TAGS = 100
+MAX_DIGESTS = 1_000
 MAX_PROPERTIES = 200
 
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 PropertyName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)
+]
+Digest = Annotated[
+    str, StringConstraints(strip_whitespace=True, to_lower=True, pattern="^[0-9a-fA-F]{64}$")
 ]
 PropertyValue = Annotated[str, StringConstraints(max_length=4_000)] | bool | int | float | None
 
@@ -51,6 +55,15 @@ _DOCUMENT_EXAMPLE: dict[str, Any] = {
     "current_version": _VERSION_EXAMPLE,
     "lock": None,
     "permissions": ["read", "write", "delete"],
+    "ancestors": [{"id": 5, "name": "Legal", "kind": "cabinet"}],
+}
+_SAME_EXAMPLE: dict[str, Any] = {
+    "document_id": 45,
+    "name": "Lease.pdf",
+    "folder_id": 12,
+    "version": 2,
+    "is_current": True,
+    "permissions": ["read", "write"],
     "ancestors": [{"id": 5, "name": "Legal", "kind": "cabinet"}],
 }
 
@@ -155,6 +168,68 @@ class DocumentOut(BaseModel):
     lock: None = Field(default=None, description="Who has checked it out; nobody can yet.")
     permissions: list[str] = Field(description="What the caller may do with it.")
     ancestors: list[FolderRef] = Field(description="From the cabinet down to its folder.")
+
+
+class SameContent(BaseModel):
+    """A document of which a version has certain bytes."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _SAME_EXAMPLE})
+
+    document_id: int
+    name: str
+    folder_id: int
+    version: int = Field(description="The newest of its versions that has them.")
+    is_current: bool = Field(description="Whether that is its current version.")
+    permissions: list[str] = Field(description="What the caller may do with it.")
+    ancestors: list[FolderRef] = Field(description="From the cabinet down to its folder.")
+
+
+class UploadedDocument(DocumentOut):
+    """A document that was just uploaded."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {**_DOCUMENT_EXAMPLE, "same_content": [_SAME_EXAMPLE]}}
+    )
+
+    same_content: list[SameContent] = Field(
+        default=[], description="Other documents the caller may read that have the same bytes."
+    )
+
+
+class SameContentIn(BaseModel):
+    """Which contents are asked about."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"sha256": [_VERSION_EXAMPLE["sha256"]]}},
+    )
+
+    sha256: list[Digest] = Field(
+        min_length=1, max_length=MAX_DIGESTS, description="In hexadecimal."
+    )
+
+
+class SameContentOf(BaseModel):
+    """Who has one content."""
+
+    sha256: str
+    documents: list[SameContent] = Field(
+        description="The first of them, those whose current version it is before others."
+    )
+
+
+class SameContentOut(BaseModel):
+    """Who has the contents asked about; those that nobody has are left out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "items": [{"sha256": _VERSION_EXAMPLE["sha256"], "documents": [_SAME_EXAMPLE]}]
+            }
+        }
+    )
+
+    items: list[SameContentOf]
 
 
 class DocumentUpdate(BaseModel):

@@ -173,6 +173,11 @@ async def get_text(session: AsyncSession, version_id: int) -> KnownText | None:
     )
 
 
+async def texts(session: AsyncSession, version_ids: Sequence[int]) -> dict[int, str]:
+    """Return what was read out of versions, for those who compare texts: whoever may read them is not asked here."""
+    return await queries.texts(session, version_ids)
+
+
 def _storable(text: str) -> str:
     """Return a text without what PostgreSQL's cannot hold: U+0000, and halves of surrogate pairs."""
     return text.replace("\x00", " ").encode("utf-8", "replace").decode()

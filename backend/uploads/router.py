@@ -23,6 +23,13 @@ from backend.content.errors import (
 )
 from backend.content.service import Content
 from backend.core.errors import ForbiddenError, NotFoundError, StaleError, UnauthenticatedError
+from backend.core.idempotency import (
+    IdempotencyKey,
+    IdempotencyKeyReusedError,
+    keep_answer,
+    kept_answer,
+    request_digest,
+)
 from backend.core.names import InvalidNameError
 from backend.core.problems import problem_responses
 from backend.core.web import SettingsDep, UnitsDep
@@ -31,7 +38,7 @@ from backend.documents.errors import (
     FileTypeRefusedError,
     QuotaExceededError,
 )
-from backend.documents.schemas import DocumentOut
+from backend.documents.schemas import UploadedDocument
 from backend.uploads import protocol, service
 from backend.uploads.errors import (
     VERSION,
@@ -47,7 +54,7 @@ from backend.uploads.errors import (
     UploadUnfinishedError,
 )
 from backend.uploads.models import Upload, UploadKind, UploadStatus
-from backend.uploads.schemas import UploadCheckIn, UploadCheckOut, UploadOut
+from backend.uploads.schemas import Begun, UploadCheckIn, UploadCheckOut, UploadOut
 
 PATH = "/api/v1/uploads"
 _OVERRIDES = frozenset({"PATCH", "DELETE", "HEAD"})
@@ -185,14 +192,19 @@ async def describe_uploads(request: Request) -> Response:
     operation_id="createUpload",
     summary="Begin a resumable upload",
     status_code=status.HTTP_201_CREATED,
-    response_model=DocumentOut | None,
+    response_model=UploadedDocument | None,
     responses=problem_responses(
-        *_IN_THE_END, UploadMetadataError, InvalidNameError, UploadUnfinishedError
+        *_IN_THE_END,
+        UploadMetadataError,
+        InvalidNameError,
+        UploadUnfinishedError,
+        IdempotencyKeyReusedError,
     ),
     openapi_extra=_BODY,
     dependencies=_SPOKEN,
 )
 async def create_upload(
+    request: Request,
     response: Response,
     place: PlaceDep,
     body: BytesDep,
@@ -211,7 +223,8 @@ async def create_upload(
     upload_concat: Annotated[
         str | None, Header(description="`partial`, or `final;` and the addresses of the parts.")
     ] = None,
-) -> DocumentOut | None:
+    idempotency_key: IdempotencyKey = None,
+) -> UploadedDocument | None:
     """Create an upload, with its first bytes if the request brings them, and all of it if those are all.
 
     The answer is empty until the upload is complete; then it is the document.
@@ -223,15 +236,26 @@ async def create_upload(
         reached = await service.join(place, new)
         response.headers["Location"] = f"{PATH}/{reached.upload.id}"
         return _answer(response, reached)
+    digest = request_digest(request, (upload_length, upload_metadata, upload_concat))
     async with place.units.begin() as (session, actor):
-        upload = await service.create(session, actor, new, lifetime=place.lifetime)
+        kept = await kept_answer(session, actor, idempotency_key, digest)
+        if kept is None:
+            upload = await service.create(session, actor, new, lifetime=place.lifetime)
+            begun = Begun(id=upload.id)
+            await keep_answer(session, actor, idempotency_key, digest, status=201, body=begun)
+        else:
+            upload = await service.get_upload(
+                session, actor, Begun.model_validate(kept.body).id, locked=True
+            )
+    response.headers["Location"] = f"{PATH}/{upload.id}"
+    if upload.status is UploadStatus.COMPLETE:
+        return _answer(response, await service.tell_again(place, upload))
     reached = service.Reached(upload, 0)
     if body.are_there or new.length == 0:
         announced = body.announced or (0 if new.length == 0 else None)
         reached = await service.receive(
             place, upload.id, body.arriving, offset=0, announced=announced
         )
-    response.headers["Location"] = f"{PATH}/{upload.id}"
     return _answer(response, reached)
 
 
@@ -309,7 +333,7 @@ async def find_upload_offset(upload_id: str, place: PlaceDep) -> Response:
     "/{upload_id}",
     operation_id="appendToUpload",
     summary="Send bytes of an upload",
-    response_model=DocumentOut | None,
+    response_model=UploadedDocument | None,
     responses={
         204: {"description": "The bytes are there, durably; `Upload-Offset` says how many."},
         **problem_responses(*_IN_THE_END, UploadGoneError, DraftLostError, UploadOffsetError),
@@ -325,7 +349,7 @@ async def append_to_upload(
     content_type: Annotated[str | None, Header(include_in_schema=False)] = None,
     upload_offset: Annotated[str | None, Header(description="Where these bytes begin.")] = None,
     upload_length: Length = None,
-) -> DocumentOut | Response | None:
+) -> UploadedDocument | Response | None:
     """Take the next bytes. The answer to the last of them is the document they became."""
     protocol.require_content_type(content_type)
     offset = protocol.parse_number("Upload-Offset", upload_offset)
@@ -394,7 +418,7 @@ async def list_uploads(
         ]
 
 
-def _answer(response: Response, reached: service.Reached) -> DocumentOut | None:
+def _answer(response: Response, reached: service.Reached) -> UploadedDocument | None:
     _set_headers(response, reached.upload, reached.offset)
     if reached.document is not None:
         response.headers["ETag"] = reached.document.etag

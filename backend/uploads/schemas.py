@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.documents.schemas import DocumentOut, OnConflict
+from backend.documents.schemas import OnConflict, UploadedDocument
 from backend.uploads.models import UploadKind, UploadStatus
 
 _UPLOAD_EXAMPLE: dict[str, Any] = {
@@ -39,6 +39,12 @@ class UploadTarget(BaseModel):
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 
+class Begun(BaseModel):
+    """The upload that a creation began, for when it is sent again."""
+
+    id: str
+
+
 class UploadProblem(BaseModel):
     """Why an upload was refused for good: the code of the error, and its words."""
 
@@ -62,7 +68,7 @@ class UploadOut(BaseModel):
     created_at: datetime
     expires_at: datetime = Field(description="When it is removed unless more bytes come.")
     document_id: int | None
-    document: DocumentOut | None = Field(
+    document: UploadedDocument | None = Field(
         description="What it became, if that is still there and the caller may read it."
     )
     problem: UploadProblem | None

@@ -6,7 +6,7 @@ from alembic import op
 from migrations.security import application_role, grant, protect
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 
 COUNTS = ("scanned", "scanned_bytes", "infected", "unscannable")
 

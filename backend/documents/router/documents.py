@@ -21,10 +21,14 @@ from backend.documents.schemas import (
     MetadataOut,
     Order,
     ProgressOut,
+    SameContentIn,
+    SameContentOf,
+    SameContentOut,
     SortBy,
     VersionOut,
 )
 from backend.documents.service import changing, indexing, progress, reading, uploading
+from backend.documents.service.holders import same_content
 
 router = APIRouter(tags=["documents"])
 
@@ -64,6 +68,25 @@ async def list_recent(
     """Return documents, newest first."""
     items, next_cursor = await reading.list_recent(session, actor, cursor=cursor, limit=limit)
     return Page(items=items, next_cursor=next_cursor)
+
+
+@router.post(
+    "/documents/same-content",
+    operation_id="findSameContent",
+    summary="Find the documents that have certain bytes",
+)
+async def find_same_content(
+    session: SessionDep, actor: ActorDep, body: SameContentIn
+) -> SameContentOut:
+    """Return, by SHA-256, documents you can see of which a version has these bytes: to ask before uploading them."""
+    digests = {bytes.fromhex(one) for one in body.sha256}
+    found = await same_content(session, actor, digests)
+    return SameContentOut(
+        items=[
+            SameContentOf(sha256=digest.hex(), documents=documents)
+            for digest, documents in found.items()
+        ]
+    )
 
 
 @router.get(

@@ -36,8 +36,8 @@ from backend.documents.errors import (
     QuotaExceededError,
 )
 from backend.documents.multipart import FIELD, MultipartFile
-from backend.documents.schemas import DocumentOut, OnConflict
-from backend.documents.service import reading, uploading
+from backend.documents.schemas import OnConflict, UploadedDocument
+from backend.documents.service import holders, reading, uploading
 from backend.identity.models import store_namespace
 
 router = APIRouter(tags=["documents"])
@@ -93,7 +93,10 @@ ContentDep = Annotated[Content, Depends(get_content)]
     summary="Upload a document",
     status_code=status.HTTP_201_CREATED,
     responses={
-        200: {"model": DocumentOut, "description": "The upload became a version of a document."},
+        200: {
+            "model": UploadedDocument,
+            "description": "The upload became a version of a document.",
+        },
         **problem_responses(*_REFUSALS),
     },
     openapi_extra=_BODY,
@@ -108,7 +111,7 @@ async def upload_document(
     on_conflict: OnConflict = OnConflict.ERROR,
     comment: Comment = None,
     idempotency_key: IdempotencyKey = None,
-) -> DocumentOut:
+) -> UploadedDocument:
     """Store the file named `file` of a multipart body, or the raw body under `?name=`."""
     _refuse_large(request, content)
     chunks, sent_name = await _body(request)
@@ -147,7 +150,7 @@ async def upload_document(
             comment=comment,
         )
         document = await reading.get_written(session, recorded.document_id)
-        shown = (await reading.describe(session, actor, [document]))[0]
+        shown = await holders.describe_upload(session, actor, document)
         code = status.HTTP_201_CREATED if recorded.created else status.HTTP_200_OK
         await keep_answer(session, actor, idempotency_key, digest, status=code, body=shown)
     response.status_code = code
@@ -172,7 +175,7 @@ async def upload_version(
     response: Response,
     comment: Comment = None,
     if_match: Annotated[str | None, Header(description="The ETag the version is based on.")] = None,
-) -> DocumentOut:
+) -> UploadedDocument:
     """Store the body as the document's current version; earlier versions stay."""
     _refuse_large(request, content)
     chunks, name = await _body(request)
@@ -189,7 +192,7 @@ async def upload_version(
             session, actor, received, document_id=document_id, comment=comment, if_match=if_match
         )
         document = await reading.get_written(session, document_id)
-        shown = (await reading.describe(session, actor, [document]))[0]
+        shown = await holders.describe_upload(session, actor, document)
     response.headers["ETag"] = shown.etag
     return shown
 
@@ -209,10 +212,10 @@ async def _recording_refusals(
         raise
 
 
-def _again(kept: KeptAnswer, response: Response) -> DocumentOut:
+def _again(kept: KeptAnswer, response: Response) -> UploadedDocument:
     """Answer as before a request that was sent again."""
     response.status_code = kept.status
-    return DocumentOut.model_validate(kept.body)
+    return UploadedDocument.model_validate(kept.body)
 
 
 def _announced(request: Request) -> int | None:

@@ -19,6 +19,7 @@ from backend.documents.service.blobs import (
     stored_totals,
 )
 from backend.documents.service.changing import purge_expired
+from backend.documents.service.holders import describe_upload, same_content
 from backend.documents.service.indexing import (
     VersionContent,
     begin_indexing,
@@ -79,6 +80,7 @@ __all__ = [
     "count_usage",
     "delete_content",
     "describe",
+    "describe_upload",
     "documents_with_blobs",
     "end_progress",
     "finish_indexing",
@@ -111,6 +113,7 @@ __all__ = [
     "request_ocr",
     "requeue_lost",
     "reserve_digests",
+    "same_content",
     "scan_backlog",
     "stored_totals",
     "version_content",

@@ -721,6 +721,13 @@ async def read_text(session: AsyncSession, version_id: int) -> Row[VersionText, 
     ).one_or_none()
 
 
+async def texts(session: AsyncSession, version_ids: Collection[int]) -> dict[int, str]:
+    """Return the texts of versions, of those that have one."""
+    statement = select(VersionText.version_id, VersionText.text)
+    rows = await session.execute(statement.where(VersionText.version_id.in_(version_ids)))
+    return {row[0]: row[1] for row in rows}
+
+
 def _tsquery(value: str) -> ColumnElement[Any]:
     return cast(literal(value, Text), TSQUERY)
 

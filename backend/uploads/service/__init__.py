@@ -10,7 +10,14 @@ from backend.uploads.service.creating import (
 )
 from backend.uploads.service.joining import join
 from backend.uploads.service.progress import InProgress, Live
-from backend.uploads.service.receiving import Place, Reached, find_offset, find_received, receive
+from backend.uploads.service.receiving import (
+    Place,
+    Reached,
+    find_offset,
+    find_received,
+    receive,
+    tell_again,
+)
 from backend.uploads.service.removing import expire, terminate
 from backend.uploads.service.telling import describe, own_uploads
 
@@ -32,5 +39,6 @@ __all__ = [
     "own_uploads",
     "read_target",
     "receive",
+    "tell_again",
     "terminate",
 ]

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from backend.content.errors import VirusFoundError
 from backend.content.resumable import drop, growing
 from backend.core.errors import NotFoundError
-from backend.documents.service import reading
+from backend.documents.service import holders
 from backend.identity.models import store_namespace
 from backend.uploads import queries
 from backend.uploads.errors import UploadUnfinishedError
@@ -29,9 +29,8 @@ async def join(place: Place, new: NewUpload) -> Reached:
     async with place.units.begin() as (session, actor):
         done = await queries.joined(session, actor.user_id, new.parts)
         if done is not None:
-            wanted = [] if done.document_id is None else [done.document_id]
-            shown = await reading.load_documents(session, actor, wanted)
-            return Reached(done, done.received, shown[0] if shown else None)
+            shown = await holders.load_upload(session, actor, done.document_id)
+            return Reached(done, done.received, shown)
         found = await queries.own_many(session, actor.user_id, new.parts)
         parts = [_whole(found.get(part), part) for part in new.parts]
         final = await create(session, actor, new, lifetime=place.lifetime)

@@ -31,8 +31,8 @@ from backend.core.clock import now
 from backend.core.errors import DomainError
 from backend.core.web import Units
 from backend.documents.errors import FileTypeRefusedError
-from backend.documents.schemas import DocumentOut
-from backend.documents.service import reading, uploading
+from backend.documents.schemas import UploadedDocument
+from backend.documents.service import holders, reading, uploading
 from backend.identity.models import store_namespace
 from backend.uploads import queries
 from backend.uploads.errors import (
@@ -75,7 +75,7 @@ class Reached:
 
     upload: Upload
     offset: int
-    document: DocumentOut | None = None
+    document: UploadedDocument | None = None
     created: bool = False
 
 
@@ -185,11 +185,14 @@ async def _completed(place: Place, upload: Upload, offset: int) -> Reached:
     """Answer once more what the upload became: the answer to its last bytes was lost."""
     if offset not in {upload.length, (upload.length or 0) - 1}:
         raise _elsewhere(upload.length or 0)
+    return await tell_again(place, upload)
+
+
+async def tell_again(place: Place, upload: Upload) -> Reached:
+    """Return what a complete upload became."""
     async with place.units.begin() as (session, actor):
-        shown = await reading.load_documents(
-            session, actor, [] if upload.document_id is None else [upload.document_id]
-        )
-    return Reached(upload, upload.length or 0, shown[0] if shown else None)
+        shown = await holders.load_upload(session, actor, upload.document_id)
+    return Reached(upload, upload.length or 0, shown)
 
 
 def _require_room(upload: Upload, offset: int, announced: int | None) -> None:
@@ -428,7 +431,7 @@ async def record(place: Place, upload: Upload, received: Received) -> Reached:
         row.length = row.received = received.size
         await session.flush()
         document = await reading.get_written(session, document_id)
-        shown = (await reading.describe(session, actor, [document]))[0]
+        shown = await holders.describe_upload(session, actor, document)
     return Reached(row, received.size, shown, created)
 
 

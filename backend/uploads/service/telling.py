@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.actor import Actor
-from backend.documents.service import reading
+from backend.documents.service import holders
 from backend.uploads import queries
 from backend.uploads.models import Upload
 from backend.uploads.schemas import UploadOut, UploadProblem, UploadTarget
@@ -21,8 +21,6 @@ async def describe(
 ) -> UploadOut:
     """Return the wire shape of an upload, with the document it became."""
     target = UploadTarget.model_validate(upload.target)
-    wanted = [] if upload.document_id is None else [upload.document_id]
-    found = await reading.load_documents(session, actor, wanted)
     return UploadOut(
         id=upload.id,
         status=upload.status,
@@ -35,6 +33,6 @@ async def describe(
         created_at=upload.created_at,
         expires_at=upload.expires_at,
         document_id=upload.document_id,
-        document=found[0] if found else None,
+        document=await holders.load_upload(session, actor, upload.document_id),
         problem=None if upload.problem is None else UploadProblem.model_validate(upload.problem),
     )

@@ -285,6 +285,18 @@ export const contentTicket = (
     }),
   );
 
+// Uploads, before they begin
+export const checkUploads = async (body: Schemas["UploadCheckIn"]) =>
+  (await ok(client.POST("/api/v1/uploads/check", { body }))).files;
+
+// Duplicates
+export const findSameContent = async (sha256: string[]) =>
+  (await ok(client.POST("/api/v1/documents/same-content", { body: { sha256 } }))).items;
+export const getRelated = (id: number) =>
+  ok(client.GET("/api/v1/documents/{document_id}/related", { params: ofDocument(id) }));
+export const listDuplicates = (cursor?: string) =>
+  ok(client.GET("/api/v1/duplicates", page(cursor, 20)));
+
 // Access
 export const listGrants = ({ kind, id }: Resource) =>
   kind === "folder"

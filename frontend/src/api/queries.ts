@@ -216,6 +216,20 @@ export const pictureQuery = (id: number, version: number, page: number, size: Pi
     gcTime: 120_000,
   });
 
+
+export const relatedQuery = (id: number) =>
+  queryOptions({
+    queryKey: [...keys.document(id), "related"],
+    queryFn: () => calls.getRelated(id),
+  });
+
+export const duplicatesQuery = infiniteQueryOptions({
+  queryKey: ["duplicates"],
+  queryFn: ({ pageParam }) => calls.listDuplicates(pageParam),
+  initialPageParam: firstPage,
+  getNextPageParam: nextCursor,
+});
+
 export const recentQuery = queryOptions({
   queryKey: ["recent"],
   queryFn: calls.listRecent,

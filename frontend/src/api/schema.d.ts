@@ -1565,6 +1565,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List documents with nearly the same text
+         * @description Return groups of documents you can see whose texts are nearly the same; a page may hold some more or fewer.
+         */
+        get: operations["listDuplicates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{document_id}/related": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what resembles a document
+         * @description Return the documents with the same bytes, and those with nearly the same text.
+         */
+        get: operations["getRelated"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/folders/{folder_id}/children": {
         parameters: {
             query?: never;
@@ -1599,6 +1639,26 @@ export interface paths {
         get: operations["listRecentDocuments"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/same-content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find the documents that have certain bytes
+         * @description Return, by SHA-256, documents you can see of which a version has these bytes: to ask before uploading them.
+         */
+        post: operations["findSameContent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3181,6 +3241,92 @@ export interface components {
             } | null;
         };
         /**
+         * DuplicateGroup
+         * @description Documents with nearly the same text: each is paired with another of the group.
+         * @example {
+         *       "documents": [
+         *         {
+         *           "ancestors": [
+         *             {
+         *               "id": 5,
+         *               "kind": "cabinet",
+         *               "name": "Legal"
+         *             }
+         *           ],
+         *           "created_at": "2026-02-11T15:00:00Z",
+         *           "current_version": {
+         *             "comment": "Signed",
+         *             "created_at": "2026-03-02T09:14:00Z",
+         *             "created_by": {
+         *               "id": 1,
+         *               "name": "Ada"
+         *             },
+         *             "id": 981,
+         *             "index_status": "indexed",
+         *             "media_type": "application/pdf",
+         *             "number": 2,
+         *             "page_count": 3,
+         *             "scan_status": "clean",
+         *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *             "size": 48213
+         *           },
+         *           "etag": "\"3\"",
+         *           "folder_id": 12,
+         *           "id": 45,
+         *           "media_type": "application/pdf",
+         *           "name": "Lease.pdf",
+         *           "owner": {
+         *             "id": 1,
+         *             "name": "Ada"
+         *           },
+         *           "permissions": [
+         *             "read",
+         *             "write",
+         *             "delete"
+         *           ],
+         *           "properties": {
+         *             "counterparty": "Example Ltd"
+         *           },
+         *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *           "size": 48213,
+         *           "status": "active",
+         *           "tags": [
+         *             "lease"
+         *           ],
+         *           "updated_at": "2026-03-02T09:14:00Z"
+         *         }
+         *       ],
+         *       "greatest_similarity": 0.99,
+         *       "least_similarity": 0.91,
+         *       "total": 2,
+         *       "total_is_lower_bound": false
+         *     }
+         */
+        DuplicateGroup: {
+            /**
+             * Documents
+             * @description The first of them, oldest first.
+             */
+            documents: components["schemas"]["DocumentOut"][];
+            /**
+             * Total
+             * @description How many there are that the caller may read.
+             */
+            total: number;
+            /**
+             * Total Is Lower Bound
+             * @description Whether there may be more than were counted.
+             */
+            total_is_lower_bound: boolean;
+            /**
+             * Least Similarity
+             * @description Of the pairs in the group. The share of the runs of three words in either text that is in both.
+             */
+            least_similarity: number;
+            /** Greatest Similarity */
+            greatest_similarity: number;
+        };
+        /**
          * Effect
          * @description What a rule does to the actions it names.
          * @enum {string}
@@ -4630,6 +4776,13 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
+        /** Page[DuplicateGroup] */
+        Page_DuplicateGroup_: {
+            /** Items */
+            items: components["schemas"]["DuplicateGroup"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[EventOut] */
         Page_EventOut_: {
             /** Items */
@@ -5395,6 +5548,99 @@ export interface components {
             recovery_codes: string[];
         };
         /**
+         * RelatedOut
+         * @description What resembles a document, of what the caller may read.
+         * @example {
+         *       "same_content": [
+         *         {
+         *           "ancestors": [
+         *             {
+         *               "id": 5,
+         *               "kind": "cabinet",
+         *               "name": "Legal"
+         *             }
+         *           ],
+         *           "document_id": 45,
+         *           "folder_id": 12,
+         *           "is_current": true,
+         *           "name": "Lease.pdf",
+         *           "permissions": [
+         *             "read",
+         *             "write"
+         *           ],
+         *           "version": 2
+         *         }
+         *       ],
+         *       "similar_text": [
+         *         {
+         *           "document": {
+         *             "ancestors": [
+         *               {
+         *                 "id": 5,
+         *                 "kind": "cabinet",
+         *                 "name": "Legal"
+         *               }
+         *             ],
+         *             "created_at": "2026-02-11T15:00:00Z",
+         *             "current_version": {
+         *               "comment": "Signed",
+         *               "created_at": "2026-03-02T09:14:00Z",
+         *               "created_by": {
+         *                 "id": 1,
+         *                 "name": "Ada"
+         *               },
+         *               "id": 981,
+         *               "index_status": "indexed",
+         *               "media_type": "application/pdf",
+         *               "number": 2,
+         *               "page_count": 3,
+         *               "scan_status": "clean",
+         *               "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *               "size": 48213
+         *             },
+         *             "etag": "\"3\"",
+         *             "folder_id": 12,
+         *             "id": 45,
+         *             "media_type": "application/pdf",
+         *             "name": "Lease.pdf",
+         *             "owner": {
+         *               "id": 1,
+         *               "name": "Ada"
+         *             },
+         *             "permissions": [
+         *               "read",
+         *               "write",
+         *               "delete"
+         *             ],
+         *             "properties": {
+         *               "counterparty": "Example Ltd"
+         *             },
+         *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *             "size": 48213,
+         *             "status": "active",
+         *             "tags": [
+         *               "lease"
+         *             ],
+         *             "updated_at": "2026-03-02T09:14:00Z"
+         *           },
+         *           "similarity": 0.94
+         *         }
+         *       ]
+         *     }
+         */
+        RelatedOut: {
+            /**
+             * Same Content
+             * @description A version of them has the same bytes.
+             */
+            same_content: components["schemas"]["SameContent"][];
+            /**
+             * Similar Text
+             * @description Their text is nearly the same; most alike first.
+             */
+            similar_text: components["schemas"]["SimilarDocument"][];
+        };
+        /**
          * ReleaseIn
          * @description Why content is no malware.
          * @example {
@@ -5543,6 +5789,120 @@ export interface components {
              */
             since: string;
             document: components["schemas"]["JobDocument"] | null;
+        };
+        /**
+         * SameContent
+         * @description A document of which a version has certain bytes.
+         * @example {
+         *       "ancestors": [
+         *         {
+         *           "id": 5,
+         *           "kind": "cabinet",
+         *           "name": "Legal"
+         *         }
+         *       ],
+         *       "document_id": 45,
+         *       "folder_id": 12,
+         *       "is_current": true,
+         *       "name": "Lease.pdf",
+         *       "permissions": [
+         *         "read",
+         *         "write"
+         *       ],
+         *       "version": 2
+         *     }
+         */
+        SameContent: {
+            /** Document Id */
+            document_id: number;
+            /** Name */
+            name: string;
+            /** Folder Id */
+            folder_id: number;
+            /**
+             * Version
+             * @description The newest of its versions that has them.
+             */
+            version: number;
+            /**
+             * Is Current
+             * @description Whether that is its current version.
+             */
+            is_current: boolean;
+            /**
+             * Permissions
+             * @description What the caller may do with it.
+             */
+            permissions: string[];
+            /**
+             * Ancestors
+             * @description From the cabinet down to its folder.
+             */
+            ancestors: components["schemas"]["FolderRef"][];
+        };
+        /**
+         * SameContentIn
+         * @description Which contents are asked about.
+         * @example {
+         *       "sha256": [
+         *         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *       ]
+         *     }
+         */
+        SameContentIn: {
+            /**
+             * Sha256
+             * @description In hexadecimal.
+             */
+            sha256: string[];
+        };
+        /**
+         * SameContentOf
+         * @description Who has one content.
+         */
+        SameContentOf: {
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Documents
+             * @description The first of them, those whose current version it is before others.
+             */
+            documents: components["schemas"]["SameContent"][];
+        };
+        /**
+         * SameContentOut
+         * @description Who has the contents asked about; those that nobody has are left out.
+         * @example {
+         *       "items": [
+         *         {
+         *           "documents": [
+         *             {
+         *               "ancestors": [
+         *                 {
+         *                   "id": 5,
+         *                   "kind": "cabinet",
+         *                   "name": "Legal"
+         *                 }
+         *               ],
+         *               "document_id": 45,
+         *               "folder_id": 12,
+         *               "is_current": true,
+         *               "name": "Lease.pdf",
+         *               "permissions": [
+         *                 "read",
+         *                 "write"
+         *               ],
+         *               "version": 2
+         *             }
+         *           ],
+         *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *         }
+         *       ]
+         *     }
+         */
+        SameContentOut: {
+            /** Items */
+            items: components["schemas"]["SameContentOf"][];
         };
         /**
          * SampleDocument
@@ -5958,6 +6318,18 @@ export interface components {
             second_factor: components["schemas"]["RequiredOf"];
             everybody: components["schemas"]["Coverage"];
             administrators: components["schemas"]["Coverage"];
+        };
+        /**
+         * SimilarDocument
+         * @description A document with nearly the same text as another.
+         */
+        SimilarDocument: {
+            document: components["schemas"]["DocumentOut"];
+            /**
+             * Similarity
+             * @description The share of the runs of three words in either text that is in both.
+             */
+            similarity: number;
         };
         /**
          * SimulatedUser
@@ -6603,7 +6975,7 @@ export interface components {
             /** Document Id */
             document_id: number | null;
             /** @description What it became, if that is still there and the caller may read it. */
-            document: components["schemas"]["DocumentOut"] | null;
+            document: components["schemas"]["UploadedDocument"] | null;
             problem: components["schemas"]["UploadProblem"] | null;
         };
         /**
@@ -6622,6 +6994,143 @@ export interface components {
          * @enum {string}
          */
         UploadStatus: "receiving" | "complete" | "refused";
+        /**
+         * UploadedDocument
+         * @description A document that was just uploaded.
+         * @example {
+         *       "ancestors": [
+         *         {
+         *           "id": 5,
+         *           "kind": "cabinet",
+         *           "name": "Legal"
+         *         }
+         *       ],
+         *       "created_at": "2026-02-11T15:00:00Z",
+         *       "current_version": {
+         *         "comment": "Signed",
+         *         "created_at": "2026-03-02T09:14:00Z",
+         *         "created_by": {
+         *           "id": 1,
+         *           "name": "Ada"
+         *         },
+         *         "id": 981,
+         *         "index_status": "indexed",
+         *         "media_type": "application/pdf",
+         *         "number": 2,
+         *         "page_count": 3,
+         *         "scan_status": "clean",
+         *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *         "size": 48213
+         *       },
+         *       "etag": "\"3\"",
+         *       "folder_id": 12,
+         *       "id": 45,
+         *       "media_type": "application/pdf",
+         *       "name": "Lease.pdf",
+         *       "owner": {
+         *         "id": 1,
+         *         "name": "Ada"
+         *       },
+         *       "permissions": [
+         *         "read",
+         *         "write",
+         *         "delete"
+         *       ],
+         *       "properties": {
+         *         "counterparty": "Example Ltd"
+         *       },
+         *       "same_content": [
+         *         {
+         *           "ancestors": [
+         *             {
+         *               "id": 5,
+         *               "kind": "cabinet",
+         *               "name": "Legal"
+         *             }
+         *           ],
+         *           "document_id": 45,
+         *           "folder_id": 12,
+         *           "is_current": true,
+         *           "name": "Lease.pdf",
+         *           "permissions": [
+         *             "read",
+         *             "write"
+         *           ],
+         *           "version": 2
+         *         }
+         *       ],
+         *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "size": 48213,
+         *       "status": "active",
+         *       "tags": [
+         *         "lease"
+         *       ],
+         *       "updated_at": "2026-03-02T09:14:00Z"
+         *     }
+         */
+        UploadedDocument: {
+            /** Id */
+            id: number;
+            /** Folder Id */
+            folder_id: number;
+            /** Name */
+            name: string;
+            /** Media Type */
+            media_type: string;
+            /**
+             * Size
+             * @description Bytes of the current version.
+             */
+            size: number;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            owner: components["schemas"]["backend__documents__schemas__UserRef"];
+            /** Tags */
+            tags: string[];
+            /** Properties */
+            properties: {
+                [key: string]: string | boolean | number | null;
+            };
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "active" | "trashed";
+            /** Etag */
+            etag: string;
+            current_version: components["schemas"]["VersionOut"];
+            /**
+             * Lock
+             * @description Who has checked it out; nobody can yet.
+             */
+            lock?: null;
+            /**
+             * Permissions
+             * @description What the caller may do with it.
+             */
+            permissions: string[];
+            /**
+             * Ancestors
+             * @description From the cabinet down to its folder.
+             */
+            ancestors: components["schemas"]["FolderRef"][];
+            /**
+             * Same Content
+             * @description Other documents the caller may read that have the same bytes.
+             * @default []
+             */
+            same_content: components["schemas"]["SameContent"][];
+        };
         /**
          * UserCreate
          * @description A new user of the organisation.
@@ -12760,6 +13269,102 @@ export interface operations {
             };
         };
     };
+    listDuplicates: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DuplicateGroup_"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: Invalid cursor. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRelated: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelatedOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     listFolder: {
         parameters: {
             query?: {
@@ -12860,6 +13465,49 @@ export interface operations {
                 content: {
                     "application/problem+json": unknown;
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    findSameContent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SameContentIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SameContentOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -13145,7 +13793,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DocumentOut"];
+                    "application/json": components["schemas"]["UploadedDocument"];
                 };
             };
             /** @description `virus_found`: Security alert: the file contains malware. `upload_incomplete`: The upload did not arrive whole. */
@@ -13596,7 +14244,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DocumentOut"];
+                    "application/json": components["schemas"]["UploadedDocument"];
                 };
             };
             /** @description Successful Response */
@@ -13605,7 +14253,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DocumentOut"];
+                    "application/json": components["schemas"]["UploadedDocument"];
                 };
             };
             /** @description `virus_found`: Security alert: the file contains malware. `upload_incomplete`: The upload did not arrive whole. */
@@ -14308,6 +14956,8 @@ export interface operations {
                 "upload-metadata"?: string | null;
                 /** @description `partial`, or `final;` and the addresses of the parts. */
                 "upload-concat"?: string | null;
+                /** @description Names this creation; sent again with the same key, it is answered again and done once. */
+                "idempotency-key"?: string | null;
                 "tus-resumable"?: string | null;
                 /** @description `sha1`, `sha256` or `md5`, and the digest in Base64. */
                 "upload-checksum"?: string | null;
@@ -14327,7 +14977,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DocumentOut"] | null;
+                    "application/json": components["schemas"]["UploadedDocument"] | null;
                 };
             };
             /** @description `upload_header`: A header of the upload cannot be understood. `virus_found`: Security alert: the file contains malware. `upload_incomplete`: The upload did not arrive whole. */
@@ -14410,7 +15060,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `digest_mismatch`: The content is not what was announced. `file_type_refused`: Files of this type are not taken. `unscannable`: The file cannot be scanned. `upload_metadata`: The upload's metadata cannot be used. `invalid_name`: Invalid name. */
+            /** @description `digest_mismatch`: The content is not what was announced. `file_type_refused`: Files of this type are not taken. `unscannable`: The file cannot be scanned. `upload_metadata`: The upload's metadata cannot be used. `invalid_name`: Invalid name. `idempotency_key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -14797,7 +15447,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DocumentOut"] | null;
+                    "application/json": components["schemas"]["UploadedDocument"] | null;
                 };
             };
             /** @description The bytes are there, durably; `Upload-Offset` says how many. */

@@ -1,6 +1,7 @@
 /** Left side: the places, and the tree of cabinets under them. */
 import { ActionIcon, Group, ScrollArea, Text } from "@mantine/core";
 import {
+  IconCopy,
   IconDatabase,
   IconListCheck,
   IconHome,
@@ -63,6 +64,7 @@ export function Navigation({ onClose }: { onClose: () => void }) {
         <Place to="/" icon={IconHome} label={t("nav.home")} />
         {!isAuditor && <Place to="/search" icon={IconSearch} label={t("nav.search")} />}
         {!isAuditor && <Place to="/library" icon={IconServer2} label={t("nav.library")} />}
+        {!isAuditor && <Place to="/duplicates" icon={IconCopy} label={t("duplicates.title")} />}
         {!isAuditor && <Place to="/trash" icon={IconTrash} label={t("nav.trash")} />}
         {isAdministrator && <Place to="/users" icon={IconUsers} label={t("nav.users")} />}
         {isAdministrator && (

@@ -9,6 +9,7 @@ import { live } from "@/api/live";
 import { keepCacheLive } from "@/api/liveCache";
 import { session } from "@/api/session";
 import { FileDropGuard } from "@/features/uploads/FileDropGuard";
+import { restoreUploads } from "@/features/uploads/uploads";
 import { UploadPanel } from "@/features/uploads/UploadPanel";
 import { Palette } from "@/features/search/Palette";
 import { Navigation } from "./Navigation";
@@ -42,6 +43,17 @@ function useSession(): void {
   }, [navigate, isAuditor]);
 }
 
+/** What was left unfinished in an earlier page is listed, to go on with. */
+function useUnfinishedUploads(): void {
+  const me = useMe();
+  const { id } = me.user;
+  useEffect(() => {
+    if (!me.isAuditor) void restoreUploads(me);
+    // Who it is matters, not every new answer about them.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [id, me.organisation.id]);
+}
+
 function useShortcuts(): { showHelp: () => void; toggleScheme: () => void } {
   const { t } = useTranslation();
   const navigate = useNavigate();
@@ -66,6 +78,7 @@ function useShortcuts(): { showHelp: () => void; toggleScheme: () => void } {
 export function Shell() {
   const { t } = useTranslation();
   useSession();
+  useUnfinishedUploads();
   const { showHelp, toggleScheme } = useShortcuts();
   const [opened, { toggle, close }] = useDisclosure(false);
   const path = useRouterState({ select: (state) => state.location.pathname });

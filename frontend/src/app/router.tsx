@@ -204,6 +204,15 @@ const trashRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/trash/TrashPage"), "TrashPage"),
 });
 
+const duplicatesRoute = createRoute({
+  ...inApp,
+  path: "/duplicates",
+  component: lazyRouteComponent(
+    () => import("@/features/duplicates/DuplicatesPage"),
+    "DuplicatesPage",
+  ),
+});
+
 const usersRoute = createRoute({
   ...inApp,
   path: "/users",
@@ -269,6 +278,7 @@ const routeTree = rootRoute.addChildren([
     newPolicyRoute,
     policyRoute,
     searchRoute,
+    duplicatesRoute,
     trashRoute,
     usersRoute,
     groupsRoute,

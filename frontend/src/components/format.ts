@@ -16,6 +16,12 @@ export function formatSize(bytes: number): string {
 
 export const formatCount = (count: number): string => count.toLocaleString();
 
+/** A share from 0 to 1; what is not all of it never reads as all. */
+export function formatShare(share: number): string {
+  const percent = share === 1 ? 100 : Math.min(99, Math.round(100 * share));
+  return (percent / 100).toLocaleString(undefined, { style: "percent" });
+}
+
 const sameDay = (a: Date, b: Date): boolean => a.toDateString() === b.toDateString();
 
 /** Short, for lists: the time today, the day this year, else the date. */

@@ -30,6 +30,8 @@ const KNOWN = [
   "too_many_attempts",
   "virus_found",
   "upload_too_large",
+  "file_type_refused",
+  "quota_exceeded",
   "scanner_unavailable",
   "insufficient_storage",
   "parent_trashed",

@@ -29,6 +29,7 @@ from backend.documents.models import (
     VersionMetadata,
     VersionProgress,
 )
+from backend.duplicates.models import NearPair, TextBand, TextSignature
 from backend.folders.models import Folder, FolderKind
 from backend.identity.api_keys.models import ApiKey
 from backend.identity.models import (
@@ -195,6 +196,25 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
         await add(VersionMetadata(org_id=org_id, version_id=version.id, fields={}, words="words"))
         await add(Preview(org_id=org_id, version_id=version.id))
         await add(PagePicture(org_id=org_id, version_id=version.id, page=1, size=Size.MEDIUM))
+        await add(
+            TextSignature(
+                org_id=org_id,
+                document_id=document.id,
+                version_id=version.id,
+                shingles=20,
+                digest=b"",
+            )
+        )
+        later = await add(
+            Document(org_id=org_id, folder_id=folder.id, name=f"{unique} 2", owner_id=user.id)
+        )
+        await add(
+            TextSignature(
+                org_id=org_id, document_id=later.id, version_id=0, shingles=20, digest=b""
+            )
+        )
+        await add(TextBand(org_id=org_id, document_id=document.id, band=1))
+        await add(NearPair(org_id=org_id, document_id=document.id, other_id=later.id, similarity=1))
         await add(SearchLanguage(org_id=org_id, configuration=unique))
         await add(SearchStatistics(org_id=org_id, documents=1, folders=[folder.id]))
         await add(SearchLexeme(org_id=org_id, lexeme=unique, documents=1))

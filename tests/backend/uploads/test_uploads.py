@@ -542,3 +542,38 @@ async def test_nothing_lies_in_clear(tus: Tus, folder: int, settings: Settings) 
     assert len(files) == 2
     for file in files:
         assert secret not in file.read_bytes()
+
+
+async def test_a_creation_sent_again_is_the_same_upload(tus: Tus, folder: int) -> None:
+    """Its answer was lost: what came with it is filed once, and told again."""
+    content = os.urandom(1_000)
+    named = {"filename": "a.bin", "folder_id": folder}
+    first = await tus.create(1_000, content, headers={"Idempotency-Key": "k1"}, **named)
+    again = await tus.create(1_000, content, headers={"Idempotency-Key": "k1"}, **named)
+    assert again.status_code == 201, again.text
+    assert again.headers["location"] == first.headers["location"]
+    assert again.headers["upload-offset"] == "1000"
+    assert again.json()["id"] == first.json()["id"]
+    other = await tus.create(1_000, content, headers={"Idempotency-Key": "k2"}, **named)
+    assert (other.status_code, other.json()["code"]) == (409, "name_taken")
+    reused = await tus.create(2_000, content, headers={"Idempotency-Key": "k1"}, **named)
+    assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_a_creation_sent_again_before_any_byte_is_the_same_upload(
+    tus: Tus, folder: int
+) -> None:
+    named = {"filename": "a.bin", "folder_id": folder}
+    first, again = [
+        await tus.create(1_000, headers={"Idempotency-Key": "k"}, **named) for _ in range(2)
+    ]
+    assert first.headers["location"] == again.headers["location"]
+    assert again.headers["upload-offset"] == "0"
+
+
+async def test_the_last_answer_tells_of_others_with_the_same_bytes(tus: Tus, folder: int) -> None:
+    content = os.urandom(1_000)
+    there = await tus.create(1_000, content, filename="a.bin", folder_id=folder)
+    path = await tus.begin(1_000, filename="b.bin", folder_id=folder)
+    done = (await tus.send(path, 0, content)).json()
+    assert [one["document_id"] for one in done["same_content"]] == [there.json()["id"]]

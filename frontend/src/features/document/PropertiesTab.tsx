@@ -24,6 +24,7 @@ import type { Document, PropertyValue, Version } from "@/api/types";
 import { formatCount, formatDateTime, formatSize } from "@/components/format";
 import { familyOf } from "@/components/mediaFamily";
 import { notifyError } from "@/components/notify";
+import { Related } from "@/features/duplicates/Related";
 import { AboutFile } from "./AboutFile";
 import classes from "./DocumentPage.module.css";
 import { WorkProgress } from "./WorkProgress";
@@ -66,6 +67,7 @@ export function PropertiesTab({ document, version }: TabProps) {
       <Divider />
       <Facts document={document} version={version} />
       <AboutFile document={document} version={version} />
+      {document.status === "active" && <Related documentId={document.id} />}
     </Stack>
   );
 }

@@ -3,9 +3,8 @@
  * here, because browsers hide a drag's data until it is dropped.
  */
 import { useRef, useState, type DragEvent } from "react";
-import { carriesFiles, foundInDrop } from "@/features/uploads/walk";
-import { uploadPanel } from "@/features/uploads/panelState";
-import { uploads } from "@/features/uploads/uploads";
+import { carriesFiles } from "@/features/uploads/walk";
+import { uploadDropped } from "@/features/uploads/uploads";
 import type { Item } from "./items";
 import { moveItems } from "./operations";
 
@@ -96,8 +95,7 @@ export function useFolderDrop(
       event.preventDefault();
       event.stopPropagation();
       if (kind === "files") {
-        uploadPanel.show();
-        void uploads.addTree(folderId, foundInDrop(event.dataTransfer));
+        uploadDropped(folderId, event.dataTransfer);
       } else {
         void moveItems([...dragged], folderId);
       }

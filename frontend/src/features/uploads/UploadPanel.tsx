@@ -20,9 +20,13 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { formatCount, formatSize } from "@/components/format";
+import { explain } from "@/components/useExplain";
+import { Interrupted } from "./Interrupted";
 import { uploadPanel, useUploadPanel } from "./panelState";
-import type { QueueSnapshot, UploadGroup, UploadStatus } from "./queue";
+import type { QueueSnapshot } from "./queue";
+import type { UploadGroup, UploadStatus } from "./states";
 import { UploadRow } from "./UploadRow";
+import { saveReport } from "./report";
 import { uploads, useUploads } from "./uploads";
 import classes from "./UploadPanel.module.css";
 
@@ -152,6 +156,9 @@ function PanelBody({ queue }: { queue: QueueSnapshot }) {
           </Button>
         </div>
       )}
+      {queue.interrupted > 0 && <Interrupted count={queue.interrupted} />}
+      {queue.duplicates > 1 && <DuplicatesNotice count={queue.duplicates} />}
+      {queue.retryable > 1 && <FailuresNotice queue={queue} />}
       {queue.conflicts > 1 && <ConflictsNotice count={queue.conflicts} />}
       {queue.total > 8 && (
         <SegmentedControl
@@ -188,12 +195,22 @@ function PanelFoot({ queue }: { queue: QueueSnapshot }) {
           {t("uploads.cancelAll")}
         </Button>
       )}
-      {finished > 0 && (
+      {finished + queue.retryable > 0 && (
         <Button
           variant="subtle"
           color="gray"
           size="compact-xs"
           ml="auto"
+          onClick={() => saveReport(t, uploads.entries())}
+        >
+          {t("uploads.report.save")}
+        </Button>
+      )}
+      {finished > 0 && (
+        <Button
+          variant="subtle"
+          color="gray"
+          size="compact-xs"
           onClick={() => uploads.clearFinished()}
         >
           {t("uploads.clear")}
@@ -226,8 +243,53 @@ function ConflictsNotice({ count }: { count: number }) {
   );
 }
 
+/** Of hundreds that failed, the few reasons why. */
+function FailuresNotice({ queue }: { queue: QueueSnapshot }) {
+  const { t } = useTranslation();
+  // The snapshot is what says that the queue's content changed.
+  // eslint-disable-next-line react-hooks/exhaustive-deps
+  const failures = useMemo(() => uploads.failures(), [queue]);
+  return (
+    <div className={classes.notice}>
+      <ul className={classes.reasons} aria-label={t("uploads.failures")}>
+        {failures.map(({ problem, count }) => {
+          const { title } = explain(t, problem);
+          return (
+            <Text key={title} component="li" size="xs">
+              {t("uploads.failure", { formatted: formatCount(count), title })}
+            </Text>
+          );
+        })}
+      </ul>
+    </div>
+  );
+}
+
+function DuplicatesNotice({ count }: { count: number }) {
+  const { t } = useTranslation();
+  return (
+    <div className={classes.notice}>
+      <Text size="xs" fw={550}>
+        {t("uploads.duplicate.count", { count })}
+      </Text>
+      <Group gap={4} wrap="nowrap">
+        {(["existing", "keep"] as const).map((choice) => (
+          <Button
+            key={choice}
+            variant="default"
+            size="compact-xs"
+            onClick={() => uploads.resolveAllDuplicates(choice)}
+          >
+            {t(`uploads.duplicate.forAll.${choice}`)}
+          </Button>
+        ))}
+      </Group>
+    </div>
+  );
+}
+
 function rowHeight(status: UploadStatus | undefined): number {
-  if (status === "conflict") return CONFLICT_ROW;
+  if (status === "conflict" || status === "duplicate") return CONFLICT_ROW;
   return status === "failed" || status === "rejected" ? REFUSED_ROW : ROW;
 }
 

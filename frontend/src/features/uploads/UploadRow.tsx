@@ -7,8 +7,13 @@ import {
   IconCircleDashed,
   IconCircleMinus,
   IconCopy,
+  IconFileSymlink,
+  IconPlayerPause,
+  IconPlayerPlay,
+  IconPlugConnectedX,
   IconRefresh,
   IconX,
+  type Icon,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { TFunction } from "i18next";
@@ -17,7 +22,9 @@ import { ApiProblem } from "@/api/problem";
 import { DocumentIcon } from "@/components/FileIcon";
 import { formatSize } from "@/components/format";
 import { explain } from "@/components/useExplain";
-import { groupOf, type UploadEntry } from "./queue";
+import type { UploadEntry } from "./job";
+import { groupOf } from "./states";
+import { DuplicateChoices } from "./DuplicateChoices";
 import { uploads } from "./uploads";
 import classes from "./UploadPanel.module.css";
 
@@ -63,7 +70,7 @@ export function UploadRow({ entry, position, total, offset, height }: UploadRowP
           <Text size="xs" className={classes.stage} title={stageText(t, entry)}>
             {stageText(t, entry)}
           </Text>
-          {status === "uploading" && (
+          {(status === "uploading" || (status === "paused" && entry.sent > 0)) && (
             <Progress
               size={3}
               mt={2}
@@ -76,6 +83,7 @@ export function UploadRow({ entry, position, total, offset, height }: UploadRowP
         <RowActions entry={entry} />
       </Group>
       {status === "conflict" && <ConflictChoices entry={entry} />}
+      {status === "duplicate" && <DuplicateChoices entry={entry} />}
     </li>
   );
 }
@@ -90,6 +98,21 @@ function stageText(t: TFunction, entry: UploadEntry): string {
         sent: formatSize(entry.sent),
         total: formatSize(entry.size),
       });
+    case "paused":
+      return t("uploads.stage.paused", {
+        sent: formatSize(entry.sent),
+        total: formatSize(entry.size),
+      });
+    case "interrupted":
+      return entry.sent > 0
+        ? t("uploads.stage.interruptedAt", {
+            sent: formatSize(entry.sent),
+            total: formatSize(entry.size),
+          })
+        : t("uploads.stage.interrupted", { size: formatSize(entry.size) });
+    case "duplicate":
+    case "existing":
+      return t(`uploads.stage.${status}`, { place: placeOf(entry) });
     case "queued":
       return problem
         ? t("uploads.stage.retrying", { reason: explain(t, problem).title })
@@ -102,11 +125,21 @@ function stageText(t: TFunction, entry: UploadEntry): string {
       const { title, advice } = explain(t, problem);
       return `${title} ${advice}`.trim();
     }
+    case "searchable":
+      return entry.same.length > 0
+        ? t("uploads.stage.searchableTwice", { place: placeOf(entry) })
+        : t("uploads.stage.searchable");
     case "stored":
       return entry.indexStatus ? t(`index.${entry.indexStatus}`) : t("uploads.stage.stored");
     default:
       return t(`uploads.stage.${status}`);
   }
+}
+
+/** Where the bytes are already. */
+function placeOf({ same }: UploadEntry): string {
+  const [first] = same;
+  return first ? [...first.ancestors.map((one) => one.name), first.name].join(" / ") : "";
 }
 
 function StatusIcon({ entry }: { entry: UploadEntry }) {
@@ -120,6 +153,13 @@ function StatusIcon({ entry }: { entry: UploadEntry }) {
       return <IconBiohazard {...shared} color="var(--mantine-color-error)" />;
     case "failed":
       return <IconAlertCircle {...shared} color="var(--mantine-color-error)" />;
+    case "existing":
+      return <IconFileSymlink {...shared} color="var(--mantine-color-teal-6)" />;
+    case "interrupted":
+      return <IconPlugConnectedX {...shared} color="var(--mantine-color-orange-7)" />;
+    case "paused":
+      return <IconPlayerPause {...shared} color="var(--mantine-color-dimmed)" />;
+    case "duplicate":
     case "conflict":
       return <IconCopy {...shared} color="var(--mantine-color-orange-7)" />;
     case "cancelled":
@@ -134,42 +174,63 @@ function StatusIcon({ entry }: { entry: UploadEntry }) {
   }
 }
 
-const CANCELLABLE = ["queued", "preparing", "uploading", "scanning"];
+const CANCELLABLE = [
+  ...["queued", "checking", "paused", "preparing", "uploading", "scanning", "interrupted"],
+];
+const PAUSABLE = ["queued", "preparing", "uploading"];
 const RETRYABLE = ["failed", "cancelled", "skipped"];
 
 function RowActions({ entry }: { entry: UploadEntry }) {
   const { t } = useTranslation();
-  if (CANCELLABLE.includes(entry.status)) {
-    return (
-      <Tooltip label={t("uploads.cancel")}>
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          size="sm"
-          aria-label={t("uploads.cancelOf", { name: entry.name })}
-          onClick={() => uploads.cancel(entry.id)}
-        >
-          <IconX size={15} />
-        </ActionIcon>
-      </Tooltip>
-    );
-  }
-  if (RETRYABLE.includes(entry.status)) {
-    return (
-      <Tooltip label={t("uploads.retry")}>
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          size="sm"
-          aria-label={t("uploads.retryOf", { name: entry.name })}
-          onClick={() => uploads.retry(entry.id)}
-        >
-          <IconRefresh size={15} />
-        </ActionIcon>
-      </Tooltip>
-    );
-  }
-  return null;
+  const { id, name, status } = entry;
+  return (
+    <Group gap={0} wrap="nowrap">
+      {PAUSABLE.includes(status) && (
+        <RowAction
+          icon={IconPlayerPause}
+          label={t("uploads.pause")}
+          about={t("uploads.pauseOf", { name })}
+          onClick={() => uploads.pause(id)}
+        />
+      )}
+      {status === "paused" && (
+        <RowAction
+          icon={IconPlayerPlay}
+          label={t("uploads.resume")}
+          about={t("uploads.resumeOf", { name })}
+          onClick={() => uploads.unpause(id)}
+        />
+      )}
+      {CANCELLABLE.includes(status) && (
+        <RowAction
+          icon={IconX}
+          label={t("uploads.cancel")}
+          about={t("uploads.cancelOf", { name })}
+          onClick={() => uploads.cancel(id)}
+        />
+      )}
+      {RETRYABLE.includes(status) && (
+        <RowAction
+          icon={IconRefresh}
+          label={t("uploads.retry")}
+          about={t("uploads.retryOf", { name })}
+          onClick={() => uploads.retry(id)}
+        />
+      )}
+    </Group>
+  );
+}
+
+type RowActionProps = { icon: Icon; label: string; about: string; onClick: () => void };
+
+function RowAction({ icon: Glyph, label, about, onClick }: RowActionProps) {
+  return (
+    <Tooltip label={label}>
+      <ActionIcon variant="subtle" color="gray" size="sm" aria-label={about} onClick={onClick}>
+        <Glyph size={15} />
+      </ActionIcon>
+    </Tooltip>
+  );
 }
 
 function ConflictChoices({ entry }: { entry: UploadEntry }) {

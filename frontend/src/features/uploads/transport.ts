@@ -1,7 +1,19 @@
-/** Sends one upload's bytes. XMLHttpRequest, because fetch cannot tell how far the sending got. */
+/**
+ * Sends one upload's bytes by tus 1.0, from where an earlier attempt stopped. When and how often is
+ * the queue's to decide: this tries once.
+ */
+import { DetailedError, Upload, type HttpResponse } from "tus-js-client";
+import { apiFetchOk } from "@/api/http";
 import { ApiProblem, NetworkProblem, problemFromText } from "@/api/problem";
 import { session } from "@/api/session";
-import type { Document } from "@/api/types";
+import type { components } from "@/api/schema";
+import type { UploadedDocument } from "@/api/types";
+
+const ENDPOINT = "/api/v1/uploads";
+/** What is smaller goes with the request that creates the upload: one request instead of two. */
+const AT_ONCE = 2 ** 20;
+/** Between two parts a token that has run out is replaced. */
+const PART = 64 * 2 ** 20;
 
 export type OnConflict = "error" | "version" | "rename";
 
@@ -12,23 +24,28 @@ export type Destination =
 export type SendOptions = {
   destination: Destination;
   file: File;
-  /** Names this upload: sent again because its answer was lost, it is answered again and stored once. */
-  key: string;
+  /** Folders below the drop target. */
+  folders: readonly string[];
+  sha256: string | null;
+  /** Names this upload: created again because the answer was lost, it is the same one. */
+  key: () => string;
+  /** Where an earlier attempt left it. */
+  url: string | null;
   signal: AbortSignal;
-  /** Bytes sent so far. Equal to the file's size, the service is scanning and storing. */
+  /** Bytes the service has, or is being sent. Equal to the file's size, it scans and stores. */
   onProgress: (sent: number) => void;
+  /** Where the upload can be gone on with; null when the service no longer knows of it. */
+  onUrl: (url: string | null) => void;
 };
 
-export function uploadUrl(destination: Destination): string {
-  if (destination.kind === "version") {
-    const query = new URLSearchParams({ comment: destination.comment });
-    const path = `/api/v1/documents/${destination.documentId}/versions`;
-    return destination.comment ? `${path}?${query}` : path;
-  }
-  const { folderId, name, onConflict } = destination;
-  const query = new URLSearchParams({ name, on_conflict: onConflict });
-  return `/api/v1/folders/${folderId}/documents?${query}`;
-}
+/** How far an upload is that an earlier page began. */
+export type UploadState =
+  | { kind: "unfinished"; offset: number }
+  | { kind: "finished"; document: UploadedDocument }
+  | { kind: "refused"; problem: ApiProblem }
+  | { kind: "gone" };
+
+type Told = components["schemas"]["UploadOut"];
 
 /** A random word. Not crypto.randomUUID, which pages without TLS do not have. */
 export function randomKey(): string {
@@ -37,47 +54,139 @@ export function randomKey(): string {
 }
 
 /** Another choice about a taken name is another request. */
-export function uploadKey(page: string, id: number, destination: Destination): string {
-  return `${page}-${id}-${destination.kind === "folder" ? destination.onConflict : "version"}`;
+export function uploadKey(key: string, destination: Destination): string {
+  return `${key}-${destination.kind === "folder" ? destination.onConflict : "version"}`;
 }
 
-function sendOnce(options: SendOptions, token: string | null): Promise<Document> {
-  const { destination, file, key, signal, onProgress } = options;
+function metadataOf(options: SendOptions): Record<string, string> {
+  const { destination, file, folders, sha256 } = options;
+  const metadata: Record<string, string> = {
+    filename: destination.kind === "folder" ? destination.name : file.name.normalize("NFC"),
+    last_modified: new Date(file.lastModified).toISOString(),
+  };
+  if (folders.length > 0) metadata.relative_path = [...folders, metadata.filename].join("/");
+  if (sha256 !== null) metadata.sha256 = sha256;
+  if (destination.kind === "folder") {
+    metadata.folder_id = String(destination.folderId);
+    metadata.on_conflict = destination.onConflict;
+  } else {
+    metadata.document_id = String(destination.documentId);
+    if (destination.comment) metadata.comment = destination.comment;
+  }
+  return metadata;
+}
+
+function problemOf(error: Error | DetailedError): ApiProblem | NetworkProblem {
+  const response = error instanceof DetailedError ? error.originalResponse : null;
+  // Without an answer, XMLHttpRequest says 0.
+  if (!response || response.getStatus() === 0) return new NetworkProblem(error);
+  const wait = response.getHeader("Retry-After") ?? null;
+  return problemFromText(response.getStatus(), response.getBody(), wait);
+}
+
+const aborted = () => new DOMException("Upload stopped", "AbortError");
+
+function sendOnce(options: SendOptions, token: { current: string | null }): Promise<HttpResponse> {
+  const { file, signal, url } = options;
   return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    const abort = () => request.abort();
-    request.open("POST", uploadUrl(destination));
-    if (token !== null) request.setRequestHeader("Authorization", `Bearer ${token}`);
-    request.setRequestHeader("Idempotency-Key", key);
-    request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
-    request.upload.onprogress = (event) => onProgress(Math.min(event.loaded, file.size));
-    request.upload.onload = () => onProgress(file.size);
-    request.onload = () => {
-      if (request.status >= 200 && request.status < 300) {
-        resolve(JSON.parse(request.responseText) as Document);
-        return;
-      }
-      const wait = request.getResponseHeader("Retry-After");
-      reject(problemFromText(request.status, request.responseText, wait));
+    if (signal.aborted) {
+      reject(aborted());
+      return;
+    }
+    const settle = (act: () => void) => {
+      signal.removeEventListener("abort", stop);
+      act();
     };
-    request.onerror = () => reject(new NetworkProblem());
-    request.onabort = () => reject(new DOMException("Upload cancelled", "AbortError"));
-    request.onloadend = () => signal.removeEventListener("abort", abort);
-    signal.addEventListener("abort", abort);
-    if (signal.aborted) reject(new DOMException("Upload cancelled", "AbortError"));
-    else request.send(file);
+    const upload = new Upload(file, {
+      // With both, an upload that cannot be looked at would be begun anew.
+      ...(url === null ? { endpoint: ENDPOINT } : { uploadUrl: url }),
+      metadata: metadataOf(options),
+      chunkSize: PART,
+      uploadDataDuringCreation: file.size <= AT_ONCE,
+      retryDelays: null,
+      storeFingerprintForResuming: false,
+      onBeforeRequest: async (request) => {
+        token.current = await session.token();
+        if (token.current !== null) {
+          request.setHeader("Authorization", `Bearer ${token.current}`);
+        }
+        if (request.getMethod() === "POST") request.setHeader("Idempotency-Key", options.key());
+      },
+      onProgress: (sent) => options.onProgress(Math.min(sent, file.size)),
+      onUploadUrlAvailable: () => options.onUrl(upload.url),
+      onSuccess: ({ lastResponse }) => settle(() => resolve(lastResponse)),
+      onError: (error) => settle(() => reject(problemOf(error))),
+    });
+    const stop = () => {
+      signal.removeEventListener("abort", stop);
+      void upload.abort();
+      reject(aborted());
+    };
+    signal.addEventListener("abort", stop);
+    upload.start();
   });
 }
 
-/** The stored document. Throws ApiProblem, NetworkProblem, or AbortError when cancelled. */
-export async function sendUpload(options: SendOptions): Promise<Document> {
-  const token = await session.token();
+/** The stored document. Throws ApiProblem, NetworkProblem, or AbortError when it was stopped. */
+export async function sendUpload(options: SendOptions): Promise<UploadedDocument> {
+  const token: { current: string | null } = { current: null };
+  let { url } = options;
+  const onUrl = (next: string | null) => {
+    url = next;
+    options.onUrl(next);
+  };
+  const again = () => sendOnce({ ...options, url, onUrl }, token);
+  let response: HttpResponse;
   try {
-    return await sendOnce(options, token);
+    response = await again();
   } catch (error) {
-    if (!(error instanceof ApiProblem) || error.status !== 401) throw error;
-    const fresh = await session.replace(token);
-    if (fresh === null) throw error;
-    return await sendOnce(options, fresh);
+    if (!(error instanceof ApiProblem)) throw error;
+    if (error.status === 401) {
+      if ((await session.replace(token.current)) === null) throw error;
+    } else if (url !== null && (error.status === 404 || error.status === 410)) {
+      // It has expired, or was lost: it is begun anew, under another name.
+      onUrl(null);
+    } else throw error;
+    response = await again();
+  }
+  return await documentOf(response, url);
+}
+
+/** What was stored, by the last answer; where that was lost with the connection, asked for once more. */
+async function documentOf(response: HttpResponse, url: string | null): Promise<UploadedDocument> {
+  const body = response.getBody();
+  const document = body ? (JSON.parse(body) as UploadedDocument | null) : null;
+  if (document) return document;
+  const state = url === null ? null : await uploadState(url);
+  if (state?.kind === "finished") return state.document;
+  throw state?.kind === "refused" ? state.problem : new NetworkProblem();
+}
+
+const absolute = (url: string): string => new URL(url, location.href).href;
+
+/** How far an upload is. */
+export async function uploadState(url: string): Promise<UploadState> {
+  try {
+    const told = (await (await apiFetchOk(absolute(url))).json()) as Told;
+    if (told.problem) return { kind: "refused", problem: new ApiProblem(400, told.problem) };
+    if (told.document) return { kind: "finished", document: told.document };
+    if (told.status === "complete") return { kind: "gone" };
+    return { kind: "unfinished", offset: told.offset };
+  } catch (error) {
+    if (error instanceof ApiProblem && [404, 410].includes(error.status)) return { kind: "gone" };
+    throw error;
+  }
+}
+
+/** Has the service forget an upload; one it has forgotten already is as good. */
+export async function discardUpload(url: string): Promise<void> {
+  try {
+    await apiFetchOk(absolute(url), {
+      method: "DELETE",
+      headers: { "Tus-Resumable": "1.0.0" },
+    });
+  } catch (error) {
+    // It expires by itself.
+    if (!(error instanceof ApiProblem) && !(error instanceof NetworkProblem)) throw error;
   }
 }

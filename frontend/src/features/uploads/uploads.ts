@@ -5,10 +5,15 @@ import { live } from "@/api/live";
 import { isProblem } from "@/api/problem";
 import { folderChanged, keys, queryClient } from "@/api/queries";
 import { session } from "@/api/session";
-import type { IndexStatus } from "@/api/types";
+import type { IndexStatus, Me } from "@/api/types";
 import { FolderMaker } from "./folderMaker";
-import { UploadQueue, type QueueSnapshot } from "./queue";
-import { sendUpload } from "./transport";
+import { fileWithin, mayBeRead } from "./handles";
+import { inspectFiles } from "./inspect";
+import { IndexedKeeper } from "./kept";
+import { uploadPanel } from "./panelState";
+import { type QueueSnapshot, UploadQueue, type UploadService } from "./queue";
+import { discardUpload, randomKey, sendUpload, uploadState } from "./transport";
+import { foundInDrop } from "./walk";
 
 /** Lists are refetched at most this often while files pour in. */
 const REFRESH_MS = 2_500;
@@ -47,8 +52,13 @@ const maker = new FolderMaker(
   refreshSoon,
 );
 
-export const uploads = new UploadQueue({
+const keeper = new IndexedKeeper();
+
+const service: UploadService = {
   send: sendUpload,
+  inspect: (files) => inspectFiles(files, (rootId, path) => maker.ensure(rootId, path)),
+  state: uploadState,
+  discard: discardUpload,
   ensureFolder: (rootId, path) => maker.ensure(rootId, path),
   document: getDocument,
   stored: (document) => {
@@ -59,7 +69,46 @@ export const uploads = new UploadQueue({
     void queryClient.invalidateQueries({ queryKey: keys.document(document.id) });
   },
   liveConnected: () => live.connected,
-});
+};
+
+export const uploads = new UploadQueue(service, keeper);
+
+/** Queues what was dropped on a folder, and keeps what can be opened again. */
+export function uploadDropped(folderId: number, transfer: DataTransfer): void {
+  const keepRoot = (handle: FileSystemHandle): string => {
+    const key = randomKey();
+    // Without it the file has to be chosen again.
+    keeper.keepRoot({ key, handle }).catch(() => undefined);
+    return key;
+  };
+  uploadPanel.show();
+  void uploads.addTree(folderId, foundInDrop(transfer, keepRoot));
+}
+
+/** Lists what this user left unfinished. */
+export async function restoreUploads({ user, organisation }: Me): Promise<void> {
+  // Where nothing was kept (a private window), there is nothing to go on with.
+  const left = await uploads.restore(`${organisation.id}/${user.id}`).catch(() => 0);
+  if (left > 0) uploadPanel.show();
+}
+
+/**
+ * Opens again what was dropped in an earlier page; the browser may ask about it, and lets us ask
+ * only when somebody has just clicked. Returns how many uploads go on.
+ */
+export async function reopenUploads(): Promise<number> {
+  let reopened = 0;
+  const wanted = uploads.reopenable();
+  for (const key of new Set(wanted.map(({ root }) => root))) {
+    const root = await keeper.root(key).catch(() => undefined);
+    if (!root || !(await mayBeRead(root.handle))) continue;
+    for (const { id, folders, name } of wanted.filter((one) => one.root === key)) {
+      const file = await fileWithin(root.handle, folders, name);
+      if (file && uploads.reopened(id, file)) reopened += 1;
+    }
+  }
+  return reopened;
+}
 
 export const useUploads = (): QueueSnapshot =>
   useSyncExternalStore(uploads.subscribe, uploads.getSnapshot);

@@ -3,7 +3,13 @@
  * browsers' file APIs; knows nothing of the service.
  */
 
-export type FoundFile = { kind: "file"; folders: string[]; file: File };
+export type FoundFile = {
+  kind: "file";
+  folders: string[];
+  file: File;
+  /** What it was dropped with, if the browser lets us open that again: its key. */
+  root?: string | null;
+};
 
 export type Found =
   | FoundFile
@@ -34,35 +40,58 @@ async function entriesOf(directory: FileSystemDirectoryEntry): Promise<FileSyste
   }
 }
 
-async function* walk(entry: FileSystemEntry, folders: string[]): AsyncGenerator<Found> {
+async function* walk(
+  entry: FileSystemEntry,
+  folders: string[],
+  root: string | null,
+): AsyncGenerator<Found> {
   if (entry.isFile) {
     if (isLitter(entry.name)) return;
-    yield { kind: "file", folders, file: await fileOf(entry as FileSystemFileEntry) };
+    yield { kind: "file", folders, file: await fileOf(entry as FileSystemFileEntry), root };
     return;
   }
   const inside = [...folders, composed(entry.name)];
   const entries = await entriesOf(entry as FileSystemDirectoryEntry);
   if (entries.length === 0) yield { kind: "empty-folder", folders: inside };
-  for (const child of entries) yield* walk(child, inside);
+  for (const child of entries) yield* walk(child, inside, root);
 }
 
+/** Few browsers have it. */
+type Openable = DataTransferItem & {
+  getAsFileSystemHandle?: () => Promise<FileSystemHandle | null>;
+};
+
+/** Of so many things dropped at once handles are kept: people are asked about each when it is opened again. */
+const MOST_ROOTS = 10;
+
 /**
- * What a drop event carries. Must be called inside the event handler: the browser empties the
+ * What a drop event carries; `keepRoot` may keep what was dropped, and names it. Must be called inside the event handler: the browser empties the
  * event as soon as it returns; the reading itself may go on afterwards.
  */
-export function foundInDrop(transfer: DataTransfer): AsyncGenerator<Found> {
-  const entries: FileSystemEntry[] = [];
+export function foundInDrop(
+  transfer: DataTransfer,
+  keepRoot: (handle: FileSystemHandle) => string | null = () => null,
+): AsyncGenerator<Found> {
+  const entries: { entry: FileSystemEntry; handle: Promise<FileSystemHandle | null> | null }[] = [];
   const loose: File[] = [];
   for (const item of transfer.items) {
     if (item.kind !== "file") continue;
     const entry = item.webkitGetAsEntry();
     const file = entry ? null : item.getAsFile();
-    if (entry) entries.push(entry);
+    const openable: Openable = item;
+    const handle =
+      transfer.items.length <= MOST_ROOTS ? openable.getAsFileSystemHandle?.() : undefined;
+    // It may be refused, which only matters where it is waited for.
+    handle?.catch(() => undefined);
+    if (entry) entries.push({ entry, handle: handle ?? null });
     else if (file) loose.push(file);
   }
   return (async function* () {
     for (const file of loose) yield { kind: "file" as const, folders: [], file };
-    for (const entry of entries) yield* walk(entry, []);
+    for (const { entry, handle } of entries) {
+      const opened = await handle?.catch(() => null);
+      yield* walk(entry, [], opened ? keepRoot(opened) : null);
+    }
   })();
 }
 
