@@ -15,6 +15,7 @@ import { PageHead } from "@/components/PageHead";
 import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import { When } from "@/components/When";
 import { More } from "@/components/PagedList";
+import { UploadLimitsSection } from "./UploadLimits";
 import classes from "./StoragePage.module.css";
 
 export function StoragePage() {
@@ -60,6 +61,7 @@ function Storage() {
           <Amounts status={storage.data} />
           {storage.data.current_check && <CheckUnderWay check={storage.data.current_check} />}
           <Faults status={storage.data} />
+          <UploadLimitsSection />
         </div>
       )}
     </>
