@@ -12,6 +12,7 @@ on the same cores, and once with the workers halted.
 
 import argparse
 import asyncio
+import base64
 import os
 import random
 import subprocess
@@ -76,7 +77,7 @@ class Bench:
         source = self.root / kind
         make_content(source, kind, size, seed=1)
         gigabytes = size / 1e9
-        names = ("alone", "drain", "raw", "multipart", "cold", "warm", "send")
+        names = ("alone", "drain", "raw", "multipart", "tus", "cold", "warm", "send")
         costs: dict[str, list[Cost]] = {name: [] for name in names}
         with bare_server() as (bare, process):
             for number in range(rounds):
@@ -86,6 +87,9 @@ class Bench:
                 )
                 document, cost = self._upload(source, f"{kind}-raw-{number}", multipart=False)
                 costs["raw"].append(cost)
+                self._purge(document)
+                document, cost = self._upload_by_tus(source, f"{kind}-tus-{number}")
+                costs["tus"].append(cost)
                 self._purge(document)
                 document, cost = self._upload(source, f"{kind}-multipart-{number}", multipart=True)
                 costs["multipart"].append(cost)
@@ -103,6 +107,7 @@ class Bench:
             ("drain", "HTTP alone, a body taken and dropped"),
             ("raw", "upload, raw body (server)"),
             ("multipart", "upload, multipart (server)"),
+            ("tus", "upload, tus, one request (server)"),
             ("cold", "download from the disk (server)"),
             ("warm", "download from the page cache (server)"),
             ("send", "HTTP alone, a body sent"),
@@ -116,6 +121,10 @@ class Bench:
         )
         form = each["multipart"].cpu / each["raw"].cpu
         line("multipart over raw, CPU", f"{form:.2f}", judge(form, at_most=1.15))
+        tus = each["tus"].cpu / each["raw"].cpu
+        line("tus over raw, CPU", f"{tus:.2f}", judge(tus, at_most=1.25))
+        slower = each["tus"].wall / each["raw"].wall
+        line("tus over raw, wall", f"{slower:.2f}", judge(slower, at_most=1.25))
         allowed = 0.55 if kind == "incompressible" else 1.35
         warm = each["warm"].cpu
         line("download, CPU s/GB", f"{warm:.2f}", judge(warm, at_most=allowed))
@@ -194,6 +203,34 @@ class Bench:
 
         def send() -> None:
             answer.append(self._curl(*body, url))
+
+        cost = self._server_cost(send)
+        document: int = httpx.Response(200, text=answer[0]).json()["id"]
+        return document, cost
+
+    def _upload_by_tus(self, source: Path, name: str) -> tuple[int, Cost]:
+        """Create an upload, then send all of it in one request, as tus-js-client does by itself."""
+        pairs = {"filename": name, "folder_id": str(self.folder)}
+        metadata = ",".join(
+            f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in pairs.items()
+        )
+        version = {"Tus-Resumable": "1.0.0"}
+        size = str(source.stat().st_size)
+        answer: list[str] = []
+
+        def send() -> None:
+            created = self.client.post(
+                "/uploads", headers={**version, "Upload-Length": size, "Upload-Metadata": metadata}
+            )
+            address = self.service.url + created.headers["location"]
+            headers = {
+                **version,
+                "Upload-Offset": "0",
+                "Content-Type": "application/offset+octet-stream",
+            }
+            sent = [word for pair in headers.items() for word in ("-H", ": ".join(pair))]
+            upload = ["--upload-file", str(source), "-X", "PATCH"]
+            answer.append(self._curl(*sent, *upload, address))
 
         cost = self._server_cost(send)
         document: int = httpx.Response(200, text=answer[0]).json()["id"]

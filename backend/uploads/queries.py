@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.uploads.models import Upload, UploadKind, UploadStatus
@@ -82,6 +82,17 @@ async def with_status(
         select(Upload.id).where(Upload.id.in_(upload_ids), Upload.status == status)
     )
     return set(rows.all())
+
+
+async def acknowledged(session: AsyncSession, after: str, *, limit: int) -> Sequence[Row[str, int]]:
+    """Return (id, bytes acknowledged) of unfinished uploads of which there are some, by id, from after one on."""
+    statement = (
+        select(Upload.id, Upload.received)
+        .where(Upload.id > after, Upload.received > 0, Upload.status == UploadStatus.RECEIVING)
+        .order_by(Upload.id)
+        .limit(limit)
+    )
+    return (await session.execute(statement)).all()
 
 
 async def unfinished(session: AsyncSession, user_id: int, *, limit: int) -> Sequence[Upload]:

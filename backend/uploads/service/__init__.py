@@ -9,6 +9,7 @@ from backend.uploads.service.creating import (
     read_target,
 )
 from backend.uploads.service.joining import join
+from backend.uploads.service.losing import find_lost
 from backend.uploads.service.progress import InProgress, Live
 from backend.uploads.service.receiving import (
     Place,
@@ -32,6 +33,7 @@ __all__ = [
     "create",
     "describe",
     "expire",
+    "find_lost",
     "find_offset",
     "find_received",
     "get_upload",

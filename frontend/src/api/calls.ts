@@ -371,6 +371,9 @@ export const purgeDocument = (id: number) =>
 
 // Storage
 export const getStorage = () => ok(client.GET("/api/v1/storage"));
+export const getUploadLimits = () => ok(client.GET("/api/v1/storage/limits"));
+export const setUploadLimits = (body: Schemas["UploadLimitsIn"]) =>
+  ok(client.PUT("/api/v1/storage/limits", { body }));
 export const listStorageFaults = (query: QueryOf<"listStorageFaults">) =>
   ok(client.GET("/api/v1/storage/faults", { params: { query: { limit: 50, ...query } } }));
 

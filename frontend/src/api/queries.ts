@@ -327,6 +327,11 @@ export const storageQuery = queryOptions({
   refetchInterval: 600_000,
 });
 
+export const uploadLimitsQuery = queryOptions({
+  queryKey: [...keys.storage, "limits"],
+  queryFn: calls.getUploadLimits,
+});
+
 export const storageFaultsQuery = (state: FaultState) =>
   infiniteQueryOptions({
     queryKey: [...keys.storage, "faults", state],

@@ -66,6 +66,7 @@ export type Session = Schemas["SessionOut"];
 export type Simulation = Schemas["SimulationOut"];
 export type SimulatedChange = Schemas["SimulationIn"];
 export type SimulatedUser = Schemas["SimulatedUser"];
+export type UploadLimits = Schemas["UploadLimitsOut"];
 export type SignInPolicy = Schemas["SignInPolicyOut"];
 export type SortField = Schemas["SortBy"];
 export type SortOrder = Schemas["Order"];

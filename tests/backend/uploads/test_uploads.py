@@ -353,6 +353,25 @@ async def test_a_draft_that_is_lost_is_named(tus: Tus, folder: int, settings: Se
     assert answer.json()["code"] == "upload_lost"
 
 
+async def test_lost_uploads_are_found(
+    tus: Tus, folder: int, settings: Settings, database: Database, app: FastAPI
+) -> None:
+    org_id = tus.api.org_id
+    path, kept, done = [
+        await tus.begin(10, filename=name, folder_id=folder) for name in ("a", "b", "c")
+    ]
+    await tus.send(path, 0, b"abc")
+    lost = drafts(settings, org_id)
+    await tus.send(kept, 0, b"abc")
+    await tus.send(done, 0, b"abc")
+    await tus.send(done, 3, b"defghij")
+    content = app.state.content
+    assert await service.find_lost(database, content, org_id) == []
+    for file in lost:
+        file.unlink()
+    assert await service.find_lost(database, content, org_id) == [path.rpartition("/")[2]]
+
+
 async def test_uploads_are_their_users_alone(
     tus: Tus, folder: int, member: Api, stranger: Api
 ) -> None:

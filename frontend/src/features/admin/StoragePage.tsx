@@ -14,6 +14,7 @@ import { ErrorState, Message, RowSkeletons } from "@/components/States";
 import { When } from "@/components/When";
 import { More } from "@/components/PagedList";
 import { NamedDocument } from "./NamedDocument";
+import { UploadLimitsSection } from "./UploadLimits";
 import classes from "./StoragePage.module.css";
 
 export function StoragePage() {
@@ -59,6 +60,7 @@ function Storage() {
           <Amounts status={storage.data} />
           {storage.data.current_check && <CheckUnderWay check={storage.data.current_check} />}
           <Faults status={storage.data} />
+          <UploadLimitsSection />
         </div>
       )}
     </>
