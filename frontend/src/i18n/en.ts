@@ -694,6 +694,11 @@ export const en = {
     zoomOut: "Zoom out",
   },
   viewer: {
+    find: "Find in this document",
+    hit: "{{current}} of {{total}}",
+    nextHit: "Next hit",
+    noHits: "Not found",
+    previousHit: "Previous hit",
     drawAgain: "Try once more",
     drawing: "Drawing the pages…",
     drawingText: "They show here in a moment.",
