@@ -36,10 +36,20 @@ from backend.content.media_types import (
 from worker.previews.model import Status
 
 _PROGRAM = "worker.previews.office_program"
-_ENDINGS: Mapping[str, str] = {
-    DOC: "doc", DOCX: "docx", XLS: "xls", XLSX: "xlsx", XLSB: "xlsb", PPT: "ppt", PPTX: "pptx",
-    ODT: "odt", ODS: "ods", ODP: "odp", "application/rtf": "rtf",
-}  # fmt: skip
+_FILTERS: Mapping[str, str] = {
+    DOC: "MS Word 97",
+    DOCX: "MS Word 2007 XML",
+    XLS: "MS Excel 97",
+    XLSX: "Calc MS Excel 2007 XML",
+    XLSB: "Calc MS Excel 2007 Binary",
+    PPT: "MS PowerPoint 97",
+    PPTX: "Impress MS PowerPoint 2007 XML",
+    ODT: "writer8",
+    ODS: "calc8",
+    ODP: "impress8",
+    "application/rtf": "Rich Text Format",
+}
+"""LibreOffice's names of what it is to read a media type as. Left to itself it takes what is broken for plain text."""
 _MEMORY_FILES = Path("/dev/shm")  # noqa: S108 - files in memory are what is wanted; each folder is private
 _SOCKETS = Path("/tmp")  # noqa: S108 - LibreOffice's choice
 _MOUNTS = Path("/proc/mounts")
@@ -122,10 +132,10 @@ def convert(path: Path, *, media_type: str, limits: OfficeLimits | None = None) 
             "unsupported", "There is no memory for files here, which LibreOffice needs."
         )
     with _scratch() as folder:
-        source = folder / f"document.{_ENDINGS[media_type]}"
+        source = folder / "document"
         if _copy(path, source):
             return Converted("encrypted", "The document is protected with a password.")
-        return _run(folder, source, limits)
+        return _run(folder, source, _FILTERS[media_type], limits)
 
 
 def sweep() -> None:
@@ -187,11 +197,10 @@ def _copy(path: Path, target: Path) -> bool:
     return is_locked
 
 
-def _run(folder: Path, source: Path, limits: OfficeLimits) -> Converted:
+def _run(folder: Path, source: Path, read_as: str, limits: OfficeLimits) -> Converted:
     shutil.copytree(_fresh_profile(os.getpid()), folder / "profile")
-    code = _start(
-        folder, ["--convert-to", "pdf", "--outdir", str(folder / "out"), str(source)], limits
-    )
+    to_pdf = ["--convert-to", "pdf", f"--infilter={read_as}", "--outdir", str(folder / "out")]
+    code = _start(folder, [*to_pdf, str(source)], limits)
     if code is None:
         sentence = f"LibreOffice took longer than {limits.wall_seconds:.0f} s and was stopped."
         return Converted("failed", sentence)

@@ -693,6 +693,10 @@ export const en = {
     zoomIn: "Zoom in",
     zoomOut: "Zoom out",
   },
+  media: {
+    unplayable: "This browser cannot play it",
+    unplayableText: "Download it and open it with a program that knows its format.",
+  },
   viewer: {
     find: "Find in this document",
     hit: "{{current}} of {{total}}",
