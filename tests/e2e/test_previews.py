@@ -68,10 +68,12 @@ async def test_a_thumbnail_appears_where_the_icon_was(
     await expect(page.get_by_role("heading", level=1, name=cabinet.name)).to_be_visible()
     filed(service, cabinet, "book.pdf", pdf(1))
     filed(service, cabinet, "notes.txt", b"words")
+    filed(service, cabinet, "firmware.bin", bytes(range(256)))
     cards = page.get_by_role("grid")
-    picture = cards.get_by_role("gridcell").filter(has_text="book.pdf").locator("img")
-    await expect(picture).to_have_js_property("naturalWidth", 320)
-    plain = cards.get_by_role("gridcell").filter(has_text="notes.txt")
+    for name in ("book.pdf", "notes.txt"):
+        picture = cards.get_by_role("gridcell").filter(has_text=name).locator("img")
+        await expect(picture).to_have_js_property("naturalWidth", 320)
+    plain = cards.get_by_role("gridcell").filter(has_text="firmware.bin")
     await expect(plain).to_be_visible()
     await expect(plain.locator("img")).to_have_count(0)
 
