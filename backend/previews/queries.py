@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import (
     Row,
+    Select,
     delete,
     literal,
     or_,
@@ -14,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
 from backend.documents.models import Blob, Version
 from backend.previews.models import PagePicture, PictureStatus, Preview, PreviewStatus, Size
@@ -201,24 +202,28 @@ async def documents_with_blobs(
     session: AsyncSession, digests: Sequence[bytes], *, limit: int
 ) -> Sequence[Row[bytes, int]]:
     """Return (digest, document id) of documents whose previews are made of these blobs: a few of each."""
-    shown = (
-        select(PagePicture.version_id)
-        .where(PagePicture.blob_id == Blob.id)
-        .union(select(Preview.version_id).where(Preview.pdf_blob_id == Blob.id))
-        .lateral("shown")
-    )
+    pictures = _documents_of(PagePicture.version_id, PagePicture.blob_id, digests, limit)
+    pdfs = _documents_of(Preview.version_id, Preview.pdf_blob_id, digests, limit)
+    return (await session.execute(pictures.union(pdfs).order_by("digest", "document_id"))).all()
+
+
+def _documents_of(
+    version_id: InstrumentedAttribute[int],
+    blob_id: InstrumentedAttribute[int | None],
+    digests: Sequence[bytes],
+    limit: int,
+) -> Select[bytes, int]:
     documents = (
         select(Version.document_id)
-        .join(shown, shown.c.version_id == Version.id)
+        .join(version_id.class_, version_id == Version.id)
+        .where(blob_id == Blob.id)
         .distinct()
         .order_by(Version.document_id)
         .limit(limit)
-        .lateral("documents_shown")
+        .lateral()
     )
-    statement = (
+    return (
         select(Blob.digest, documents.c.document_id)
         .join(documents, true())
         .where(Blob.digest.in_(digests))
-        .order_by(Blob.digest, documents.c.document_id)
     )
-    return (await session.execute(statement)).all()

@@ -119,13 +119,13 @@ def test_the_images_are_built_from_what_is_there_and_sent() -> None:
     for source in sources:
         assert list(ROOT.glob(source.rstrip("/"))), source
         assert source in sent or source.split("/")[0] in sent, f"{source} is not sent"
-    targets = set(re.findall(r"^FROM \S+ AS (\w+)$", text, re.MULTILINE))
+    targets = set(re.findall(r"^FROM \S+ AS ([\w-]+)$", text, re.MULTILINE))
     built = {
         declared["build"]["target"]
         for declared in SERVICES.values()
         if declared.get("build", {}).get("dockerfile") == "deploy/Dockerfile"
     }
-    assert built == {"backend", "nginx"} <= targets
+    assert built == {"backend", "worker-heavy", "nginx"} <= targets
 
 
 async def test_the_monitoring_asks_for_metrics_that_exist(production: Production) -> None:

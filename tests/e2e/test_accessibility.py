@@ -200,6 +200,11 @@ async def test_axe_finds_nothing_on_any_screen(
     await page.keyboard.type("page")
     await expect(page.get_by_role("button", name="page.pdf").first).to_be_visible()
     found["palette"] = await violations(page)
+    await visit(page, pdf, "amount")
+    await expect(page.get_by_role("img", name="Page 1", exact=True)).to_be_visible()
+    await page.get_by_label("Find in this document").fill("nowhere")
+    await expect(page.get_by_text("Not found")).to_be_visible()
+    found["viewer"] = await violations(page)
     await visit(page, cabinet.url, "page.pdf")
     await page.get_by_test_id("files").set_input_files(
         {"name": "page.pdf", "mimeType": "application/pdf", "buffer": PDF}

@@ -52,7 +52,16 @@ async def test_a_scan_is_filed_found_by_its_words_and_comes_back_unchanged(
     await hit.get_by_role("link").click()
 
     await expect(page.get_by_role("heading", level=1, name="IMG_0815.pdf")).to_be_visible()
-    await expect(page.locator(".pdfViewer canvas").first).to_be_visible()
+    await expect(page.get_by_role("img", name="Page 1", exact=True)).to_be_visible()
+    marked = page.locator("[data-page] [data-hit]")
+    await expect(marked).to_have_text(["lantern ", "replaced "])
+    sheet = await page.locator("[data-page='1']").bounding_box()
+    word = await marked.first.bounding_box()
+    assert sheet
+    assert word
+    # Where the scan has it: the second line, after "The".
+    assert 0.12 < (word["x"] - sheet["x"]) / sheet["width"] < 0.25
+    assert 0.2 < (word["y"] - sheet["y"]) / sheet["height"] < 0.33
     await page.get_by_role("tab", name="Text").click()
     await expect(page.get_by_role("tabpanel")).to_contain_text("Lighthouse inspection")
 
@@ -84,7 +93,7 @@ async def test_every_kind_of_preview_shows_its_document(
 
     preview = page.get_by_role("region", name="Preview", exact=True)
     await page.goto(made["plan.png"])
-    await expect(preview.get_by_role("img", name="plan.png")).to_have_js_property(
+    await expect(preview.get_by_role("img", name="Page 1", exact=True)).to_have_js_property(
         "naturalWidth", 300
     )
     await page.goto(made["notes.txt"])

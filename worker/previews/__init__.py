@@ -15,17 +15,22 @@ from worker.previews.model import (
     Status,
     Wanted,
 )
+from worker.previews.office import Converted, OfficeLimits, convert, soffice
 from worker.previews.runner import draw_bounded
 
 __all__ = [
     "ENCODING",
     "MOST_PAGES",
+    "Converted",
     "DrawLimits",
     "Drawing",
     "Kind",
+    "OfficeLimits",
     "Picture",
     "Status",
     "Wanted",
+    "convert",
     "draw_bounded",
     "kind_of",
+    "soffice",
 ]

@@ -13,13 +13,12 @@ from typing import BinaryIO, Protocol
 from PIL import Image
 
 from worker.extraction.errors import ExtractionError
-from worker.previews import images, pdf
+from worker.previews import images, pdf, text
 from worker.previews.kinds import Kind, kind_of
 from worker.previews.model import Drawing, DrawLimits, Picture, Status, Wanted
 
-_QUALITY = 78
-_EFFORT = 3
-"""Of WebP's 0 to 6: half the time of the usual 4 for one percent more bytes."""
+QUALITY_OPTIONS = {"quality": 78, "method": 3}
+"""How WebP is written; the method is the effort, 0 to 6."""
 
 
 class Pages(Protocol):
@@ -36,8 +35,19 @@ class Pages(Protocol):
         """
 
 
-Opener = Callable[[BinaryIO, DrawLimits], AbstractContextManager[Pages]]
-_OPENERS: dict[Kind, Opener] = {Kind.PDF: pdf.opened, Kind.IMAGE: images.opened}
+def _opened(
+    stream: BinaryIO, media_type: str, limits: DrawLimits
+) -> AbstractContextManager[Pages] | None:
+    """Open a document; None if nothing here draws it."""
+    match kind_of(media_type):
+        case Kind.PDF:
+            return pdf.opened(stream, limits)
+        case Kind.IMAGE:
+            return images.opened(stream, limits)
+        case Kind.TEXT:
+            return text.opened(stream, limits, media_type=media_type)
+        case _:
+            return None
 
 
 def load_all() -> None:
@@ -59,11 +69,11 @@ def draw_stream(
 
     Never raises for what is in the file.
     """
-    opener = _OPENERS.get(kind) if (kind := kind_of(media_type)) is not None else None
-    if opener is None:
+    opening = _opened(stream, media_type, limits)
+    if opening is None:
         return Drawing("unsupported", f"Files of this kind ({media_type}) have no preview.")
     try:
-        with opener(stream, limits) as pages:
+        with opening as pages:
             sizes = pages.sizes
             on_sizes(sizes)
             for picture in _drawn(pages, wanted, on_broken):
@@ -111,5 +121,5 @@ def _drawn(
 
 def _encoded(picture: Image.Image) -> bytes:
     out = io.BytesIO()
-    picture.save(out, "WEBP", quality=_QUALITY, method=_EFFORT)
+    picture.save(out, "WEBP", **QUALITY_OPTIONS)
     return out.getvalue()

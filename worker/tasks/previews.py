@@ -5,12 +5,15 @@ must be converted first takes a core for seconds, and is the heavy queue's alone
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import structlog
 
 from backend.content.errors import ContentDamagedError
+from backend.content.service import Received
 from backend.core.db import Tenant
 from backend.documents.service import VersionContent
 from backend.identity.models import store_namespace
@@ -25,8 +28,10 @@ from worker.previews import (
     Drawing,
     DrawLimits,
     Kind,
+    OfficeLimits,
     Picture,
     Wanted,
+    convert,
     draw_bounded,
     kind_of,
 )
@@ -39,7 +44,8 @@ MAX_DRAWN_SIZE = 2 * 2**30
 _FIRST_SIZES = (Size.THUMBNAIL, Size.MEDIUM)
 _LIMITS = DrawLimits()
 _TIME_TO_FETCH = 600
-_TASK_SECONDS = int(_LIMITS.wall_seconds) + _TIME_TO_FETCH
+_DRAWING_SECONDS = int(_LIMITS.wall_seconds) + _TIME_TO_FETCH
+_TASK_SECONDS = 2 * int(OfficeLimits().wall_seconds) + _DRAWING_SECONDS
 _BY_WIDTH = {size.width: size for size in Size}
 
 
@@ -50,14 +56,14 @@ def prepare(org_id: int, version_id: int) -> None:
     runtime.run(_prepare(runtime, org_id, version_id))
 
 
-@app.task(name="previews.prepare_now", time_limit=_TASK_SECONDS, **RETRIES)
+@app.task(name="previews.prepare_now", time_limit=_DRAWING_SECONDS, **RETRIES)
 def prepare_now(org_id: int, version_id: int) -> None:
     """Do so for somebody who waits, unless it takes a conversion: `prepare` is queued for that."""
     runtime = Runtime.current()
     runtime.run(_prepare(runtime, org_id, version_id, is_mine=_is_quick))
 
 
-@app.task(name="previews.draw", time_limit=_TASK_SECONDS, **RETRIES)
+@app.task(name="previews.draw", time_limit=_DRAWING_SECONDS, **RETRIES)
 def draw(org_id: int, version_id: int, pages: list[int], size: str) -> None:
     """Draw pages that somebody wants to see."""
     runtime = Runtime.current()
@@ -87,10 +93,11 @@ async def _prepare(
         lambda session: previews.renew_lease(session, version_id),
         lease=previews.LEASE,
     ):
-        drawing = await _first_page(runtime, org_id, content)
+        drawing, pdf = await _first_page(runtime, org_id, content)
         log.info("preview_made", version_id=version_id, status=drawing.status)
         async with AsyncExitStack() as stack:
             drawn = await _keep(runtime, org_id, drawing.pictures, stack)
+            kept = pdf and await _received(runtime, org_id, pdf, stack)
             # What was drawn before it ended early can be seen; what is missing is asked for again, by itself.
             status = PreviewStatus.READY if drawn else PreviewStatus(drawing.status)
             async with runtime.database.transaction(tenant) as session:
@@ -102,26 +109,42 @@ async def _prepare(
                     sheet_sizes=drawing.sheet_sizes,
                     drawn=drawn,
                     broken=drawing.broken_pages,
+                    pdf=kept or None,
                 )
 
 
-async def _first_page(runtime: Runtime, org_id: int, content: VersionContent) -> Drawing:
+async def _first_page(
+    runtime: Runtime, org_id: int, content: VersionContent
+) -> tuple[Drawing, bytes]:
+    """Draw the first page; return it, and the PDF that had to be made for it."""
     kind = kind_of(content.media_type)
     if kind is None:
-        return Drawing("unsupported", "Files of this kind have no preview.")
+        return Drawing("unsupported", "Files of this kind have no preview."), b""
     if content.size > MAX_DRAWN_SIZE:
-        return Drawing("unsupported", "The file is too large to be drawn.")
+        return Drawing("unsupported", "The file is too large to be drawn."), b""
     try:
         async with plaintext(runtime, org_id, content.digest) as path:
-            return await asyncio.to_thread(
-                draw_bounded,
-                path,
-                media_type=content.media_type,
-                wanted=[Wanted(1, size.width) for size in _FIRST_SIZES],
-                limits=_LIMITS,
-            )
+            if kind is Kind.OFFICE:
+                return await asyncio.to_thread(_convert_and_draw, path, content.media_type)
+            return await asyncio.to_thread(_draw_first, path, content.media_type), b""
     except ContentDamagedError as error:
-        return Drawing("failed", error.detail)
+        return Drawing("failed", error.detail), b""
+
+
+def _convert_and_draw(path: Path, media_type: str) -> tuple[Drawing, bytes]:
+    converted = convert(path, media_type=media_type)
+    if converted.status != "ready":
+        return Drawing(converted.status, converted.detail), b""
+    with os.fdopen(os.memfd_create("pdf"), "wb") as file:
+        file.write(converted.pdf)
+        file.flush()
+        drawing = _draw_first(Path(f"/proc/self/fd/{file.fileno()}"), "application/pdf")
+    return drawing, converted.pdf
+
+
+def _draw_first(path: Path, media_type: str) -> Drawing:
+    wanted = [Wanted(1, size.width) for size in _FIRST_SIZES]
+    return draw_bounded(path, media_type=media_type, wanted=wanted, limits=_LIMITS)
 
 
 async def _draw(
@@ -161,19 +184,22 @@ async def _keep(
     runtime: Runtime, org_id: int, pictures: Sequence[Picture], stack: AsyncExitStack
 ) -> list[Drawn]:
     """Write pictures to the store; what is not published by the end of the stack is not kept."""
-    namespace = store_namespace(org_id)
     return [
         Drawn(
             page=one.page,
             size=_BY_WIDTH[one.asked_width],
             width=one.width,
             height=one.height,
-            received=await stack.enter_async_context(
-                runtime.content.keep(one.data, namespace=namespace)
-            ),
+            received=await _received(runtime, org_id, one.data, stack),
         )
         for one in pictures
     ]
+
+
+async def _received(runtime: Runtime, org_id: int, data: bytes, stack: AsyncExitStack) -> Received:
+    return await stack.enter_async_context(
+        runtime.content.keep(data, namespace=store_namespace(org_id))
+    )
 
 
 def _detail(drawing: Drawing) -> str | None:

@@ -253,6 +253,19 @@ export const remakePreview = (id: number, version: number) =>
       params: { ...ofDocument(id), query: { version } },
     }),
   );
+export const getTextPages = (id: number, version: number, q: string) =>
+  ok(
+    client.GET("/api/v1/documents/{document_id}/pages", {
+      params: { ...ofDocument(id), query: { version, q } },
+    }),
+  );
+export const getPageWords = (id: number, version: number, number: number, q: string) =>
+  ok(
+    client.GET("/api/v1/documents/{document_id}/pages/{number}/words", {
+      params: { path: { document_id: id, number }, query: { version, q } },
+    }),
+  );
+export type PageWords = Awaited<ReturnType<typeof getPageWords>>;
 const SHORTEST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 5_000;
 /** A page as a picture; while it is being drawn, it is asked for again and again. */

@@ -216,7 +216,6 @@ export const pictureQuery = (id: number, version: number, page: number, size: Pi
     gcTime: 120_000,
   });
 
-
 export const relatedQuery = (id: number) =>
   queryOptions({
     queryKey: [...keys.document(id), "related"],
@@ -229,6 +228,25 @@ export const duplicatesQuery = infiniteQueryOptions({
   initialPageParam: firstPage,
   getNextPageParam: nextCursor,
 });
+
+/** The pages on which a search finds something, and how often. */
+export const pageHitsQuery = (id: number, version: number, q: string) =>
+  queryOptions({
+    queryKey: [...keys.document(id), "page-hits", version, q],
+    queryFn: async () =>
+      (await calls.getTextPages(id, version, q)).pages.flatMap(({ number, hits }) =>
+        hits ? [{ page: number, hits }] : [],
+      ),
+    staleTime: 60_000,
+  });
+
+/** The words of a page, and which of them a search finds. */
+export const pageWordsQuery = (id: number, version: number, page: number, q: string) =>
+  queryOptions({
+    queryKey: [...keys.document(id), "page-words", version, page, q],
+    queryFn: () => calls.getPageWords(id, version, page, q),
+    staleTime: 60_000,
+  });
 
 export const recentQuery = queryOptions({
   queryKey: ["recent"],

@@ -42,7 +42,6 @@ export type JobsOverview = Schemas["JobsOverview"];
 export type Language = Schemas["Language"];
 export type Me = Schemas["MeOut"];
 export type NewApiKey = Schemas["ApiKeyCreated"];
-export type PagesInfo = Schemas["PreviewPagesOut"];
 export type PageSheet = Schemas["SheetOut"];
 export type Passkey = Schemas["PasskeyOut"];
 export type Grant = Schemas["GrantOut"];

@@ -806,7 +806,16 @@ export const en = {
     zoomIn: "Zoom in",
     zoomOut: "Zoom out",
   },
+  media: {
+    unplayable: "This browser cannot play it",
+    unplayableText: "Download it and open it with a program that knows its format.",
+  },
   viewer: {
+    find: "Find in this document",
+    hit: "{{current}} of {{total}}",
+    nextHit: "Next hit",
+    noHits: "Not found",
+    previousHit: "Previous hit",
     drawAgain: "Try once more",
     drawing: "Drawing the pages…",
     drawingText: "They show here in a moment.",

@@ -13,7 +13,7 @@ import resource
 import signal
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,7 +29,10 @@ _LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = (
 )  # the same on every architecture
 _LANDLOCK_CREATE_RULESET_VERSION = 1
 _LANDLOCK_RULE_PATH_BENEATH = 1
-_WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _TRUNCATE = 1, 1 << 1, 1 << 2, 1 << 3, 1 << 14
+_MAKE_SOCKET = 1 << 9
+_ON_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
+_EVERYTHING = (1 << 15) - 1
 _FILE_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _ABI_FILES, _ABI_TCP, _ABI_SCOPES = 1, 4, 6
 _TCP_RIGHTS = 0b11
@@ -37,6 +40,17 @@ _SCOPES = 0b11  # abstract sockets and signals stay inside
 _CAPABILITY_VERSION_3 = 0x2008_0522
 
 _LOW_PRIORITY = 10
+_SOCKETS = Path("/tmp"), Path("/var/tmp")  # noqa: S108 - nothing is read or written there
+# What a program of the system's is made of, and what it asks for at its start.
+_PROGRAMS = tuple(
+    map(
+        Path,
+        (
+            *("/usr", "/lib", "/lib64", "/bin", "/opt"),
+            *("/etc/libreoffice", "/var/cache/fontconfig", "/etc/passwd", "/etc/nsswitch.conf"),
+        ),
+    )
+)
 _OPEN_FILES = 64
 # What interpreters, codecs, font lookup and the OCR runtime read. No home or data directory, nor /etc as a whole.
 _READABLE = (
@@ -55,14 +69,34 @@ def confine() -> list[str]:
     writes, creates and executes no file, has no network, no privileges, and the lowest claim to processor and memory.
     Call it while the process has one thread: the kernel applies most of it to the calling thread alone.
     """
+    return _confine(_files_to_read(), file_bytes=0)
+
+
+def confine_program(
+    folder: Path, *, memory_bytes: int, cpu_seconds: int, file_bytes: int
+) -> list[str]:
+    """Lock this process in like `confine`, but for a program it is about to become; give the locks that hold.
+
+    The program may be any of the system's, write files of up to `file_bytes` in `folder`, and make sockets in the
+    folders for temporary files, but nothing else there.
+    """
+    limit_memory(memory_bytes)
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 2))
+    running = dict.fromkeys(_PROGRAMS, _READ_FILE | _READ_DIR | _EXECUTE)
+    sockets = dict.fromkeys(_SOCKETS, _MAKE_SOCKET)
+    files = _files_to_read() | running | sockets | {folder: _EVERYTHING}
+    return _confine(files, file_bytes=file_bytes)
+
+
+def _confine(files: Mapping[Path, int], *, file_bytes: int) -> list[str]:
     os.nice(_LOW_PRIORITY)
     with suppress(OSError):  # the first to go when memory runs out
         Path("/proc/self/oom_score_adj").write_text("1000")
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_FSIZE, file_bytes)
     _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     left_network = _leave_network()
-    landlock = _restrict_to_reading()
+    landlock = _restrict(files)
     locks = {
         "files": landlock >= _ABI_FILES,
         "network": left_network or landlock >= _ABI_TCP,
@@ -126,8 +160,8 @@ def _leave_network() -> bool:
     return bool(_LIBC.unshare(flags) == 0 or _LIBC.unshare(flags | _CLONE_NEWUSER) == 0)
 
 
-def _restrict_to_reading() -> int:
-    """Allow nothing but to read what is needed; give the version of Landlock that sees to it, 0 if there is none."""
+def _restrict(files: Mapping[Path, int]) -> int:
+    """Allow nothing else to be done with files; give the version of Landlock that sees to it, 0 if there is none."""
     abi = _LIBC.syscall(
         _LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_CREATE_RULESET_VERSION
     )
@@ -143,28 +177,29 @@ def _restrict_to_reading() -> int:
     if rules < 0:
         return 0
     try:
-        for path in _readable_paths():
-            _allow_reading(rules, path)
+        for path, access in files.items():
+            _allow(rules, path, access & rights)
         return abi if _LIBC.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0) == 0 else 0
     finally:
         os.close(rules)
 
 
-def _readable_paths() -> Iterable[Path]:
+def _files_to_read() -> dict[Path, int]:
     package = Path(__file__).parents[2]
     libraries = [entry for entry in sys.path if entry.endswith("-packages")]
-    return {package, *map(Path, (*_READABLE, sys.prefix, sys.base_prefix, *libraries))}
+    paths = {package, *map(Path, (*_READABLE, sys.prefix, sys.base_prefix, *libraries))}
+    nowhere = {Path(os.devnull): _READ_FILE | _WRITE_FILE}
+    return dict.fromkeys(paths, _READ_FILE | _READ_DIR) | nowhere
 
 
-def _allow_reading(rules: int, path: Path) -> None:
+def _allow(rules: int, path: Path, access: int) -> None:
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return  # not on this system
     try:
-        access = _READ_FILE | (_READ_DIR if path.is_dir() else 0)
-        if path == Path(os.devnull):
-            access |= _WRITE_FILE
+        if not path.is_dir():
+            access &= _ON_FILES
         rule = struct.pack("=Qi", access, descriptor)
         _LIBC.syscall(_LANDLOCK_ADD_RULE, rules, _LANDLOCK_RULE_PATH_BENEATH, rule, 0)
     finally:

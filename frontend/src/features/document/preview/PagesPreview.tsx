@@ -32,6 +32,7 @@ export function PagesPreview(props: PreviewProps) {
           version={version.number}
           pages={pages}
           widths={widths}
+          query={props.query}
           note={detail}
         />
       );

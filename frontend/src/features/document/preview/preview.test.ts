@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { decodeText } from "./decodeText";
-import { previewKind } from "./previewKind";
+import { hasThumbnail, previewKind } from "./previewKind";
 
 describe("decodeText", () => {
   const bytes = (text: string) => new TextEncoder().encode(text);
@@ -42,4 +42,19 @@ test.each([
   ["application/zip", "extracted"],
 ])("%s is shown as %s", (type, kind) => {
   expect(previewKind(type)).toBe(kind);
+});
+
+test.each([
+  ["application/pdf", true],
+  ["text/plain", true],
+  ["message/rfc822", true],
+  ["text/html", true],
+  ["application/vnd.ms-outlook", true],
+  ["application/zip", false],
+  ["application/octet-stream", false],
+  ["audio/mpeg", false],
+  ["video/mp4", false],
+  ["image/svg+xml", false],
+])("whether %s has a thumbnail: %s", (type, has) => {
+  expect(hasThumbnail(type)).toBe(has);
 });

@@ -20,5 +20,11 @@ export function previewKind(mediaType: string): PreviewKind {
   return major === "text" || TEXTS.has(type) ? "text" : "extracted";
 }
 
-/** Whether a document may have a picture of its first page. */
-export const hasThumbnail = (mediaType: string): boolean => previewKind(mediaType) === "pages";
+const NO_LOOKS =
+  /^(application\/(octet-stream|zip|gzip|x-|vnd\.(rar|sqlite3|microsoft))|image\/svg)/;
+
+/** Whether a document may have a picture of its first page; sound, film and archives have none. */
+export function hasThumbnail(mediaType: string): boolean {
+  const kind = previewKind(mediaType);
+  return kind === "pages" || kind === "text" || (kind === "extracted" && !NO_LOOKS.test(mediaType));
+}

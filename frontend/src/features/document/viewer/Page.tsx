@@ -7,6 +7,7 @@ import { useExplain } from "@/components/useExplain";
 import type { Turn } from "./layout";
 import classes from "./PageViewer.module.css";
 import { Picture } from "./Picture";
+import { WordLayer } from "./WordLayer";
 
 type PageProps = {
   documentId: number;
@@ -16,9 +17,13 @@ type PageProps = {
   top: number;
   turn: Turn;
   size: PictureSize;
+  query: string;
+  /** The hit that is looked at, where it is on this page. */
+  hit: number | null;
 };
 
-export function Page({ documentId, version, number, box, top, turn, size }: PageProps) {
+export function Page(props: PageProps) {
+  const { documentId, version, number, box, top, turn, size, query, hit } = props;
   const { t } = useTranslation();
   const explain = useExplain();
   const [error, setError] = useState<unknown>(null);
@@ -48,6 +53,14 @@ export function Page({ documentId, version, number, box, top, turn, size }: Page
             <>
               {size === "large" && <Picture {...picture} size="medium" alt="" />}
               <Picture {...picture} key={size} size={size} alt={name} onError={onError} />
+              <WordLayer
+                documentId={documentId}
+                version={version}
+                page={number}
+                query={query}
+                height={upright.height}
+                current={hit}
+              />
             </>
           ) : (
             <Text size="sm" c="dark.3" className={classes.failed}>

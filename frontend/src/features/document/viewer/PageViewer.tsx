@@ -8,6 +8,8 @@ import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent }
 import { useTranslation } from "react-i18next";
 import type { PageSheet, PictureSize } from "@/api/types";
 import { Page } from "./Page";
+import { FindBox } from "./FindBox";
+import { useFind } from "./useFind";
 import { clampZoom, GAP, MARGIN, pageAt, pageBoxes, sizeFor, type Turn } from "./layout";
 import classes from "./PageViewer.module.css";
 import { Strip } from "./Strip";
@@ -24,16 +26,20 @@ export type ViewedPages = {
   widths: Readonly<Record<PictureSize, number>>;
 };
 
-type PageViewerProps = ViewedPages & { first?: number | undefined; note?: string | null };
+type PageViewerProps = ViewedPages & {
+  /** What somebody searched for on the way here: the viewer opens at its first hit. */
+  query?: string | undefined;
+  note?: string | null;
+};
 
-export function PageViewer({ first = 1, note, ...viewed }: PageViewerProps) {
+export function PageViewer({ query: initial = "", note, ...viewed }: PageViewerProps) {
   const { t } = useTranslation();
   const { pages, widths } = viewed;
   const scroller = useRef<HTMLDivElement>(null);
   const { ref: sizer, width } = useElementSize();
   const [zoom, setZoom] = useState(1);
   const [turn, setTurn] = useState<Turn>(0);
-  const [page, setPage] = useState(first);
+  const [page, setPage] = useState(1);
   const [strip, setStrip] = useState<boolean | null>(null);
 
   const boxes = useMemo(() => pageBoxes(pages, { width, zoom, turn }), [pages, width, zoom, turn]);
@@ -47,7 +53,7 @@ export function PageViewer({ first = 1, note, ...viewed }: PageViewerProps) {
   });
 
   // What is in sight stays in sight when pages change their size.
-  const kept = useRef(first);
+  const kept = useRef(1);
   useEffect(() => {
     if (width === 0) return;
     virtualizer.measure();
@@ -70,6 +76,7 @@ export function PageViewer({ first = 1, note, ...viewed }: PageViewerProps) {
     },
     [pages.length, virtualizer],
   );
+  const find = useFind(viewed, initial, goTo);
   const zoomBy = (factor: number) => setZoom((old) => clampZoom(old * factor));
   const rotate = () => setTurn((old) => ((old + 90) % 360) as Turn);
 
@@ -109,7 +116,15 @@ export function PageViewer({ first = 1, note, ...viewed }: PageViewerProps) {
         onZoomOut={() => zoomBy(1 / ZOOM_STEP)}
         onFit={() => setZoom(1)}
         onRotate={rotate}
-      />
+      >
+        <FindBox
+          initial={initial}
+          total={find.total}
+          number={find.number}
+          onFind={find.setQuery}
+          onStep={find.step}
+        />
+      </Toolbar>
       <div className={classes.stage} data-narrow={isNarrow || undefined}>
         {showsStrip && <Strip {...viewed} page={page} onPage={goTo} />}
         <div
@@ -134,6 +149,8 @@ export function PageViewer({ first = 1, note, ...viewed }: PageViewerProps) {
                     box={box}
                     top={row.start}
                     turn={turn}
+                    query={find.query}
+                    hit={find.hit?.page === row.index + 1 ? find.hit.index : null}
                     size={sizeFor(turn % 180 === 0 ? box.width : box.height, density, widths)}
                   />
                 )
