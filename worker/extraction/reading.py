@@ -48,7 +48,7 @@ class _OpenPage:
 
     number: int
     size: tuple[float, float] | None
-    engines: list[str]
+    engines: list[str] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     placed: list[Placed] = field(default_factory=list)
     source: PageSource = PageSource.FILE
@@ -128,13 +128,14 @@ class Content:
             return
         self.end_page()
         self._last_page = self._last_page + 1 if number is None else number
-        self._page = _OpenPage(self._last_page, size, self.engines[:1])
+        self._page = _OpenPage(self._last_page, size)
 
     def end_page(self) -> None:
         """Say that what is added next is on no page."""
         if self._nesting or self._page is None:
             return
         page, self._page = self._page, None
+        page.engines = page.engines or self.engines[:1]
         if self._on_page is not None:
             self._on_page(page.closed())
 
@@ -156,8 +157,6 @@ class Content:
             return
         words = list(words)
         page.source, page.rotation = PageSource.OCR, rotation
-        if engine not in page.engines:
-            page.engines.append(engine)
         page.confidences += [(word.confidence / 100, len(word.text)) for word in words]
         self.place(words)
 
@@ -202,6 +201,8 @@ class Content:
         """Note which library or engine contributed."""
         if engine not in self.engines:
             self.engines.append(engine)
+        if not self._nesting and self._page is not None and engine not in self._page.engines:
+            self._page.engines.append(engine)
 
     def text_and_offsets(self) -> tuple[str, tuple[int, ...]]:
         """Give the text and where in it each page begins."""
