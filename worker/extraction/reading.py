@@ -166,6 +166,13 @@ class Content:
         if (page := self._sized_page) is not None:
             page.status = PageStatus.WAITING
 
+    def remark(self, sentence: str) -> None:
+        """Keep a sentence on what of the page was left out; without a page, of the document."""
+        if (page := self._sized_page) is not None:
+            page.reason = sentence
+        else:
+            self.note(sentence)
+
     def fail_page(self, reason: str) -> bool:
         """Say why the page could not be read; return False where there is none, so that the document could not be."""
         if (page := self._sized_page) is None:

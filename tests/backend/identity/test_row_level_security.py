@@ -39,6 +39,8 @@ from backend.search.models import (
     VersionText,
     search_champions,
 )
+from backend.texts.models import LayerKind, TextLayer, TextPage, TextSettings
+from backend.texts.pages import PageSource, PageStatus
 from backend.verification.models import Fault, StoreFault
 from migrations.tables import MODELS
 
@@ -178,6 +180,20 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
                 org_id=org_id, version_id=version.id, text="words", engine="test", truncated=False
             )
         )
+        await add(TextLayer(org_id=org_id, version_id=version.id, number=1, kind=LayerKind.READING))
+        await add(
+            TextPage(
+                org_id=org_id,
+                version_id=version.id,
+                page=1,
+                layer=1,
+                status=PageStatus.READ,
+                source=PageSource.FILE,
+                text="words",
+                words=b"",
+            )
+        )
+        await add(TextSettings(org_id=org_id, languages=["en"]))
         await add(SearchLanguage(org_id=org_id, configuration=unique))
         await add(SearchStatistics(org_id=org_id, documents=1, folders=[folder.id]))
         await add(SearchLexeme(org_id=org_id, lexeme=unique, documents=1))

@@ -6,7 +6,7 @@ if its boxes are tall or its widest lines read better upside down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from rapidocr.ch_ppocr_rec.typings import WordInfo
 from rapidocr.main import RapidOCRError
 
 from worker.extraction.errors import OcrUnavailable
-from worker.extraction.ocr.engine import Box, OcrPage, OcrWord, scaled
+from worker.extraction.ocr.engine import Box, OcrPage, OcrWord, scaled, turned_back
 from worker.extraction.ocr.layout import Line, arrange, text_of
 
 Pixels = NDArray[np.uint8]
@@ -42,6 +42,8 @@ _LEAST_CONFIDENCE = 0.5
 _LEAST_CHARACTERS = 2
 """A page of one character is a stain, a bullet or a pattern."""
 _TALL = 1.5
+_SPARSE = 2.0
+"""Line heights of a line that has no more than one character for so much of its length."""
 
 
 @dataclass(slots=True)
@@ -79,8 +81,9 @@ class RapidEngine:
             }
         )
 
-    def read(self, image: Image.Image) -> OcrPage:
-        """Read a picture of any size, whichever way up it lies."""
+    def read(self, image: Image.Image, languages: Sequence[str] = ()) -> OcrPage:
+        """Read a picture of any size, whichever way up it lies. One model reads every language it knows."""
+        del languages
         pages = []
         for top, band in bands(image):
             scale = min(1.0, _LONGEST_SIDE / max(band.size))
@@ -128,13 +131,14 @@ class RapidEngine:
         lines = [
             _line(line, text)
             for line, text in zip(probes + rest, read, strict=True)
-            if text.confidence >= _LEAST_CONFIDENCE and text.characters.strip()
+            if _is_read(text)
         ]
+        missed = _missed(probes + rest, read)
         if (
             sum(character.isalnum() for line in lines for character in line.text)
             < _LEAST_CHARACTERS
         ):
-            return OcrPage("", rotation=turns * 90)
+            return OcrPage("", rotation=turns * 90, missed=missed)
         blocks = arrange(lines)
         words = tuple(
             _word_as_given(word, pixels.shape, turns, scale)
@@ -143,7 +147,7 @@ class RapidEngine:
             for line in row
             for word in line.words
         )
-        return OcrPage(text_of(blocks), words, turns * 90)
+        return OcrPage(text_of(blocks), words, turns * 90, missed=missed)
 
     def _detect(self, pixels: Pixels) -> list[_Found]:
         try:
@@ -225,6 +229,7 @@ def _joined(pages: list[OcrPage]) -> OcrPage:
         text="\n".join(page.text for page in pages if page.text),
         words=tuple(word for page in pages for word in page.words),
         rotation=pages[0].rotation,
+        missed=sum(page.missed for page in pages) / len(pages),
     )
 
 
@@ -245,6 +250,24 @@ def _flipped(line: _Found, pixels: Pixels) -> _Found:
     """Give a line as it is on the page turned upside down."""
     corner = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float32)
     return _Found((corner - line.box)[[2, 3, 0, 1]], np.ascontiguousarray(np.rot90(line.crop, 2)))
+
+
+def _is_read(text: _Read) -> bool:
+    return text.confidence >= _LEAST_CONFIDENCE and bool(text.characters.strip())
+
+
+def _missed(found: list[_Found], read: list[_Read]) -> float:
+    """Return the share of the lines, by their length, that are of another script than the models know.
+
+    Of such a line hardly a character is recognised, though it is long.
+    """
+    unread = total = 0.0
+    for line, text in zip(found, read, strict=True):
+        length, height = _size(line.box)
+        total += length
+        is_sparse = len(text.characters.strip()) * height * _SPARSE < length
+        unread += length if not _is_read(text) or is_sparse else 0.0
+    return unread / total if total else 0.0
 
 
 def _confidence(read: list[_Read]) -> float:
@@ -285,12 +308,7 @@ def _words(box: Corners, read: _Read) -> Iterator[OcrWord]:
 
 def _word_as_given(word: OcrWord, shape: tuple[int, ...], turns: int, scale: float) -> OcrWord:
     """Turn a word's box back by `turns` quarter turns and out of scale."""
-    height, width = shape[
-        :2
-    ]  # of the picture that was read, which is already turned if it lay on its side
-    left, top, right, bottom = word.box
-    if turns >= 2:
-        left, top, right, bottom = width - right, height - bottom, width - left, height - top
-    if turns % 2:  # undo a quarter turn clockwise: what is left above was left below
-        left, top, right, bottom = top, width - right, bottom, width - left
-    return OcrWord(word.text, scaled((left, top, right, bottom), 1 / scale), word.confidence)
+    # of the picture that was read, which is already turned if it lay on its side
+    height, width = shape[:2]
+    box = turned_back(word.box, (width, height), turns)
+    return OcrWord(word.text, scaled(box, 1 / scale), word.confidence)

@@ -29,7 +29,7 @@ _LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = (
 )  # the same on every architecture
 _LANDLOCK_CREATE_RULESET_VERSION = 1
 _LANDLOCK_RULE_PATH_BENEATH = 1
-_WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _FILE_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _ABI_FILES, _ABI_TCP, _ABI_SCOPES = 1, 4, 6
 _TCP_RIGHTS = 0b11
@@ -48,11 +48,12 @@ _READABLE = (
 )  # fmt: skip
 
 
-def confine() -> list[str]:
+def confine(*, executable: Path | None = None, readable: Path | None = None) -> list[str]:
     """Lock this process and all it will start in, for good; give the names of the locks that hold.
 
     Afterwards it reads the interpreter's and the system's files only (a document comes as an open descriptor),
     writes, creates and executes no file, has no network, no privileges, and the lowest claim to processor and memory.
+    `executable` is the one program it may start all the same, `readable` a directory it may read besides.
     Call it while the process has one thread: the kernel applies most of it to the calling thread alone.
     """
     os.nice(_LOW_PRIORITY)
@@ -62,7 +63,7 @@ def confine() -> list[str]:
     _limit(resource.RLIMIT_FSIZE, 0)
     _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     left_network = _leave_network()
-    landlock = _restrict_to_reading()
+    landlock = _restrict_to_reading(executable, readable)
     locks = {
         "files": landlock >= _ABI_FILES,
         "network": left_network or landlock >= _ABI_TCP,
@@ -126,7 +127,7 @@ def _leave_network() -> bool:
     return bool(_LIBC.unshare(flags) == 0 or _LIBC.unshare(flags | _CLONE_NEWUSER) == 0)
 
 
-def _restrict_to_reading() -> int:
+def _restrict_to_reading(executable: Path | None, readable: Path | None) -> int:
     """Allow nothing but to read what is needed; give the version of Landlock that sees to it, 0 if there is none."""
     abi = _LIBC.syscall(
         _LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_CREATE_RULESET_VERSION
@@ -144,7 +145,12 @@ def _restrict_to_reading() -> int:
         return 0
     try:
         for path in _readable_paths():
-            _allow_reading(rules, path)
+            _allow(rules, path)
+        if readable is not None:
+            _allow(rules, readable)
+        if executable is not None:
+            for path in (executable, *_loaders()):
+                _allow(rules, path, _EXECUTE)
         return abi if _LIBC.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0) == 0 else 0
     finally:
         os.close(rules)
@@ -156,13 +162,19 @@ def _readable_paths() -> Iterable[Path]:
     return {package, *map(Path, (*_READABLE, sys.prefix, sys.base_prefix, *libraries))}
 
 
-def _allow_reading(rules: int, path: Path) -> None:
+def _loaders() -> Iterable[Path]:
+    """Return what the kernel starts in a program's place to load it (ld.so(8))."""
+    return {path for root in ("/lib64", "/lib") for path in Path(root).glob("ld-linux*.so.*")}
+
+
+def _allow(rules: int, path: Path, also: int = 0) -> None:
+    """Allow to read a file, or what is in a directory; `also` adds a right to it."""
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return  # not on this system
     try:
-        access = _READ_FILE | (_READ_DIR if path.is_dir() else 0)
+        access = also | _READ_FILE | (_READ_DIR if path.is_dir() else 0)
         if path == Path(os.devnull):
             access |= _WRITE_FILE
         rule = struct.pack("=Qi", access, descriptor)

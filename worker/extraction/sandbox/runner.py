@@ -20,6 +20,8 @@ from pathlib import Path
 from backend.content.media_types import HEAD_BYTES, UNKNOWN, media_type_of
 from backend.texts.pages import PageStatus, PageText
 from worker.extraction.model import WHOLE, ExtractionResult, Limits, Recognition, Status
+from worker.extraction.ocr.choice import engines_for, lacking
+from worker.extraction.ocr.engine import RAPID
 from worker.extraction.sandbox import wire
 from worker.extraction.sandbox.processes import Processes
 
@@ -115,12 +117,19 @@ def _receive(
             raise ValueError("more pages than were asked for")
 
 
-def configure(*, ocr_threads: int) -> None:
-    """Set how many threads recognition may use: as many as cores are given to this worker process.
+def configure(
+    *, ocr_threads: int = 1, ocr_engine: str = RAPID, ocr_models: Path | None = None
+) -> None:
+    """Set how recognition is done, from the next start of an OCR server on.
 
-    It takes effect when the OCR server starts next.
+    Args:
+        ocr_threads: how many threads it may use: as many as cores are given to this worker process.
+        ocr_engine: what reads the languages that PaddleOCR's models know, `rapidocr` or `paddleocr`.
+        ocr_models: where the models of `paddleocr` are.
     """
     _processes.ocr_threads = ocr_threads
+    _processes.ocr_engine = ocr_engine
+    _processes.ocr_models = ocr_models
 
 
 def shut_down() -> None:
@@ -172,26 +181,39 @@ def _reader(
     *,
     ocr: bool,
 ) -> Iterator[_Reader]:
-    request = json.dumps(
-        {
-            "name": name[-_NAME_LENGTH:],
-            "media_type": media_type,
-            "limits": dataclasses.asdict(limits),
-            "recognition": dataclasses.asdict(recognition),
-        }
-    ).encode()
     with ExitStack() as stack:
         document = stack.enter_context(path.open("rb"))
         mine, theirs = _pair(stack, socket.SOCK_STREAM)
         fate, its_fate = _pair(stack, socket.SOCK_SEQPACKET)
         passed = [document.fileno(), theirs.fileno(), its_fate.fileno()]
-        if ocr:
-            passed.append(_processes.connect_to_ocr(stack).fileno())
+        engines, missing = _engines(recognition) if ocr else ([], "")
+        passed += [_processes.connect_to_ocr(engine, stack).fileno() for engine in engines]
+        request = json.dumps(
+            {
+                "name": name[-_NAME_LENGTH:],
+                "media_type": media_type,
+                "limits": dataclasses.asdict(limits),
+                "recognition": dataclasses.asdict(recognition),
+                "engines": engines if ocr else None,
+                "missing": missing,
+            }
+        ).encode()
         _processes.submit(request, passed)
         theirs.close()
         its_fate.close()
         fate.settimeout(_END_SECONDS)
         yield _Reader(mine, fate)
+
+
+def _engines(recognition: Recognition) -> tuple[list[str], str]:
+    """Return the engines a document may need that are here, and why one is not."""
+    wanted = engines_for(recognition.languages, recognition.engine, _processes.ocr_engine)
+    reasons = {name: lacking(name, recognition.languages, _processes.ocr_models) for name in wanted}
+    found = [name for name, reason in reasons.items() if reason is None]
+    missing = next((reason for reason in reasons.values() if reason), "")
+    if not found and not recognition.engine:
+        found = [RAPID]  # what it can read of the page is better than nothing
+    return found, missing
 
 
 def _pair(stack: ExitStack, kind: int) -> tuple[socket.socket, socket.socket]:

@@ -1,7 +1,7 @@
 """The process that forks a reader per document (`python -m worker.extraction.sandbox.zygote DESCRIPTOR`).
 
 It speaks on one socket with the worker. Each request brings descriptors: the document, a socket for the result, a
-socket for the reader's fate, and perhaps a connection to the OCR server. On the socket for the fate it sends the
+socket for the reader's fate, and perhaps connections to OCR servers. On the socket for the fate it sends the
 reader's pidfd at once and its exit code at its end. When the worker closes its side, everything ends.
 """
 
@@ -20,6 +20,8 @@ from backend.content.media_types import UNKNOWN
 from worker.extraction import registry
 from worker.extraction.extract import extract_stream
 from worker.extraction.model import ExtractionResult, Limits, Recognition
+from worker.extraction.ocr import OcrEngine
+from worker.extraction.ocr.choice import ChoosingEngine
 from worker.extraction.ocr.remote import RemoteEngine
 from worker.extraction.sandbox import wire
 from worker.extraction.sandbox.confine import (
@@ -32,7 +34,7 @@ from worker.extraction.sandbox.confine import (
 from worker.extraction.text import language_of
 
 REQUEST_BYTES = 64 * 1024
-_DESCRIPTORS = 4
+_DESCRIPTORS = 6
 
 
 def main(descriptor: int) -> None:
@@ -82,8 +84,8 @@ class _Zygote:
         process = os.fork()
         if process == 0:
             self._become_reader(parent, json.loads(packet), descriptors)
-        document, result, fate, *engine = descriptors
-        for descriptor in (document, result, *engine):
+        document, result, fate, *engines = descriptors
+        for descriptor in (document, result, *engines):
             os.close(descriptor)
         pidfd = os.pidfd_open(process)
         connection = socket.socket(fileno=fate)
@@ -111,12 +113,10 @@ class _Zygote:
             for pidfd, (_, connection) in self._readers.items():
                 os.close(pidfd)
                 connection.close()
-            document, result, fate, *engine = descriptors
+            document, result, fate, *engines = descriptors
             os.close(fate)  # a reader must not report on itself
             answers = socket.socket(fileno=result)
-            outcome = _outcome(
-                request, document, engine[0] if engine else None, answers, self._base_size
-            )
+            outcome = _outcome(request, document, engines, answers, self._base_size)
             wire.send_message(answers, {"result": outcome.to_json()})
             exit_code = 0
         finally:
@@ -126,7 +126,7 @@ class _Zygote:
 def _outcome(
     request: dict[str, Any],
     document: int,
-    engine: int | None,
+    engines: list[int],
     answers: socket.socket,
     base_size: int,
 ) -> ExtractionResult:
@@ -139,13 +139,24 @@ def _outcome(
                 name=request["name"],
                 media_type=request["media_type"],
                 limits=limits,
-                engine=RemoteEngine(socket.socket(fileno=engine)) if engine is not None else None,
+                engine=_engine(request, engines),
                 recognition=Recognition.from_json(request["recognition"]),
                 on_page=lambda page: wire.send_message(answers, {"page": page.to_json()}),
             )
     except BaseException as problem:  # noqa: BLE001 - panics of Rust libraries are no Exception
         sentence = f"Reading it failed unexpectedly ({type(problem).__name__}: {problem})."
         return ExtractionResult("failed", sentence, request["media_type"] or UNKNOWN)
+
+
+def _engine(request: dict[str, Any], connections: list[int]) -> OcrEngine | None:
+    """Return what recognises pictures; None where they are only noted."""
+    if request["engines"] is None:
+        return None
+    engines = {
+        name: RemoteEngine(name, socket.socket(fileno=connection))
+        for name, connection in zip(request["engines"], connections, strict=True)
+    }
+    return ChoosingEngine(engines, request["recognition"]["languages"], request["missing"])
 
 
 def _tell(connection: socket.socket, message: bytes, descriptors: list[int]) -> None:
