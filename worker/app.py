@@ -22,7 +22,7 @@ from backend.core.queues import Queue, celery_app
 from backend.core.settings import get_settings
 from storage import prepare_process
 from worker.broker import Renewal, use_renewal
-from worker.extraction import shut_down
+from worker.extraction import configure, shut_down
 from worker.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -114,8 +114,10 @@ def _refuse_a_wrong_key(**_: Any) -> None:
 @worker_process_init.connect
 def _open(**_: Any) -> None:
     prepare_process()
+    settings = get_settings()
+    configure(ocr_engine=settings.ocr_engine, ocr_models=settings.ocr_models)
     try:
-        Runtime.open(get_settings())
+        Runtime.open(settings)
     except EncryptionKeyError as error:
         # The key was changed since the worker started. A child without the store would fail every task it took.
         log.critical("worker_refused", reason=str(error))

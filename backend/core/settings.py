@@ -46,6 +46,15 @@ class LimitsPolicy(StrEnum):
     STORE_AS_UNSCANNED = "store-as-unscanned"
 
 
+class OcrEngineName(StrEnum):
+    """What reads the languages that PaddleOCR's models know."""
+
+    RAPIDOCR = "rapidocr"
+    """Models out of its wheel."""
+    PADDLEOCR = "paddleocr"
+    """The package, where it is installed, with models in a directory."""
+
+
 @dataclass(frozen=True, slots=True)
 class MailServer:
     """A server that takes mail from us, and whom the mail is from."""
@@ -120,6 +129,9 @@ class Settings(BaseSettings):
     # The largest blob must be read within the time a task has.
     scrub_rate: int = Field(default=50_000_000, ge=10_000_000)
 
+    ocr_engine: OcrEngineName = OcrEngineName.RAPIDOCR
+    ocr_models: Path | None = None
+
     access_token_seconds: int = Field(default=900, gt=0)
     refresh_token_seconds: int = Field(default=30 * 86_400, gt=0)
 
@@ -142,6 +154,8 @@ class Settings(BaseSettings):
         """Children are started elsewhere; a path must mean the same to all of them."""
         self.data_dir = self.data_dir.absolute()
         self.web_dir = self.web_dir.absolute()
+        if self.ocr_models is not None:
+            self.ocr_models = self.ocr_models.absolute()
         return self
 
     @model_validator(mode="after")

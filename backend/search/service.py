@@ -68,6 +68,7 @@ class KnownText:
     language: str | None
     """ISO 639-1."""
     engine: str
+    page_count: int | None
     truncated: bool
     """Whether there is more in the document than was read or can be searched."""
 
@@ -169,6 +170,7 @@ async def get_text(session: AsyncSession, version_id: int) -> KnownText | None:
         text=found.text,
         language=found.language,
         engine=found.engine,
+        page_count=found.page_count,
         truncated=found.truncated or bool(is_partial),
     )
 

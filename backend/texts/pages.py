@@ -140,7 +140,9 @@ class PageText:
 
 
 def pack(words: Sequence[Word]) -> bytes:
-    """Give words as bytes: a version byte, then the columns, compressed. No words are no bytes.
+    """Give words, which stand one after the other, as bytes: a version byte, then the columns, compressed.
+
+    No words are no bytes. What stands behind 65,535 blanks is left out.
 
     Positions are kept as differences from the word before, and the two bytes of all numbers apart: on a page of text
     most of them are then the same, which is what makes them small (docs/adr/0021).
@@ -150,6 +152,8 @@ def pack(words: Sequence[Word]) -> bytes:
     first = Word(0, 0, 0, 0, 0, 0, 0)
     columns: list[list[int]] = [[] for _ in range(7)]
     for before, word in pairwise([first, *words[:MOST_WORDS]]):
+        if max(word.start - before.end, word.end - word.start) > 0xFFFF:
+            break
         for column, value in zip(columns, _differences(before, word), strict=True):
             column.append(value & 0xFFFF)
     data = b"".join(_little_endian(column) for column in columns)

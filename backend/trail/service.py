@@ -33,6 +33,9 @@ HISTORY = (
     "document.version_restored",
     "document.trashed",
     "document.restored",
+    "document.text_corrected",
+    "document.text_restored",
+    "document.ocr_requested",
 )
 """What readers of a document are told of it: what became of it, not who else read it or tried to."""
 

@@ -33,6 +33,9 @@ class Api:
     async def patch(self, path: str, json: Any, **arguments: Any) -> Response:
         return await self.request("PATCH", path, json=json, **arguments)
 
+    async def put(self, path: str, json: Any, **arguments: Any) -> Response:
+        return await self.request("PUT", path, json=json, **arguments)
+
     async def delete(self, path: str) -> Response:
         return await self.request("DELETE", path)
 

@@ -72,6 +72,8 @@ def read_picture(
         if not content.fail_page(f"Text recognition failed on it: {problem}."):
             raise
         return
+    if page.remark:
+        content.remark(page.remark)
     content.recognised(
         page.engine or context.engine.name,
         rotation=page.rotation,

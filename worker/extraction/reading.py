@@ -52,7 +52,7 @@ class _OpenPage:
 
     number: int
     size: tuple[float, float] | None
-    engines: list[str]
+    engines: list[str] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     placed: list[Placed] = field(default_factory=list)
     source: PageSource = PageSource.FILE
@@ -132,13 +132,14 @@ class Content:
             return
         self.end_page()
         self._last_page = self._last_page + 1 if number is None else number
-        self._page = _OpenPage(self._last_page, size, self.engines[:1])
+        self._page = _OpenPage(self._last_page, size)
 
     def end_page(self) -> None:
         """Say that what is added next is on no page."""
         if self._nesting or self._page is None:
             return
         page, self._page = self._page, None
+        page.engines = page.engines or self.engines[:1]
         if self._on_page is not None:
             self._on_page(page.closed())
 
@@ -160,8 +161,6 @@ class Content:
             return
         words = list(words)
         page.source, page.rotation = PageSource.OCR, rotation
-        if engine not in page.engines:
-            page.engines.append(engine)
         page.confidences += [(word.confidence / 100, len(word.text)) for word in words]
         self.place(words)
 
@@ -170,6 +169,13 @@ class Content:
         self.wants_ocr = True
         if (page := self._sized_page) is not None:
             page.status = PageStatus.WAITING
+
+    def remark(self, sentence: str) -> None:
+        """Keep a sentence on what of the page was left out; without a page, of the document."""
+        if (page := self._sized_page) is not None:
+            page.reason = sentence
+        else:
+            self.note(sentence)
 
     def fail_page(self, reason: str) -> bool:
         """Say why the page could not be read; return False where there is none, so that the document could not be."""
@@ -220,6 +226,8 @@ class Content:
         """Note which library or engine contributed."""
         if engine not in self.engines:
             self.engines.append(engine)
+        if not self._nesting and self._page is not None and engine not in self._page.engines:
+            self._page.engines.append(engine)
 
     def text_and_offsets(self) -> tuple[str, tuple[int, ...]]:
         """Give the text and where in it each page begins."""

@@ -7,6 +7,7 @@ be drawn, and the end. Whatever arrived before a reader was killed is good.
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 from worker.extraction.sandbox import wire
@@ -22,11 +23,11 @@ def run(
     document: int,
     connection: socket.socket,
     *,
-    engine: int | None,
+    engines: Sequence[int],
     base_size: int,
 ) -> None:
     """Draw what is asked of the open document and send it."""
-    del engine  # nothing is recognised
+    del engines  # nothing is recognised
     limits = DrawLimits(**request["limits"])
     limit_reader(memory_bytes=base_size + limits.memory_bytes, cpu_seconds=limits.cpu_seconds)
 

@@ -146,7 +146,7 @@ async def read_text(
     text = searched.text if searched is not None and not is_past else joined(pages)
     return TextOut(
         text=text,
-        page_count=chosen.page_count,
+        page_count=searched.page_count if searched else chosen.page_count,
         language=searched.language if searched else None,
         engine=engines_of(pages) or (searched.engine if searched else ""),
         truncated=searched.truncated if searched else False,

@@ -2183,7 +2183,11 @@ export interface paths {
          * @description Return what was read out of a version, as it is searched, whole and page by page.
          */
         get: operations["getDocumentText"];
-        put?: never;
+        /**
+         * Correct the text of pages
+         * @description Write what stands on pages of the current version, as a new text layer; it is searched at once.
+         */
+        put: operations["correctDocumentText"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2204,6 +2208,70 @@ export interface paths {
          */
         get: operations["listTextLayers"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{document_id}/text/layers/{number}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to an earlier text layer
+         * @description Have the pages of the current version say what they said when the layer was the newest; nothing is lost.
+         */
+        post: operations["restoreTextLayer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/documents/{document_id}/ocr": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Recognise pages once more
+         * @description Queue the recognition of pages of the current version; what a person corrected is left alone unless told.
+         */
+        post: operations["recogniseDocument"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/text-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the languages of the organisation's scans
+         * @description Return the languages recognition expects, and all it can be told.
+         */
+        get: operations["getTextSettings"];
+        /**
+         * Set the languages of the organisation's scans
+         * @description Tell recognition what to expect from now on; what was read stays as it is.
+         */
+        put: operations["changeTextSettings"];
         post?: never;
         delete?: never;
         options?: never;
@@ -4607,6 +4675,71 @@ export interface components {
             };
         };
         /**
+         * OcrAccepted
+         * @description What is going to be recognised.
+         * @example {
+         *       "layer": 3,
+         *       "left_alone": [
+         *         3
+         *       ],
+         *       "pages": [
+         *         2
+         *       ]
+         *     }
+         */
+        OcrAccepted: {
+            /**
+             * Layer
+             * @description The layer it goes to; null where nothing was left to do.
+             */
+            layer: number | null;
+            /** Pages */
+            pages: number[];
+            /**
+             * Left Alone
+             * @description Pages that a person has corrected.
+             */
+            left_alone: number[];
+        };
+        /**
+         * OcrRequest
+         * @description What is to be recognised once more.
+         * @example {
+         *       "languages": [
+         *         "de",
+         *         "en"
+         *       ],
+         *       "pages": [
+         *         2,
+         *         3
+         *       ],
+         *       "replace_corrections": false
+         *     }
+         */
+        OcrRequest: {
+            /**
+             * Pages
+             * @description The pages; null for all.
+             */
+            pages?: number[] | null;
+            /**
+             * Languages
+             * @description What they are written in; null for the organisation's languages.
+             */
+            languages?: string[] | null;
+            /**
+             * Engine
+             * @description What reads them; null for the engine that suits the languages.
+             */
+            engine?: string | null;
+            /**
+             * Replace Corrections
+             * @description Whether pages are read anew that a person has corrected.
+             * @default false
+             */
+            replace_corrections: boolean;
+        };
+        /**
          * OnConflict
          * @description What becomes of an upload whose name is taken.
          * @enum {string}
@@ -4649,6 +4782,16 @@ export interface components {
             id: number;
             /** Name */
             name: string;
+        };
+        /**
+         * PageCorrection
+         * @description What stands on a page.
+         */
+        PageCorrection: {
+            /** Number */
+            number: number;
+            /** Text */
+            text: string;
         };
         /**
          * PageOut
@@ -6678,6 +6821,25 @@ export interface components {
             limits: components["schemas"]["Limits"];
         };
         /**
+         * TextCorrection
+         * @description What a person says stands on pages of a document.
+         * @example {
+         *       "comment": "The date was misread.",
+         *       "pages": [
+         *         {
+         *           "number": 1,
+         *           "text": "The lease ends on 31 March."
+         *         }
+         *       ]
+         *     }
+         */
+        TextCorrection: {
+            /** Pages */
+            pages: components["schemas"]["PageCorrection"][];
+            /** Comment */
+            comment?: string | null;
+        };
+        /**
          * TextOut
          * @description What was read out of a version.
          * @example {
@@ -6741,6 +6903,51 @@ export interface components {
              * @description Page by page; none for documents without pages.
              */
             pages: components["schemas"]["PageTextOut"][];
+        };
+        /**
+         * TextSettingsIn
+         * @description What an organisation says of its scans.
+         * @example {
+         *       "languages": [
+         *         "de",
+         *         "en"
+         *       ]
+         *     }
+         */
+        TextSettingsIn: {
+            /**
+             * Languages
+             * @description ISO 639-1 codes, the most frequent first.
+             */
+            languages: string[];
+        };
+        /**
+         * TextSettingsOut
+         * @description What an organisation says of its scans, and what can be said.
+         * @example {
+         *       "languages": [
+         *         "de",
+         *         "en"
+         *       ],
+         *       "readable": [
+         *         "ar",
+         *         "de",
+         *         "en",
+         *         "ru"
+         *       ]
+         *     }
+         */
+        TextSettingsOut: {
+            /**
+             * Languages
+             * @description ISO 639-1 codes, the most frequent first.
+             */
+            languages: string[];
+            /**
+             * Readable
+             * @description Every language that an engine reads.
+             */
+            readable: string[];
         };
         /**
          * TokenOut
@@ -16125,6 +16332,84 @@ export interface operations {
             };
         };
     };
+    correctDocumentText: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the text that the change is based on. */
+                "if-match": string;
+            };
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TextCorrection"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quarantined`: The content is in quarantine. `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. `page_not_found`: No such page. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stale`: Changed by someone else. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     listTextLayers: {
         parameters: {
             query?: {
@@ -16185,6 +16470,241 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    restoreTextLayer: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the text that the change is based on. */
+                "if-match": string;
+            };
+            path: {
+                document_id: number;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quarantined`: The content is in quarantine. `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. `layer_not_found`: No such text layer. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stale`: Changed by someone else. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    recogniseDocument: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OcrRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OcrAccepted"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quarantined`: The content is in quarantine. `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. `version_not_found`: No such version. `page_not_found`: No such page. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_recognisable`: There is nothing to recognise. `still_reading`: The text is being read. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_language`: Unknown language. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTextSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextSettingsOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeTextSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TextSettingsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextSettingsOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_language`: Unknown language. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

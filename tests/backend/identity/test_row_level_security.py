@@ -1,6 +1,7 @@
 """A transaction bound to one organisation neither sees nor touches a row of another, whatever a statement forgets."""
 
 import secrets
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TypeVar
 
@@ -53,6 +54,8 @@ from backend.search.models import (
     VersionText,
     search_champions,
 )
+from backend.texts.models import LayerKind, TextLayer, TextPage, TextSettings
+from backend.texts.pages import PageSource, PageStatus
 from backend.uploads.models import Upload, UploadKind
 from backend.verification.models import Fault, StoreFault
 from migrations.tables import MODELS
@@ -80,6 +83,35 @@ SELECT c.relname, c.relrowsecurity
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'org_id' AND NOT a.attisdropped
 WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
 """
+
+
+def read_out(org_id: int, document_id: int, later_id: int, version_id: int) -> Iterator[Base]:
+    """Yield rows of what was read out of a version."""
+    yield VersionMetadata(org_id=org_id, version_id=version_id, fields={}, words="words")
+    yield Preview(org_id=org_id, version_id=version_id)
+    yield PagePicture(org_id=org_id, version_id=version_id, page=1, size=Size.MEDIUM)
+    yield TextSignature(
+        org_id=org_id,
+        document_id=document_id,
+        version_id=version_id,
+        shingles=20,
+        digest=b"",
+    )
+    yield TextSignature(org_id=org_id, document_id=later_id, version_id=0, shingles=20, digest=b"")
+    yield TextBand(org_id=org_id, document_id=document_id, band=1)
+    yield NearPair(org_id=org_id, document_id=document_id, other_id=later_id, similarity=1)
+    yield TextLayer(org_id=org_id, version_id=version_id, number=1, kind=LayerKind.READING)
+    yield TextPage(
+        org_id=org_id,
+        version_id=version_id,
+        page=1,
+        layer=1,
+        status=PageStatus.READ,
+        source=PageSource.FILE,
+        text="words",
+        words=b"",
+    )
+    yield TextSettings(org_id=org_id, languages=["en"])
 
 
 async def fill(database: Database, signer: Signer, org_id: int) -> int:
@@ -193,28 +225,11 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
                 org_id=org_id, version_id=version.id, text="words", engine="test", truncated=False
             )
         )
-        await add(VersionMetadata(org_id=org_id, version_id=version.id, fields={}, words="words"))
-        await add(Preview(org_id=org_id, version_id=version.id))
-        await add(PagePicture(org_id=org_id, version_id=version.id, page=1, size=Size.MEDIUM))
-        await add(
-            TextSignature(
-                org_id=org_id,
-                document_id=document.id,
-                version_id=version.id,
-                shingles=20,
-                digest=b"",
-            )
-        )
         later = await add(
             Document(org_id=org_id, folder_id=folder.id, name=f"{unique} 2", owner_id=user.id)
         )
-        await add(
-            TextSignature(
-                org_id=org_id, document_id=later.id, version_id=0, shingles=20, digest=b""
-            )
-        )
-        await add(TextBand(org_id=org_id, document_id=document.id, band=1))
-        await add(NearPair(org_id=org_id, document_id=document.id, other_id=later.id, similarity=1))
+        for row in read_out(org_id, document.id, later.id, version.id):
+            await add(row)
         await add(SearchLanguage(org_id=org_id, configuration=unique))
         await add(SearchStatistics(org_id=org_id, documents=1, folders=[folder.id]))
         await add(SearchLexeme(org_id=org_id, lexeme=unique, documents=1))

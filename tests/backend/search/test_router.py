@@ -104,6 +104,10 @@ async def test_text(user: Api, document: dict[str, Any]) -> None:
         "language": "en",
         "engine": "test",
         "truncated": False,
+        "version": 1,
+        "layer": 0,
+        "etag": '"1.0"',
+        "pages": [],
     }
     other = await user.document(await user.folder("Other"), "b.txt")
     answer = await user.get(f"/documents/{other['id']}/text")

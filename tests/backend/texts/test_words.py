@@ -4,19 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.backend.texts.conftest import upload_pdf
 from tests.support.api import Api
-from tests.worker.extraction import samples
 from worker.runtime import Runtime
-from worker.tasks import indexing
-
-
-async def read_pdf(runtime: Runtime, api: Api, *pages: list[str]) -> dict[str, Any]:
-    """Upload a PDF of such lines, have it read, and return the document."""
-    cabinet = await api.folder("Cabinet")
-    data = samples.pdf([samples.text_page(lines) for lines in pages])
-    document = await api.document(cabinet, "a.pdf", data)
-    await indexing._index(runtime, api.org_id, document["current_version"]["id"], ocr=False)
-    return document
 
 
 async def hits(api: Api, document: dict[str, Any], q: str, page: int = 1) -> list[list[str]]:
@@ -27,7 +17,7 @@ async def hits(api: Api, document: dict[str, Any], q: str, page: int = 1) -> lis
 
 
 async def test_the_pages_and_their_words(admin: Api, runtime: Runtime) -> None:
-    document = await read_pdf(runtime, admin, ["The lease ends", "in March."], ["Second page"])
+    document = await upload_pdf(runtime, admin, ["The lease ends", "in March."], ["Second page"])
     listed = (await admin.get(f"/documents/{document['id']}/pages")).json()
     assert (listed["version"], listed["layer"], listed["waiting"], listed["failed"]) == (1, 1, 0, 0)
     first, second = listed["pages"]
@@ -68,7 +58,7 @@ async def test_what_a_search_finds(
         "One lease ends in March.",
         "AB-1234/56 applies to the Café.",
     ]
-    document = await read_pdf(runtime, admin, lines)
+    document = await upload_pdf(runtime, admin, lines)
     assert await hits(admin, document, q) == expected
     if expected:
         found = (await admin.get("/search", params={"q": q})).json()["items"]
@@ -76,13 +66,13 @@ async def test_what_a_search_finds(
 
 
 async def test_hits_are_counted_per_page(admin: Api, runtime: Runtime) -> None:
-    document = await read_pdf(runtime, admin, ["lease and lease"], ["nothing"], ["a lease"])
+    document = await upload_pdf(runtime, admin, ["lease and lease"], ["nothing"], ["a lease"])
     answer = await admin.get(f"/documents/{document['id']}/pages", params={"q": "lease"})
     assert [page["hits"] for page in answer.json()["pages"]] == [2, 0, 1]
 
 
 async def test_a_page_that_is_not_there(admin: Api, runtime: Runtime) -> None:
-    document = await read_pdf(runtime, admin, ["one"])
+    document = await upload_pdf(runtime, admin, ["one"])
     answer = await admin.get(f"/documents/{document['id']}/pages/2/words")
     assert (answer.status_code, answer.json()["code"]) == (404, "page_not_found")
     answer = await admin.get(f"/documents/{document['id']}/pages/1/words", params={"version": 2})
@@ -92,7 +82,7 @@ async def test_a_page_that_is_not_there(admin: Api, runtime: Runtime) -> None:
 
 
 async def test_looking_at_words_is_recorded(admin: Api, runtime: Runtime) -> None:
-    document = await read_pdf(runtime, admin, ["one"])
+    document = await upload_pdf(runtime, admin, ["one"])
     await admin.get(f"/documents/{document['id']}/pages/1/words")
     await admin.get(f"/documents/{document['id']}/text")
     of = {"object": f"document:{document['id']}"}

@@ -107,6 +107,8 @@ def _read_page(
 def _read_opened(page: pypdfium2.PdfPage, context: Context, content: Content) -> None:
     text, words = ("", []) if context.is_forced else _text_of(page)
     comments = list(_comments(page))
+    if text:
+        content.read_by("pdfium")
     content.place(words)
     if context.is_forced or _needs_ocr(page, text):
         read_picture(lambda: _render(page, context), context, content, otherwise=text)

@@ -6,7 +6,7 @@ if its boxes are tall or its widest lines read better upside down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from rapidocr.ch_ppocr_rec.typings import WordInfo
 from rapidocr.main import RapidOCRError
 
 from worker.extraction.errors import OcrUnavailable
-from worker.extraction.ocr.engine import Box, OcrPage, OcrWord, scaled
+from worker.extraction.ocr.engine import Box, OcrPage, OcrWord, scaled, turned_back
 from worker.extraction.ocr.layout import Line, arrange, text_of
 
 Pixels = NDArray[np.uint8]
@@ -29,6 +29,10 @@ _LONGEST_SIDE = 2000
 _SHORTEST_SIDE = 32
 _NARROWEST = 6
 """Times that a picture's longer side may be as long as the shorter; narrower ones are widened with white."""
+_CONTRAST = 25
+"""Of 255: what differs more from the paper is ink, or may be."""
+_MARGIN = 60
+"""Pixels left around the ink: closer to the edge words are torn."""
 _TALLEST_PAGE = 1.5
 """Height over width of the tallest paper."""
 _PROBES = 6
@@ -38,6 +42,8 @@ _LEAST_CONFIDENCE = 0.5
 _LEAST_CHARACTERS = 2
 """A page of one character is a stain, a bullet or a pattern."""
 _TALL = 1.5
+_SPARSE = 2.0
+"""Line heights of a line that has no more than one character for so much of its length."""
 
 
 @dataclass(slots=True)
@@ -75,13 +81,18 @@ class RapidEngine:
             }
         )
 
-    def read(self, image: Image.Image) -> OcrPage:
-        """Read a picture of any size, whichever way up it lies."""
+    def read(self, image: Image.Image, languages: Sequence[str] = ()) -> OcrPage:
+        """Read a picture of any size, whichever way up it lies. One model reads every language it knows."""
+        del languages
         pages = []
         for top, band in bands(image):
             scale = min(1.0, _LONGEST_SIDE / max(band.size))
-            page = self._read_band(_for_the_models(band, scale), scale)
-            words = tuple(replace(word, box=_lowered(word.box, top)) for word in page.words)
+            sheet = _scaled(band, scale)
+            left, above, right, below = _inked(sheet)
+            pixels = _for_the_models(sheet.crop((left, above, right, below)))
+            page = self._read_band(pixels, scale)
+            by = int(left / scale), int(above / scale) + top
+            words = tuple(replace(word, box=_moved(word.box, by)) for word in page.words)
             pages.append(replace(page, words=words))
         return _joined(pages)
 
@@ -120,13 +131,14 @@ class RapidEngine:
         lines = [
             _line(line, text)
             for line, text in zip(probes + rest, read, strict=True)
-            if text.confidence >= _LEAST_CONFIDENCE and text.characters.strip()
+            if _is_read(text)
         ]
+        missed = _missed(probes + rest, read)
         if (
             sum(character.isalnum() for line in lines for character in line.text)
             < _LEAST_CHARACTERS
         ):
-            return OcrPage("", rotation=turns * 90)
+            return OcrPage("", rotation=turns * 90, missed=missed)
         blocks = arrange(lines)
         words = tuple(
             _word_as_given(word, pixels.shape, turns, scale)
@@ -135,7 +147,7 @@ class RapidEngine:
             for line in row
             for word in line.words
         )
-        return OcrPage(text_of(blocks), words, turns * 90)
+        return OcrPage(text_of(blocks), words, turns * 90, missed=missed)
 
     def _detect(self, pixels: Pixels) -> list[_Found]:
         try:
@@ -178,13 +190,30 @@ def bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
     yield top, image.crop((0, top, image.width, image.height))
 
 
-def _for_the_models(image: Image.Image, scale: float) -> Pixels:
-    """Scale a picture, and widen a strip: the detector scales short sides up, a line of pixels to a gigabyte."""
-    if scale < 1.0:
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image = image.resize(
-            size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR
-        )
+def _scaled(image: Image.Image, scale: float) -> Image.Image:
+    if scale == 1.0:
+        return image
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR)
+
+
+def _inked(image: Image.Image) -> Box:
+    """Return where there is anything on a picture, with a margin: on wide white paper lone lines are missed."""
+    grey = np.asarray(image.convert("L"), dtype=np.int16)
+    differs = np.abs(grey - np.median(grey)) > _CONTRAST
+    columns, rows = np.flatnonzero(differs.any(axis=0)), np.flatnonzero(differs.any(axis=1))
+    if not rows.size:
+        return 0, 0, image.width, image.height
+    return (
+        max(0, int(columns[0]) - _MARGIN),
+        max(0, int(rows[0]) - _MARGIN),
+        min(image.width, int(columns[-1]) + _MARGIN),
+        min(image.height, int(rows[-1]) + _MARGIN),
+    )
+
+
+def _for_the_models(image: Image.Image) -> Pixels:
+    """Widen a strip: the detector scales short sides up, a line of pixels to a gigabyte."""
     short = max(_SHORTEST_SIDE, max(image.size) // _NARROWEST)
     if min(image.size) < short:
         sheet = Image.new("RGB", (max(image.width, short), max(image.height, short)), "white")
@@ -200,12 +229,13 @@ def _joined(pages: list[OcrPage]) -> OcrPage:
         text="\n".join(page.text for page in pages if page.text),
         words=tuple(word for page in pages for word in page.words),
         rotation=pages[0].rotation,
+        missed=sum(page.missed for page in pages) / len(pages),
     )
 
 
-def _lowered(box: Box, by: int) -> Box:
+def _moved(box: Box, by: tuple[int, int]) -> Box:
     left, top, right, bottom = box
-    return left, top + by, right, bottom + by
+    return left + by[0], top + by[1], right + by[0], bottom + by[1]
 
 
 def _lies_on_its_side(found: list[_Found]) -> bool:
@@ -220,6 +250,24 @@ def _flipped(line: _Found, pixels: Pixels) -> _Found:
     """Give a line as it is on the page turned upside down."""
     corner = np.array([pixels.shape[1], pixels.shape[0]], dtype=np.float32)
     return _Found((corner - line.box)[[2, 3, 0, 1]], np.ascontiguousarray(np.rot90(line.crop, 2)))
+
+
+def _is_read(text: _Read) -> bool:
+    return text.confidence >= _LEAST_CONFIDENCE and bool(text.characters.strip())
+
+
+def _missed(found: list[_Found], read: list[_Read]) -> float:
+    """Return the share of the lines, by their length, that are of another script than the models know.
+
+    Of such a line hardly a character is recognised, though it is long.
+    """
+    unread = total = 0.0
+    for line, text in zip(found, read, strict=True):
+        length, height = _size(line.box)
+        total += length
+        is_sparse = len(text.characters.strip()) * height * _SPARSE < length
+        unread += length if not _is_read(text) or is_sparse else 0.0
+    return unread / total if total else 0.0
 
 
 def _confidence(read: list[_Read]) -> float:
@@ -260,12 +308,7 @@ def _words(box: Corners, read: _Read) -> Iterator[OcrWord]:
 
 def _word_as_given(word: OcrWord, shape: tuple[int, ...], turns: int, scale: float) -> OcrWord:
     """Turn a word's box back by `turns` quarter turns and out of scale."""
-    height, width = shape[
-        :2
-    ]  # of the picture that was read, which is already turned if it lay on its side
-    left, top, right, bottom = word.box
-    if turns >= 2:
-        left, top, right, bottom = width - right, height - bottom, width - left, height - top
-    if turns % 2:  # undo a quarter turn clockwise: what is left above was left below
-        left, top, right, bottom = top, width - right, bottom, width - left
-    return OcrWord(word.text, scaled((left, top, right, bottom), 1 / scale), word.confidence)
+    # of the picture that was read, which is already turned if it lay on its side
+    height, width = shape[:2]
+    box = turned_back(word.box, (width, height), turns)
+    return OcrWord(word.text, scaled(box, 1 / scale), word.confidence)

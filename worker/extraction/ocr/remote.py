@@ -1,9 +1,9 @@
-"""The OCR engine as a reader sees it: a connection to the OCR server, over which go pixels and come words."""
+"""An OCR engine as a reader sees it: a connection to its server, over which go pixels and come words."""
 
 from __future__ import annotations
 
 import socket
-import struct
+from collections.abc import Sequence
 
 from PIL import Image
 
@@ -11,8 +11,8 @@ from worker.extraction.errors import OcrEnded, OcrUnavailable
 from worker.extraction.ocr.engine import OcrPage, OcrWord, scaled
 from worker.extraction.sandbox import wire
 
-SIZE = struct.Struct("!II")
-"""What goes before the pixels: width and height; then three bytes a pixel, row by row."""
+REQUEST_BYTES = 4096
+"""Of what goes before the pixels: width, height and languages. Then come three bytes a pixel, row by row."""
 MAX_PIXELS = 24_000_000
 ANSWER_BYTES = 16 << 20
 
@@ -20,12 +20,11 @@ ANSWER_BYTES = 16 << 20
 class RemoteEngine:
     """An `OcrEngine` in another process."""
 
-    name = "rapidocr"
-
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, name: str, connection: socket.socket) -> None:
+        self.name = name
         self._connection = connection
 
-    def read(self, image: Image.Image) -> OcrPage:
+    def read(self, image: Image.Image, languages: Sequence[str] = ()) -> OcrPage:
         """Read a picture; one larger than the server takes is scaled down first."""
         scale = min(1.0, (MAX_PIXELS / (image.width * image.height)) ** 0.5)
         sent = (
@@ -34,7 +33,8 @@ class RemoteEngine:
             else image.resize((max(1, int(image.width * scale)), max(1, int(image.height * scale))))
         )
         try:
-            self._connection.sendall(SIZE.pack(*sent.size))
+            request = {"size": sent.size, "languages": list(languages)}
+            wire.send_message(self._connection, request)
             self._connection.sendall(sent.convert("RGB").tobytes())
             answer = wire.receive_message(self._connection, limit=ANSWER_BYTES)
         except (OSError, wire.ConnectionEnded) as problem:
@@ -47,7 +47,12 @@ class RemoteEngine:
 def page_to_json(page: OcrPage) -> dict[str, object]:
     """Give a page as JSON values."""
     words = [[word.text, *word.box, round(word.confidence, 4)] for word in page.words]
-    return {"text": page.text, "words": words, "rotation": page.rotation}
+    return {
+        "text": page.text,
+        "words": words,
+        "rotation": page.rotation,
+        "missed": round(page.missed, 4),
+    }
 
 
 def page_from_json(answer: dict[str, object], scale: float) -> OcrPage:
@@ -62,4 +67,5 @@ def page_from_json(answer: dict[str, object], scale: float) -> OcrPage:
             for text, left, top, right, bottom, confidence in words
         ),
         rotation=int(str(answer["rotation"])),
+        missed=float(str(answer["missed"])),
     )

@@ -62,14 +62,20 @@ _READABLE = (
 )  # fmt: skip
 
 
-def confine() -> list[str]:
+def confine(*, executable: Path | None = None, readable: Path | None = None) -> list[str]:
     """Lock this process and all it will start in, for good; give the names of the locks that hold.
 
     Afterwards it reads the interpreter's and the system's files only (a document comes as an open descriptor),
     writes, creates and executes no file, has no network, no privileges, and the lowest claim to processor and memory.
+    `executable` is the one program it may start all the same, `readable` a directory it may read besides.
     Call it while the process has one thread: the kernel applies most of it to the calling thread alone.
     """
-    return _confine(_files_to_read(), file_bytes=0)
+    files = _files_to_read()
+    if readable is not None:
+        files[readable] = _READ_FILE | _READ_DIR
+    if executable is not None:
+        files |= dict.fromkeys((executable, *_loaders()), _READ_FILE | _EXECUTE)
+    return _confine(files, file_bytes=0)
 
 
 def confine_program(
@@ -190,6 +196,11 @@ def _files_to_read() -> dict[Path, int]:
     paths = {package, *map(Path, (*_READABLE, sys.prefix, sys.base_prefix, *libraries))}
     nowhere = {Path(os.devnull): _READ_FILE | _WRITE_FILE}
     return dict.fromkeys(paths, _READ_FILE | _READ_DIR) | nowhere
+
+
+def _loaders() -> set[Path]:
+    """Return what the kernel starts in a program's place to load it (ld.so(8))."""
+    return {path for root in ("/lib64", "/lib") for path in Path(root).glob("ld-linux*.so.*")}
 
 
 def _allow(rules: int, path: Path, access: int) -> None:

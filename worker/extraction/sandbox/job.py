@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 from backend.content.media_types import UNKNOWN
 from worker.extraction import registry
 from worker.extraction.extract import extract_stream
 from worker.extraction.model import ExtractionResult, Limits, Recognition
+from worker.extraction.ocr import OcrEngine
+from worker.extraction.ocr.choice import ChoosingEngine
 from worker.extraction.ocr.remote import RemoteEngine
 from worker.extraction.sandbox import wire
 from worker.extraction.sandbox.confine import limit_reader
@@ -26,11 +29,11 @@ def run(
     document: int,
     connection: socket.socket,
     *,
-    engine: int | None,
+    engines: Sequence[int],
     base_size: int,
 ) -> None:
     """Read the open document; send each page as it was read, and what came of the whole."""
-    outcome = _outcome(request, document, connection, engine, base_size)
+    outcome = _outcome(request, document, connection, engines, base_size)
     wire.send_message(connection, {"result": outcome.to_json()})
 
 
@@ -38,7 +41,7 @@ def _outcome(
     request: dict[str, Any],
     document: int,
     connection: socket.socket,
-    engine: int | None,
+    engines: Sequence[int],
     base_size: int,
 ) -> ExtractionResult:
     limits = Limits(**request["limits"])
@@ -50,10 +53,21 @@ def _outcome(
                 name=request["name"],
                 media_type=request["media_type"],
                 limits=limits,
-                engine=RemoteEngine(socket.socket(fileno=engine)) if engine is not None else None,
+                engine=_engine(request, engines),
                 recognition=Recognition.from_json(request["recognition"]),
                 on_page=lambda page: wire.send_message(connection, {"page": page.to_json()}),
             )
     except BaseException as problem:  # noqa: BLE001 - panics of Rust libraries are no Exception
         sentence = f"Reading it failed unexpectedly ({type(problem).__name__}: {problem})."
         return ExtractionResult("failed", sentence, request["media_type"] or UNKNOWN)
+
+
+def _engine(request: dict[str, Any], connections: Sequence[int]) -> OcrEngine | None:
+    """Return what recognises pictures; None where they are only noted."""
+    if request["engines"] is None:
+        return None
+    engines = {
+        name: RemoteEngine(name, socket.socket(fileno=connection))
+        for name, connection in zip(request["engines"], connections, strict=True)
+    }
+    return ChoosingEngine(engines, request["recognition"]["languages"], request["missing"])

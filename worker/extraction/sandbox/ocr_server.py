@@ -1,4 +1,6 @@
-"""The process that keeps the OCR models (`python -m worker.extraction.sandbox.ocr_server DESCRIPTOR THREADS`).
+"""The process that keeps an engine's models, or may start its program.
+
+`python -m worker.extraction.sandbox.ocr_server DESCRIPTOR ENGINE THREADS [MODELS]`
 
 The worker passes it connections of readers, one per document. It reads one page at a time, in the order they come. It
 ends when the worker closes its side, after a while without work, and between documents when it has grown too large.
@@ -12,12 +14,16 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from backend.texts.languages import READABLE
 from worker.extraction.errors import OcrUnavailable
-from worker.extraction.ocr.engine import OcrEngine, local_engine
-from worker.extraction.ocr.remote import MAX_PIXELS, SIZE, page_to_json
+from worker.extraction.ocr import tesseract
+from worker.extraction.ocr.engine import TESSERACT, OcrEngine, local_engine
+from worker.extraction.ocr.remote import MAX_PIXELS, REQUEST_BYTES, page_to_json
 from worker.extraction.sandbox import wire
 from worker.extraction.sandbox.confine import confine, limit_memory, resident, silence
 
@@ -28,14 +34,16 @@ _LARGEST_RESIDENT = 2 << 30
 _MOST_PAGES = 2_000
 
 
-def main(descriptor: int, threads: int) -> None:
+def main(descriptor: int, name: str, threads: int, models: Path | None) -> None:
     """Serve until the worker closes its side, or until it is time for a fresh process."""
     control = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    locks = confine()
+    program = tesseract.program() if name == TESSERACT else None
+    locks = confine(executable=program, readable=models)
     limit_memory(_LARGEST_ADDRESS_SPACE)
-    engine = local_engine(threads)
-    engine.read(_first_page())
+    engine = local_engine(name, threads, models)
+    if program is None:
+        engine.read(_first_page())
     silence()
     control.send(json.dumps({"locks": locks}).encode())
     _Server(control, engine).serve()
@@ -83,22 +91,23 @@ class _Server:
         """Answer one request; False if the reader is gone or misbehaves, which ends its connection."""
         deadline = time.monotonic() + _TRANSFER_SECONDS
         try:
-            width, height = SIZE.unpack(
-                wire.receive_exactly(connection, SIZE.size, deadline=deadline)
+            width, height, languages = _request(
+                wire.receive_message(connection, limit=REQUEST_BYTES, deadline=deadline)
             )
             if not 0 < width * height <= MAX_PIXELS:
                 return False
             pixels = wire.receive_exactly(connection, width * height * 3, deadline=deadline)
             connection.settimeout(_TRANSFER_SECONDS)
-            wire.send_message(connection, self._answer(width, height, bytes(pixels)))
-        except (OSError, wire.ConnectionEnded, wire.DeadlinePassed):
+            picture = Image.frombytes("RGB", (width, height), bytes(pixels))
+            wire.send_message(connection, self._answer(picture, languages))
+        except (OSError, ValueError, wire.ConnectionEnded, wire.DeadlinePassed):
             return False
         self._pages += 1
         return True
 
-    def _answer(self, width: int, height: int, pixels: bytes) -> dict[str, object]:
+    def _answer(self, picture: Image.Image, languages: list[str]) -> dict[str, object]:
         try:
-            return page_to_json(self._engine.read(Image.frombytes("RGB", (width, height), pixels)))
+            return page_to_json(self._engine.read(picture, languages))
         except OcrUnavailable as problem:
             return {"error": str(problem)}
         except MemoryError:
@@ -108,5 +117,19 @@ class _Server:
         return resident() > _LARGEST_RESIDENT or self._pages >= _MOST_PAGES
 
 
+def _request(message: Any) -> tuple[int, int, list[str]]:
+    """Return width, height and languages of a request; ValueError if it is none. Readers may be anybody's by now."""
+    match message:
+        case {"size": [int(width), int(height)], "languages": list(languages)}:
+            if width > 0 and height > 0 and all(code in READABLE for code in languages):
+                return width, height, languages
+    raise ValueError("not a request")
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(
+        int(sys.argv[1]),
+        sys.argv[2],
+        int(sys.argv[3]),
+        Path(sys.argv[4]) if len(sys.argv) > 4 else None,
+    )

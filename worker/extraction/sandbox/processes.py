@@ -1,4 +1,4 @@
-"""The zygote and the OCR server of this worker process.
+"""The zygote and the OCR servers of this worker process.
 
 Started when first needed, again when they died, and never shared by a fork.
 """
@@ -8,13 +8,19 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from worker.extraction.ocr.engine import PADDLE, RAPID
+
+_Command = tuple[str, ...]
+"""A module and its arguments."""
 
 _ZYGOTE = "worker.extraction.sandbox.zygote"
 _OCR_SERVER = "worker.extraction.sandbox.ocr_server"
@@ -48,7 +54,9 @@ class Helper:
             self.process.wait()
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process at once, with what it has started."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.stop()
 
@@ -59,34 +67,40 @@ class Helper:
 
 
 class Processes:
-    """At most one zygote and one OCR server, shared by the threads of this process."""
+    """At most one zygote and one OCR server of each engine, shared by the threads of this process."""
 
     def __init__(self) -> None:
         self.ocr_threads = 1
+        self.ocr_engine = RAPID
+        self.ocr_models: Path | None = None
         self._lock = threading.Lock()
-        self._helpers: dict[str, Helper] = {}
+        self._helpers: dict[_Command, Helper] = {}
 
     def submit(self, request: bytes, descriptors: list[int]) -> None:
         """Hand a request to the zygote, to a new one if the last died. OSError if none can be started."""
-        self._send(_ZYGOTE, list(JOBS), request, descriptors)
+        self._send((_ZYGOTE, *JOBS), request, descriptors)
 
-    def connect_to_ocr(self, stack: ExitStack) -> socket.socket:
-        """Give the reader's end of a new connection to the OCR server; `stack` closes it."""
+    def connect_to_ocr(self, engine: str, stack: ExitStack) -> socket.socket:
+        """Give the reader's end of a new connection to an engine's server; `stack` closes it."""
+        command: _Command = (_OCR_SERVER, engine, str(self.ocr_threads))
+        if engine == PADDLE and self.ocr_models is not None:
+            command = (*command, str(self.ocr_models))
         ours, theirs = socket.socketpair()
         stack.enter_context(ours)
         with theirs:
-            self._send(_OCR_SERVER, [str(self.ocr_threads)], b"connection", [theirs.fileno()])
+            self._send(command, b"connection", [theirs.fileno()])
         return ours
 
     def locks(self) -> list[str]:
         """Give the locks that hold around readers."""
-        return self._helper(_ZYGOTE, list(JOBS)).locks
+        return self._helper((_ZYGOTE, *JOBS)).locks
 
     def kill_ocr(self) -> None:
-        """End the OCR server at once; the next document starts another."""
+        """End the OCR servers at once; the next document starts others."""
         with self._lock:
-            helper = self._helpers.pop(_OCR_SERVER, None)
-        if helper is not None:
+            commands = [command for command in self._helpers if command[0] == _OCR_SERVER]
+            helpers = [self._helpers.pop(command) for command in commands]
+        for helper in helpers:
             helper.kill()
 
     def stop(self) -> None:
@@ -103,34 +117,33 @@ class Processes:
         self._helpers = {}
         self._lock = threading.Lock()
 
-    def _send(
-        self, module: str, arguments: list[str], request: bytes, descriptors: list[int]
-    ) -> None:
-        helper = self._helper(module, arguments)
+    def _send(self, command: _Command, request: bytes, descriptors: list[int]) -> None:
+        helper = self._helper(command)
         try:
             helper.send(request, descriptors)
         except OSError:  # it died, or ended because it was idle or worn
-            self._discard(module, helper)
-            self._helper(module, arguments).send(request, descriptors)
+            self._discard(command, helper)
+            self._helper(command).send(request, descriptors)
 
-    def _helper(self, module: str, arguments: list[str]) -> Helper:
+    def _helper(self, command: _Command) -> Helper:
         with self._lock:
-            helper = self._helpers.get(module)
+            helper = self._helpers.get(command)
             if helper is None or helper.process.poll() is not None:
                 if helper is not None:
                     helper.stop()
-                helper = self._helpers[module] = _start(module, arguments)
+                helper = self._helpers[command] = _start(command)
             return helper
 
-    def _discard(self, module: str, helper: Helper) -> None:
+    def _discard(self, command: _Command, helper: Helper) -> None:
         with self._lock:
-            if self._helpers.get(module) is helper:
-                del self._helpers[module]
+            if self._helpers.get(command) is helper:
+                del self._helpers[command]
         helper.kill()
 
 
-def _start(module: str, arguments: list[str]) -> Helper:
+def _start(command: _Command) -> Helper:
     """Start a helper and wait until it is locked in; OSError if it does not get there."""
+    module, *arguments = command
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(  # noqa: S603 - our own module under our own interpreter

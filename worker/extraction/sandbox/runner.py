@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from typing import Any
 from backend.content.media_types import HEAD_BYTES, UNKNOWN, media_type_of
 from backend.texts.pages import PageStatus, PageText
 from worker.extraction.model import WHOLE, ExtractionResult, Limits, Recognition, Status
+from worker.extraction.ocr.choice import engines_for, lacking
+from worker.extraction.ocr.engine import RAPID
 from worker.extraction.sandbox import wire
 from worker.extraction.sandbox.processes import EXTRACTION, Processes
 
@@ -63,13 +65,16 @@ def run_bounded(
     """
     deadline = time.monotonic() + limits.wall_seconds
     pages: list[PageText] = []
+    engines, missing = _engines(recognition) if ocr else ([], "")
     request = {
         "name": name[-_NAME_LENGTH:],
         "media_type": media_type,
         "limits": dataclasses.asdict(limits),
         "recognition": dataclasses.asdict(recognition),
+        "engines": engines if ocr else None,
+        "missing": missing,
     }
-    with open_reader(path, EXTRACTION, request, ocr=ocr) as reader:
+    with open_reader(path, EXTRACTION, request, engines=engines) as reader:
         try:
             result = _receive(reader.result, pages, limits, deadline)
             return dataclasses.replace(result, pages=tuple(pages))
@@ -123,12 +128,19 @@ def _receive(
             raise ValueError("more pages than were asked for")
 
 
-def configure(*, ocr_threads: int) -> None:
-    """Set how many threads recognition may use: as many as cores are given to this worker process.
+def configure(
+    *, ocr_threads: int = 1, ocr_engine: str = RAPID, ocr_models: Path | None = None
+) -> None:
+    """Set how recognition is done, from the next start of an OCR server on.
 
-    It takes effect when the OCR server starts next.
+    Args:
+        ocr_threads: how many threads it may use: as many as cores are given to this worker process.
+        ocr_engine: what reads the languages that PaddleOCR's models know, `rapidocr` or `paddleocr`.
+        ocr_models: where the models of `paddleocr` are.
     """
     _processes.ocr_threads = ocr_threads
+    _processes.ocr_engine = ocr_engine
+    _processes.ocr_models = ocr_models
 
 
 def shut_down() -> None:
@@ -172,7 +184,7 @@ class Reader:
 
 @contextmanager
 def open_reader(
-    path: Path, job: str, request: Mapping[str, Any], *, ocr: bool = False
+    path: Path, job: str, request: Mapping[str, Any], *, engines: Sequence[str] = ()
 ) -> Iterator[Reader]:
     """Have a reader started on a file, for one of the zygote's jobs.
 
@@ -180,7 +192,7 @@ def open_reader(
         path: the file; it is opened here, the reader gets the open descriptor only.
         job: the module that knows the job; `processes.JOBS` lists them.
         request: what the job wants to know, as JSON values.
-        ocr: whether the reader is connected to the OCR server.
+        engines: the OCR engines whose servers the reader is connected to.
 
     The reader dies with what it is given to do; the caller kills one that takes too long. Raises OSError if the file
     cannot be opened or no process can be started.
@@ -191,13 +203,23 @@ def open_reader(
         mine, theirs = _pair(stack, socket.SOCK_STREAM)
         fate, its_fate = _pair(stack, socket.SOCK_SEQPACKET)
         passed = [document.fileno(), theirs.fileno(), its_fate.fileno()]
-        if ocr:
-            passed.append(_processes.connect_to_ocr(stack).fileno())
+        passed += [_processes.connect_to_ocr(engine, stack).fileno() for engine in engines]
         _processes.submit(packet, passed)
         theirs.close()
         its_fate.close()
         fate.settimeout(_END_SECONDS)
         yield Reader(mine, fate)
+
+
+def _engines(recognition: Recognition) -> tuple[list[str], str]:
+    """Return the engines a document may need that are here, and why one is not."""
+    wanted = engines_for(recognition.languages, recognition.engine, _processes.ocr_engine)
+    reasons = {name: lacking(name, recognition.languages, _processes.ocr_models) for name in wanted}
+    found = [name for name, reason in reasons.items() if reason is None]
+    missing = next((reason for reason in reasons.values() if reason), "")
+    if not found and not recognition.engine:
+        found = [RAPID]  # what it can read of the page is better than nothing
+    return found, missing
 
 
 def _pair(stack: ExitStack, kind: int) -> tuple[socket.socket, socket.socket]:

@@ -2,7 +2,7 @@
 
 A job is a module with `load`, called once, and `run`, called in each reader that is to do it. The zygote speaks on one
 socket with the worker. Each request brings descriptors: the document, a socket for the result, a
-socket for the reader's fate, and perhaps a connection to the OCR server. On the socket for the fate it sends the
+socket for the reader's fate, and perhaps connections to OCR servers. On the socket for the fate it sends the
 reader's pidfd at once and its exit code at its end. When the worker closes its side, everything ends.
 """
 
@@ -27,7 +27,7 @@ from worker.extraction.sandbox.confine import (
 )
 
 REQUEST_BYTES = 64 * 1024
-_DESCRIPTORS = 4
+_DESCRIPTORS = 6
 
 
 class Job(Protocol):
@@ -42,12 +42,12 @@ class Job(Protocol):
         document: int,
         connection: socket.socket,
         *,
-        engine: int | None,
+        engines: Sequence[int],
         base_size: int,
     ) -> None:
         """Do the job on an open document and send the result.
 
-        `engine` is a connection to the OCR server, if there is one; `base_size` the address space in use at the start.
+        `engines` are connections to OCR servers; `base_size` the address space in use at the start.
         """
 
 
@@ -100,8 +100,8 @@ class _Zygote:
         process = os.fork()
         if process == 0:
             self._become_reader(parent, json.loads(packet), descriptors)
-        document, result, fate, *engine = descriptors
-        for descriptor in (document, result, *engine):
+        document, result, fate, *engines = descriptors
+        for descriptor in (document, result, *engines):
             os.close(descriptor)
         pidfd = os.pidfd_open(process)
         connection = socket.socket(fileno=fate)
@@ -129,13 +129,13 @@ class _Zygote:
             for pidfd, (_, connection) in self._readers.items():
                 os.close(pidfd)
                 connection.close()
-            document, result, fate, *engine = descriptors
+            document, result, fate, *engines = descriptors
             os.close(fate)  # a reader must not report on itself
             self._jobs[request["job"]].run(
                 request,
                 document,
                 socket.socket(fileno=result),
-                engine=engine[0] if engine else None,
+                engines=engines,
                 base_size=self._base_size,
             )
             exit_code = 0

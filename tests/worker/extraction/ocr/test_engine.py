@@ -110,6 +110,16 @@ def test_rows_of_a_table_stay_together(engine: OcrEngine) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("line", ["The first page", "Page 12 of 40"])
+def test_a_lone_line_on_a_large_sheet_is_seen(engine: OcrEngine, line: str) -> None:
+    sheet = Image.new("RGB", (1414, 2000), "white")
+    sheet.paste(samples.scan([line]).crop((80, 90, 700, 150)), (150, 170))
+    page = engine.read(sheet)
+
+    assert page.text == line
+    assert all(word.box[0] >= 140 and word.box[1] >= 165 for word in page.words)
+
+
 def test_a_long_receipt_is_read_line_by_line(engine: OcrEngine) -> None:
     lines = [f"Item {number} of the long receipt" for number in range(60)]
     receipt = Image.new("RGB", (620, 60 * 70 + 100), "white")
