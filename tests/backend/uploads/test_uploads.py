@@ -92,6 +92,38 @@ async def test_a_process_that_forgot_catches_up(tus: Tus, folder: int, app: Fast
     assert answer.json()["current_version"]["scan_status"] == "clean"
 
 
+async def test_a_scanner_that_hung_up_in_a_pause_is_asked_again(
+    tus: Tus, folder: int, app: FastAPI
+) -> None:
+    """As clamd does with whom it waits for too long."""
+    content = os.urandom(5 * MIB)
+    path = await tus.begin(len(content), filename="a.bin", folder_id=folder)
+    await tus.send(path, 0, content[: 2 * MIB])
+    kept = app.state.uploads.remembered.take(path.rpartition("/")[2])
+    assert kept is not None
+    assert kept.scanned == 2 * MIB
+    await kept.close()
+    await app.state.uploads.remembered.keep(path.rpartition("/")[2], kept)
+    answer = await tus.send(path, 2 * MIB, content[2 * MIB :])
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["sha256"] == sha256(content)
+    assert answer.json()["current_version"]["scan_status"] == "clean"
+
+
+async def test_few_examinations_are_kept(tus: Tus, folder: int, app: FastAPI) -> None:
+    remembered = app.state.uploads.remembered
+    paths = []
+    for number in range(70):
+        paths.append(await tus.begin(10, filename=f"{number}", folder_id=folder))
+        await tus.send(paths[-1], 0, b"abc")
+    ids = [path.rpartition("/")[2] for path in paths]
+    kept = [upload_id for upload_id in ids if upload_id in remembered._kept]
+    assert kept == ids[-len(kept) :]
+    assert 0 < len(kept) <= 64
+    for path in (paths[0], paths[-1]):
+        assert (await tus.send(path, 3, b"defghij")).status_code == 200
+
+
 async def test_a_new_version(tus: Tus, folder: int) -> None:
     document = await tus.api.document(folder, "a.txt", b"first")
     path = await tus.begin(6, document_id=document["id"], if_match=document["etag"])
