@@ -154,6 +154,10 @@ class ResumableDraft:
         self._follows = self.is_behind
         return self.digest
 
+    def leave_digest(self) -> None:
+        """Do without a digest: who finishes the draft later reads it back."""
+        self._follows = True
+
     @property
     def unsealed(self) -> bytes:
         """The content that is in no sealed frame yet; while nothing is being written."""

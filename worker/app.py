@@ -40,6 +40,12 @@ app.conf.update(
             "options": {"expires": 20},
         },
         "cleanup-expired-trash": {"task": "maintenance.cleanup_expired_trash", "schedule": 3600.0},
+        "count-usage": {
+            "task": "maintenance.count_usage",
+            "schedule": 300.0,
+            "options": {"expires": 300},
+        },
+        "expire-uploads": {"task": "maintenance.expire_uploads", "schedule": 3600.0},
         "prune-outbox": {"task": "maintenance.prune_outbox", "schedule": 3600.0},
         "checkpoint-trail": {
             "task": "maintenance.checkpoint_trail",

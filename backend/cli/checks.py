@@ -26,6 +26,7 @@ from backend.core.logging import configure_logging
 from backend.core.settings import Settings, get_settings
 from backend.identity.models import store_namespace
 from backend.identity.service import organisation_ids
+from backend.uploads import service as uploads
 from backend.verification import service as verification
 from backend.verification.models import CheckMode, StoreCheck, Trigger
 from backend.verification.service import Finding, Pace, Sample, Scope
@@ -141,13 +142,14 @@ async def _check(settings: Settings, options: _Options) -> ExitCode:
                 source=source,
             )
             unknown = await _unknown_namespaces(database, content)
+            lost = await _lost_uploads(database, content, as_json=options.as_json)
         async with database.transaction() as session:
             check = await verification.get(session, check.id)
         await record_act(database, "store.checked", f"check:{check.id}", _facts(check))
     finally:
         await database.close()
     typer.echo(_summary_json(check, unknown) if options.as_json else _summary(check, unknown))
-    if check.damaged:
+    if check.damaged or lost:
         return ExitCode.DAMAGE
     return ExitCode.WHOLE if finished else ExitCode.UNCHECKED
 
@@ -220,6 +222,20 @@ async def _begin(database: Database, options: _Options) -> StoreCheck:
             seed = await verification.next_seed(session)
             scope = replace(scope, sample=replace(scope.sample, seed=seed))
         return await verification.begin(session, trigger=Trigger.COMMAND, scope=scope)
+
+
+async def _lost_uploads(database: Database, content: Content, *, as_json: bool) -> bool:
+    """Name the unfinished uploads whose acknowledged bytes are not there any more; whether there are any."""
+    found = False
+    async with database.transaction() as session:
+        org_ids = await organisation_ids(session)
+    for org_id in org_ids:
+        for upload_id in await uploads.find_lost(database, content, org_id):
+            found = True
+            fact = {"fault": "upload_lost", "org_id": org_id, "upload": upload_id}
+            text = f"Lost: the unfinished upload {upload_id} of organisation {org_id}; it must begin anew."
+            typer.echo(json.dumps(fact) if as_json else text)
+    return found
 
 
 async def _unknown_namespaces(database: Database, content: Content) -> list[str]:

@@ -101,12 +101,19 @@ class Growing:
     """A draft that this process is writing."""
 
     def __init__(
-        self, content: Content, name: str, draft: ResumableDraft, examination: Examination
+        self,
+        content: Content,
+        name: str,
+        draft: ResumableDraft,
+        examination: Examination,
+        *,
+        examine: bool,
     ) -> None:
         self._content = content
         self._name = name
         self._draft = draft
         self._examination = examination
+        self._examine = examine
 
     @property
     def size(self) -> int:
@@ -120,7 +127,9 @@ class Growing:
             StorageFullError, StorageUnavailableError: what was acknowledged before is still there.
         """
         with storage_answers():
-            if self._draft.follows:
+            if not self._examine:
+                await self._only_write(chunks)
+            elif self._draft.follows:
                 await self._take_and_follow(chunks)
             else:
                 await self._show_unsealed()
@@ -240,9 +249,17 @@ class Growing:
 
 @asynccontextmanager
 async def growing(
-    content: Content, remembered: Remembered, *, namespace: str, name: str, create: bool
+    content: Content,
+    remembered: Remembered,
+    *,
+    namespace: str,
+    name: str,
+    create: bool,
+    examine: bool = True,
 ) -> AsyncIterator[Growing]:
     """Open a draft for the block, alone; begin it where there is none and `create` says so.
+
+    What `examine` excludes is neither hashed nor scanned, and cannot be completed: a part of something.
 
     Raises:
         DraftBusyError: somebody else is writing it.
@@ -257,13 +274,17 @@ async def growing(
         await examination.close()
         examination = None
         draft.begin_digest()
-    opened = Growing(content, name, draft, examination or Examination(draft.digest))
+    if not examine:
+        draft.leave_digest()
+    opened = Growing(
+        content, name, draft, examination or Examination(draft.digest), examine=examine
+    )
     keep = False
     try:
         yield opened
         keep = True
     finally:
-        await opened.close(remembered, keep=keep)
+        await opened.close(remembered, keep=keep and examine)
 
 
 async def received_size(content: Content, *, namespace: str, name: str) -> int:

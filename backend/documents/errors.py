@@ -35,3 +35,18 @@ class RangeNotSatisfiableError(DomainError):
     def headers(self) -> dict[str, str]:
         """Tell the true length (RFC 9110, 15.5.17)."""
         return {"Content-Range": f"bytes */{self.data['size']}"}
+
+
+class FileTypeRefusedError(InvalidError):
+    """The organisation takes no files of this type; `type` is what it was known by."""
+
+    code = "file_type_refused"
+    title = "Files of this type are not taken"
+
+
+class QuotaExceededError(DomainError):
+    """The content would not fit into what the organisation may store; `quota` and `used` are bytes."""
+
+    status = 507
+    code = "quota_exceeded"
+    title = "The storage of the organisation is used up"

@@ -163,3 +163,20 @@ class Version(Base):
 
     blob: Mapped[Blob] = relationship(lazy="raise")
     creator: Mapped[User] = relationship(foreign_keys=created_by, lazy="raise")
+
+
+class UploadLimits(Base):
+    """What an organisation takes in. Without a row, everything the installation takes."""
+
+    __tablename__ = "upload_limits"
+
+    org_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), primary_key=True)
+    # Bytes: of all content together, and of one file.
+    quota: Mapped[int | None]
+    largest: Mapped[int | None]
+    # `.exe` is an extension, `video/*` and `image/png` are media types.
+    allowed: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    refused: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    # Bytes of the blobs up to this one; what came later is added when it is asked for. Uploads never write here.
+    counted: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    counted_upto: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))

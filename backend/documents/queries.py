@@ -1,6 +1,6 @@
 """SQL of documents. Used by `service` alone."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 
-from backend.documents.models import Blob, Document, IndexStatus, Version
+from backend.documents.models import Blob, Document, IndexStatus, UploadLimits, Version
 from backend.documents.schemas import Order, SortBy
 from backend.folders.models import Folder
 from backend.identity.models import User
@@ -566,6 +566,54 @@ async def stored_totals(session: AsyncSession, *, unreferenced: bool) -> Row[int
     if unreferenced:
         totals = totals.where(~exists().where(Version.blob_id == Blob.id))
     return (await session.execute(totals)).one()
+
+
+async def limits(session: AsyncSession, org_id: int) -> UploadLimits | None:
+    """Return what the organisation takes in, as it is now."""
+    statement = select(UploadLimits).where(UploadLimits.org_id == org_id)
+    return await session.scalar(statement.execution_options(populate_existing=True))
+
+
+async def put_limits(session: AsyncSession, org_id: int, values: Mapping[str, Any]) -> None:
+    """Say what the organisation takes in."""
+    statement = insert(UploadLimits).values(org_id=org_id, **values)
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=[UploadLimits.org_id], set_=dict(values))
+    )
+
+
+async def count_blobs(session: AsyncSession) -> None:
+    """Count the organisation's bytes anew, where it has limits."""
+    counted = select(_total(Blob.size), func.coalesce(func.max(Blob.id), 0)).subquery()
+    columns = list(counted.c)
+    await session.execute(
+        update(UploadLimits).values(
+            counted=select(columns[0]).scalar_subquery(),
+            counted_upto=select(columns[1]).scalar_subquery(),
+        )
+    )
+
+
+async def bytes_since(session: AsyncSession, blob_id: int) -> int:
+    """Return the bytes of the organisation's blobs that came after one."""
+    return (await session.scalars(select(_total(Blob.size)).where(Blob.id > blob_id))).one()
+
+
+async def ids_by_names(
+    session: AsyncSession, folder_id: int, names: Sequence[str]
+) -> dict[int, int]:
+    """Return, by the position of a name, the id of the live document that has it, in whatever case."""
+    unnested = func.unnest(literal(list(names), ARRAY(Text)))
+    wanted = unnested.table_valued("name", with_ordinality="position").render_derived()
+    rows = await session.execute(
+        select(wanted.c.position, Document.id).join(
+            Document,
+            (func.lower(Document.name) == func.lower(wanted.c.name))
+            & (Document.folder_id == folder_id)
+            & Document.deleted_at.is_(None),
+        )
+    )
+    return {position - 1: document_id for position, document_id in rows}
 
 
 def _total(column: InstrumentedAttribute[int]) -> ColumnElement[int]:

@@ -264,3 +264,52 @@ class TrashItem(BaseModel):
     deleted_by: UserRef
     purge_at: datetime = Field(description="When it is deleted for good.")
     location: list[FolderRef] = Field(description="Where it was, from the cabinet down.")
+
+
+_LIMITS_EXAMPLE: dict[str, Any] = {
+    "quota": 107374182400,
+    "largest": 5368709120,
+    "allowed": [],
+    "refused": [".exe", "application/vnd.microsoft.portable-executable", "video/*"],
+}
+
+FileType = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        to_lower=True,
+        max_length=100,
+        pattern=r"^(\.[^\s./\\]{1,16}|[a-z0-9.+-]+/([a-z0-9.+-]+|\*))$",
+    ),
+]
+
+
+class UploadLimitsIn(BaseModel):
+    """What an organisation takes in, from now on."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": _LIMITS_EXAMPLE})
+
+    quota: int | None = Field(
+        default=None, ge=0, le=2**60, description="Bytes of all content; null: without limit."
+    )
+    largest: int | None = Field(
+        default=None, ge=1, le=2**60, description="Bytes of one file; null: as the installation."
+    )
+    allowed: list[FileType] = Field(
+        default=[],
+        max_length=200,
+        description="Extensions (`.pdf`) and media types (`image/*`). Where there are any, nothing else is taken.",
+    )
+    refused: list[FileType] = Field(
+        default=[], max_length=200, description="The same, of what is never taken."
+    )
+
+
+class UploadLimitsOut(UploadLimitsIn):
+    """What an organisation takes in, and how much it has."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {**_LIMITS_EXAMPLE, "used": 48213}})
+
+    used: int = Field(
+        description="Bytes of content, each once: versions and what is in the trash are counted until it is freed."
+    )

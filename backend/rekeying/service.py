@@ -12,6 +12,7 @@ collection, which would first give it one, is going on.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -24,6 +25,7 @@ from storage import (
     BlobDamagedError,
     BlobNotFoundError,
     BlobStore,
+    DraftNotFoundError,
     Keyring,
     UnsupportedVersionError,
     WrongKeyError,
@@ -112,6 +114,16 @@ class _Run:
             wanting = await self.content.run(self._wanting, listed)
             for start in range(0, len(wanting), _HELD):
                 found |= await self._change(wanting[start : start + _HELD])
+        return await self.content.complete(self._rekey_drafts) or found
+
+    def _rekey_drafts(self) -> bool:
+        """Bring what is being uploaded under the newest key too; whether something was not."""
+        store: BlobStore = self.content.store
+        found = False
+        for name in store.drafts(self._namespace):
+            # One that does not open needs no key, and one that has gone none any more.
+            with suppress(DraftNotFoundError, BlobDamagedError, UnsupportedVersionError):
+                found |= store.rekey_draft(self._namespace, name)
         return found
 
     def _wanting(self, digests: Sequence[bytes]) -> list[bytes]:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.uploads.models import Upload, UploadStatus
+from backend.uploads.models import Upload, UploadKind, UploadStatus
 
 
 async def own(
@@ -29,9 +29,16 @@ async def own_many(
     return {row.id: row for row in rows}
 
 
-async def set_writer(session: AsyncSession, upload_id: str, writer: str) -> None:
-    """Make one request the writer of an upload."""
-    await session.execute(update(Upload).where(Upload.id == upload_id).values(writer=writer))
+async def joined(session: AsyncSession, user_id: int, parts: Sequence[str]) -> Upload | None:
+    """Return the complete upload of a user's that was joined of these parts."""
+    return await session.scalar(
+        select(Upload).where(
+            Upload.user_id == user_id,
+            Upload.kind == UploadKind.FINAL,
+            Upload.status == UploadStatus.COMPLETE,
+            Upload.parts == list(parts),
+        )
+    )
 
 
 async def writer(session: AsyncSession, upload_id: str) -> str | None:
@@ -75,6 +82,17 @@ async def with_status(
         select(Upload.id).where(Upload.id.in_(upload_ids), Upload.status == status)
     )
     return set(rows.all())
+
+
+async def acknowledged(session: AsyncSession, after: str, *, limit: int) -> Sequence[Row[str, int]]:
+    """Return (id, bytes acknowledged) of unfinished uploads of which there are some, by id, from after one on."""
+    statement = (
+        select(Upload.id, Upload.received)
+        .where(Upload.id > after, Upload.received > 0, Upload.status == UploadStatus.RECEIVING)
+        .order_by(Upload.id)
+        .limit(limit)
+    )
+    return (await session.execute(statement)).all()
 
 
 async def unfinished(session: AsyncSession, user_id: int, *, limit: int) -> Sequence[Upload]:

@@ -32,7 +32,11 @@ from backend.core.idempotency import (
 from backend.core.names import InvalidNameError
 from backend.core.problems import problem_responses
 from backend.core.web import SettingsDep, UnitsDep
-from backend.documents.errors import DocumentNameTakenError
+from backend.documents.errors import (
+    DocumentNameTakenError,
+    FileTypeRefusedError,
+    QuotaExceededError,
+)
 from backend.documents.schemas import UploadedDocument
 from backend.uploads import protocol, service
 from backend.uploads.errors import (
@@ -49,7 +53,7 @@ from backend.uploads.errors import (
     UploadUnfinishedError,
 )
 from backend.uploads.models import Upload, UploadKind, UploadStatus
-from backend.uploads.schemas import Begun, UploadOut
+from backend.uploads.schemas import Begun, UploadCheckIn, UploadCheckOut, UploadOut
 
 PATH = "/api/v1/uploads"
 _OVERRIDES = frozenset({"PATCH", "DELETE", "HEAD"})
@@ -77,6 +81,8 @@ _IN_THE_END = (
     ChecksumMismatchError,
     DigestMismatchError,
     DraftBusyError,
+    FileTypeRefusedError,
+    QuotaExceededError,
     ScannerUnavailableError,
     StorageFullError,
     StorageUnavailableError,
@@ -224,6 +230,10 @@ async def create_upload(
     new = _new_upload(place, upload_length, upload_defer_length, upload_metadata, upload_concat)
     if body.are_there:
         protocol.require_content_type(content_type)
+    if new.kind is UploadKind.FINAL:
+        reached = await service.join(place, new)
+        response.headers["Location"] = f"{PATH}/{reached.upload.id}"
+        return _answer(response, reached)
     digest = request_digest(request, (upload_length, upload_metadata, upload_concat))
     async with place.units.begin() as (session, actor):
         kept = await kept_answer(session, actor, idempotency_key, digest)
@@ -267,8 +277,20 @@ def _new_upload(
             f"The file is larger than the {place.content.max_size} bytes an upload may have.",
             limit=place.content.max_size,
         )
-    parts = () if concat is None else concat.parts
+    parts = () if concat is None else tuple(one.rpartition("/")[2] for one in concat.parts)
     return service.NewUpload(kind, length, metadata, protocol.parse_metadata(metadata), parts)
+
+
+@router.post(
+    "/check",
+    operation_id="checkUploads",
+    summary="Tell which files would be refused",
+    responses=problem_responses(NotFoundError, ForbiddenError),
+)
+async def check_uploads(place: PlaceDep, body: UploadCheckIn) -> UploadCheckOut:
+    """Check up to 1,000 files against rights, names, sizes, types and the quota, before the first byte of any."""
+    async with place.units.begin() as (session, actor):
+        return await service.check_files(session, actor, body, largest=place.content.max_size)
 
 
 @router.head(

@@ -72,3 +72,48 @@ class UploadOut(BaseModel):
         description="What it became, if that is still there and the caller may read it."
     )
     problem: UploadProblem | None
+
+
+_CHECK_EXAMPLE: dict[str, Any] = {
+    "folder_id": 12,
+    "files": [{"name": "Lease.pdf", "size": 48213}, {"name": "setup.exe", "size": 9000000}],
+}
+
+
+class FileIn(BaseModel):
+    """A file that is to be uploaded."""
+
+    name: str = Field(max_length=1_000)
+    size: int = Field(ge=0, le=2**62, description="Bytes.")
+
+
+class UploadCheckIn(BaseModel):
+    """Files that are to be uploaded into a folder."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _CHECK_EXAMPLE})
+
+    folder_id: int
+    on_conflict: OnConflict = OnConflict.ERROR
+    files: list[FileIn] = Field(min_length=1, max_length=1_000)
+
+
+class FileProblem(UploadProblem):
+    """Why a file would be refused."""
+
+    document_id: int | None = Field(
+        default=None, description="Which document has the name, if the caller may read it."
+    )
+
+
+class FileCheck(BaseModel):
+    """What is known of a file before its first byte."""
+
+    name: str
+    ok: bool
+    problem: FileProblem | None
+
+
+class UploadCheckOut(BaseModel):
+    """The files, in their order."""
+
+    files: list[FileCheck]

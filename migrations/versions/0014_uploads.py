@@ -1,4 +1,4 @@
-"""Resumable uploads."""
+"""Resumable uploads, and what an organisation takes in."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,9 +21,7 @@ def upgrade() -> None:
         sa.Column("length", sa.BigInteger()),
         sa.Column("received", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("metadata_header", sa.Text()),
-        sa.Column(
-            "target", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False
-        ),
+        sa.Column("target", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column(
             "parts", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False
         ),
@@ -50,7 +48,27 @@ def upgrade() -> None:
     op.create_index("ix_uploads_user_id", "uploads", ["user_id"])
     op.create_index("ix_uploads_document_id", "uploads", ["document_id"])
     protect("uploads")
+    op.create_table(
+        "upload_limits",
+        sa.Column("org_id", sa.BigInteger(), nullable=False),
+        sa.Column("quota", sa.BigInteger()),
+        sa.Column("largest", sa.BigInteger()),
+        sa.Column(
+            "allowed", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        ),
+        sa.Column(
+            "refused", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        ),
+        sa.Column("counted", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("counted_upto", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint("org_id", name="pk_upload_limits"),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organisations.id"], name="fk_upload_limits_org_id_organisations"
+        ),
+    )
+    protect("upload_limits")
 
 
 def downgrade() -> None:
+    op.drop_table("upload_limits")
     op.drop_table("uploads")

@@ -51,14 +51,16 @@ def place(request: pytest.FixtureRequest, root: Path) -> Place:
     if request.param == "directory":
         return Directory(root, LocalBackend(root))
     server: S3Server = request.getfixturevalue("s3")
-    return objects_at(server, all_large=request.param == "large objects")
+    return objects_at(
+        server, all_large=request.param == "large objects", drafts=root.with_name("drafts")
+    )
 
 
-def objects_at(server: S3Server, *, all_large: bool = False) -> Objects:
+def objects_at(server: S3Server, *, all_large: bool = False, drafts: Path | None = None) -> Objects:
     """A new place in the server's bucket."""
     bucket = server.store(f"tests/{secrets.token_hex(8)}")
     limits = replace(Limits(), small=0) if all_large else Limits()
-    return Objects(bucket, ObjectBackend(Bucket(bucket), limits=limits))
+    return Objects(bucket, ObjectBackend(Bucket(bucket), drafts=drafts, limits=limits))
 
 
 @pytest.fixture

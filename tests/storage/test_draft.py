@@ -21,9 +21,11 @@ from storage import (
     ResumableDraft,
     StoreFullError,
     StoreUnavailableError,
+    UnsupportedVersionError,
     WrongKeyError,
 )
 from tests.storage.helpers import NAMESPACE, files_below, get, noise, put, sha256, text
+from tests.storage.places import Objects
 
 NAME = "0123456789abcdef" * 2
 SMALL = 64
@@ -80,12 +82,18 @@ def test_a_draft_becomes_the_blob_of_all_its_pieces(
 
 def test_a_draft_is_the_same_in_every_place(kept: BlobStore) -> None:
     content = text(3 * FRAME_SIZE + 5)
-    try:
-        written(kept, content[:100], content[100:])
-    except StoreUnavailableError as error:
-        assert "no directory" in str(error)
-        return
-    assert get(kept, completed(kept)) == content
+    written(kept, content[:100], content[100:])
+    digest = completed(kept)
+    assert get(kept, digest) == content
+    kept.verify(NAMESPACE, digest)
+    assert kept.drafts(NAMESPACE) == []
+
+
+def test_object_storage_needs_a_directory_for_drafts(objects: Objects, keyring: Keyring) -> None:
+    store = BlobStore(objects.backend, keyring)
+    with pytest.raises(StoreUnavailableError, match="no directory"):
+        store.create_draft(NAMESPACE, NAME)
+    store.close()
 
 
 def test_a_process_that_wrote_all_of_it_reads_nothing_back(small_frames: BlobStore) -> None:
@@ -328,7 +336,7 @@ def test_an_end_cut_short_is_made_again(small_frames: BlobStore, root: Path, siz
         written(small_frames, content)
         draft = small_frames.open_draft(NAMESPACE, NAME)
         if step == "record":
-            submit, draft._submit = draft._submit, lambda frame: None  # type: ignore[method-assign]
+            submit, draft._submit = draft._submit, lambda _: None  # type: ignore[method-assign]
             draft.end()
             draft._submit = submit  # type: ignore[method-assign]
         else:
@@ -356,7 +364,7 @@ def test_no_changed_byte_is_believed(small_frames: BlobStore, root: Path, which:
     path = log if which == "log" else drafts_of(root) / NAME
     whole = path.read_bytes()
     other = (drafts_of(root) / NAME if which == "log" else log).read_bytes()
-    for offset in range(len(whole)):
+    for offset in range(0, len(whole), 3):
         for old in drafts_of(root).iterdir():
             old.unlink()
         path.write_bytes(whole[:offset] + bytes([whole[offset] ^ 1]) + whole[offset + 1 :])
@@ -366,10 +374,8 @@ def test_no_changed_byte_is_believed(small_frames: BlobStore, root: Path, which:
                 size = draft.size
                 draft.end()
                 assert caught_up(draft).finish().digest == sha256(content[:size])
-        except (BlobDamagedError, WrongKeyError):
+        except (BlobDamagedError, WrongKeyError, UnsupportedVersionError):
             continue
-        except Exception as error:  # noqa: BLE001 - which others there are is the question
-            assert type(error).__name__ == "UnsupportedVersionError", (offset, error)  # noqa: PT017
 
 
 def test_records_of_another_log_do_not_hold(small_frames: BlobStore, root: Path) -> None:
@@ -440,12 +446,12 @@ print(draft.finish().publish().digest.hex(), flush=True)
 def test_kills_at_any_moment_lose_nothing_that_was_acknowledged(
     store: BlobStore, root: Path, tmp_path: Path
 ) -> None:
-    size = 40_000_000
+    size = 10_000_000
     source = random.Random(os.getpid())  # noqa: S311 - any moment will do
     repository = str(Path(__file__).parents[2])
     arguments = [str(root), str(tmp_path / "keyring.json"), str(size), repository]
     acknowledged, lines = 0, [""]
-    for _ in range(60):
+    for _ in range(12):
         with subprocess.Popen(
             [sys.executable, "-c", WRITER, *arguments], stdout=subprocess.PIPE, text=True
         ) as process:
@@ -454,7 +460,7 @@ def test_kills_at_any_moment_lose_nothing_that_was_acknowledged(
             assert ready == "ready"
             assert int(found) >= acknowledged
             # Nothing signals "in the middle of a write": the moment has to be a time.
-            select.select([], [], [], source.uniform(0.0, 0.15))
+            select.select([], [], [], source.uniform(0.0, 0.06))
             process.send_signal(signal.SIGKILL)
             lines = process.stdout.read().split("\n")
         numbers = [int(line) for line in lines[:-1] if len(line) < 20 and line.isdecimal()]

@@ -23,6 +23,7 @@ from backend.core.settings import Settings
 from backend.documents import service as documents
 from backend.identity import service as identity
 from backend.search import upkeep
+from backend.uploads import service as uploads
 from backend.verification import service as verification
 from worker.app import app
 from worker.runtime import Runtime
@@ -76,6 +77,33 @@ def collect() -> None:
             done = await collection.collect(runtime.database, runtime.content, org_id, grace=grace)
             if done.freed.blobs or done.adopted or done.failed:
                 log.info("collected", org_id=org_id, **asdict(done))
+
+    runtime.run(run())
+
+
+@app.task(name="maintenance.count_usage", time_limit=600)
+def count_usage() -> None:
+    """Count what organisations with limits have stored, so that little is to be added when it is asked for."""
+
+    async def count(session: AsyncSession, _: int) -> int:
+        await documents.count_usage(session)
+        return 0
+
+    _everywhere("usage_counted", count, once=True)
+
+
+@app.task(name="maintenance.expire_uploads", time_limit=1_800)
+def expire_uploads() -> None:
+    """Forget uploads that nobody went on with, and remove what was received of them."""
+    runtime = Runtime.current()
+
+    async def run() -> None:
+        async with runtime.database.transaction() as session:
+            org_ids = await identity.organisation_ids(session)
+        for org_id in org_ids:
+            count = await uploads.expire(runtime.database, runtime.content, org_id)
+            if count:
+                log.info("uploads_expired", org_id=org_id, count=count)
 
     runtime.run(run())
 

@@ -27,7 +27,12 @@ from backend.core.idempotency import (
 from backend.core.names import InvalidNameError, clean_name
 from backend.core.problems import problem_responses
 from backend.core.web import UnitsDep
-from backend.documents.errors import DocumentNameTakenError, NameMissingError
+from backend.documents.errors import (
+    DocumentNameTakenError,
+    FileTypeRefusedError,
+    NameMissingError,
+    QuotaExceededError,
+)
 from backend.documents.multipart import FIELD, MultipartFile
 from backend.documents.schemas import OnConflict, UploadedDocument
 from backend.documents.service import holders, reading, uploading
@@ -60,6 +65,8 @@ _REFUSALS = (
     UploadTooLargeError,
     NameMissingError,
     InvalidNameError,
+    FileTypeRefusedError,
+    QuotaExceededError,
     ScannerUnavailableError,
     StorageFullError,
     StorageUnavailableError,
@@ -115,7 +122,12 @@ async def upload_document(
         if kept is not None:
             return _again(kept, response)
         await uploading.check_upload(
-            session, actor, folder_id=folder_id, name=chosen, on_conflict=on_conflict
+            session,
+            actor,
+            folder_id=folder_id,
+            name=chosen,
+            on_conflict=on_conflict,
+            size=_announced(request),
         )
     async with (
         content.receive(chunks, namespace=store_namespace(actor.org_id)) as received,
@@ -164,7 +176,9 @@ async def upload_version(
     _refuse_large(request, content)
     chunks, _ = await _body(request)
     async with units.begin() as (session, actor):
-        await uploading.check_new_version(session, actor, document_id, if_match=if_match)
+        await uploading.check_new_version(
+            session, actor, document_id, if_match=if_match, size=_announced(request)
+        )
     async with (
         content.receive(chunks, namespace=store_namespace(actor.org_id)) as received,
         units.begin() as (session, actor),
@@ -182,6 +196,13 @@ def _again(kept: KeptAnswer, response: Response) -> UploadedDocument:
     """Answer as before a request that was sent again."""
     response.status_code = kept.status
     return UploadedDocument.model_validate(kept.body)
+
+
+def _announced(request: Request) -> int | None:
+    """Return the bytes that a raw body has, where the request says so; a form's are more than its file's."""
+    length = request.headers.get("content-length", "")
+    is_form = request.headers.get("content-type", "").lower().startswith(_MULTIPART)
+    return int(length) if length.isdecimal() and not is_form else None
 
 
 def _refuse_large(request: Request, content: Content) -> None:

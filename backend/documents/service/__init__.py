@@ -26,6 +26,7 @@ from backend.documents.service.indexing import (
     request_ocr,
     requeue_lost,
 )
+from backend.documents.service.limits import count_usage
 from backend.documents.service.reading import (
     describe,
     get_content,
@@ -48,6 +49,7 @@ __all__ = [
     "begin_indexing",
     "blobs_after",
     "correct_sizes",
+    "count_usage",
     "describe",
     "describe_upload",
     "documents_with_blobs",

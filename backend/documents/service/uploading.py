@@ -18,6 +18,7 @@ from backend.documents import queries
 from backend.documents.errors import DocumentNameTakenError
 from backend.documents.models import Document, IndexStatus, ScanStatus, Version
 from backend.documents.schemas import OnConflict
+from backend.documents.service import limits
 from backend.documents.service.reading import etag, get_document, get_version
 
 _CANDIDATES = 50
@@ -33,15 +34,23 @@ class Recorded:
 
 
 async def check_upload(
-    session: AsyncSession, actor: Actor, *, folder_id: int, name: str, on_conflict: OnConflict
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    folder_id: int,
+    name: str,
+    on_conflict: OnConflict,
+    size: int | None = None,
 ) -> None:
-    """Refuse before the first byte what would be refused after the last.
+    """Refuse before the first byte what would be refused after the last; `size` is bytes, where it is known.
 
     Raises:
         NotFoundError, ForbiddenError: the actor may not see the folder, or not add to it.
         DocumentNameTakenError: the name is taken, and `on_conflict` leaves it at that.
+        UploadTooLargeError, FileTypeRefusedError, QuotaExceededError: the organisation does not take it.
     """
     await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=folder_id)
+    await limits.check_announced(session, actor, name=name, size=size)
     if on_conflict is OnConflict.ERROR:
         taken_by = await queries.id_by_name(session, folder_id, name)
         if taken_by is not None:
@@ -49,12 +58,19 @@ async def check_upload(
 
 
 async def check_new_version(
-    session: AsyncSession, actor: Actor, document_id: int, *, if_match: str | None
+    session: AsyncSession,
+    actor: Actor,
+    document_id: int,
+    *,
+    if_match: str | None,
+    size: int | None = None,
 ) -> None:
     """Refuse a new version before its first byte: as `record_version` would after the last."""
     document = await get_document(session, actor, document_id)
     await access.require_document(session, actor, Action.DOCUMENT_UPDATE, document_id=document_id)
     check_fresh(document, if_match)
+    if size is not None:
+        await limits.check_announced(session, actor, name=document.name, size=size)
 
 
 async def record_document(
@@ -228,12 +244,14 @@ async def _new_version(
     number: int,
     comment: str | None,
 ) -> Version:
+    media_type = media_type_of(received.head, name)
+    await limits.check_received(session, actor, received, name=name, media_type=media_type)
     version = Version(
         org_id=actor.org_id,
         document_id=document_id,
         number=number,
         blob_id=await _publish(session, actor, received),
-        media_type=media_type_of(received.head, name),
+        media_type=media_type,
         scan_status=ScanStatus.CLEAN if received.scanned else ScanStatus.UNSCANNED,
         index_status=IndexStatus.PENDING,
         comment=comment,

@@ -9,13 +9,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.actor import Actor
 from backend.core.clock import now
-from backend.core.errors import NotFoundError
+from backend.core.errors import DomainError, NotFoundError
 from backend.core.names import clean_name
-from backend.documents.service import uploading
+from backend.documents.service import preflight, uploading
 from backend.uploads import queries
 from backend.uploads.errors import UploadMetadataError
 from backend.uploads.models import Upload, UploadKind
-from backend.uploads.schemas import UploadTarget
+from backend.uploads.schemas import (
+    FileCheck,
+    FileProblem,
+    UploadCheckIn,
+    UploadCheckOut,
+    UploadTarget,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,13 @@ def read_target(metadata: dict[str, str], kind: UploadKind) -> UploadTarget:
     return target.model_copy(update={"filename": clean_name(target.filename)})
 
 
-async def check(session: AsyncSession, actor: Actor, target: UploadTarget) -> None:
+async def check(
+    session: AsyncSession, actor: Actor, target: UploadTarget, *, size: int | None
+) -> None:
     """Refuse what would be refused in the end, as far as that is known now."""
     if target.document_id is not None:
         await uploading.check_new_version(
-            session, actor, target.document_id, if_match=target.if_match
+            session, actor, target.document_id, if_match=target.if_match, size=size
         )
     elif target.folder_id is not None and target.filename is not None:
         await uploading.check_upload(
@@ -67,7 +75,44 @@ async def check(session: AsyncSession, actor: Actor, target: UploadTarget) -> No
             folder_id=target.folder_id,
             name=target.filename,
             on_conflict=target.on_conflict,
+            size=size,
         )
+
+
+async def check_files(
+    session: AsyncSession, actor: Actor, asked: UploadCheckIn, *, largest: int
+) -> UploadCheckOut:
+    """Tell which of many files would be refused, and why.
+
+    Raises:
+        NotFoundError, ForbiddenError: the actor may not see the folder, or not add to it.
+    """
+    files = [preflight.Announced(file.name, file.size) for file in asked.files]
+    problems = await preflight.check_many(
+        session,
+        actor,
+        files,
+        folder_id=asked.folder_id,
+        on_conflict=asked.on_conflict,
+        largest=largest,
+    )
+    return UploadCheckOut(
+        files=[
+            FileCheck(name=file.name, ok=problem is None, problem=_problem(problem))
+            for file, problem in zip(files, problems, strict=True)
+        ]
+    )
+
+
+def _problem(error: DomainError | None) -> FileProblem | None:
+    if error is None:
+        return None
+    document_id = error.data.get("document_id")
+    return FileProblem(
+        code=error.code,
+        detail=error.detail,
+        document_id=document_id if isinstance(document_id, int) else None,
+    )
 
 
 async def create(
@@ -80,7 +125,7 @@ async def create(
         UploadMetadataError, InvalidNameError: as `read_target`.
     """
     target = read_target(new.metadata, new.kind)
-    await check(session, actor, target)
+    await check(session, actor, target, size=new.length)
     upload = Upload(
         id=secrets.token_hex(16),
         org_id=actor.org_id,

@@ -27,6 +27,7 @@ from backend.content.service import Content, Received
 from backend.core.clock import now
 from backend.core.errors import DomainError
 from backend.core.web import Units
+from backend.documents.errors import FileTypeRefusedError
 from backend.documents.schemas import UploadedDocument
 from backend.documents.service import holders, reading, uploading
 from backend.identity.models import store_namespace
@@ -51,7 +52,7 @@ SMALL = 4 << 20
 """Bytes of an upload that is received like any other if they come in one request: it needs no draft."""
 _LOOK_SECONDS = 1.0
 _LOCK_SECONDS = 5.0
-_FOR_GOOD = (VirusFoundError, DigestMismatchError)
+_FOR_GOOD = (VirusFoundError, DigestMismatchError, FileTypeRefusedError)
 """After these an upload cannot be mended."""
 
 
@@ -165,11 +166,12 @@ async def _begin(place: Place, upload_id: str, writer: str, length: int | None) 
             return upload
         if upload.kind is UploadKind.FINAL:
             raise UploadHeaderError("A final upload is made of its parts; it takes no bytes.")
-        await check(session, actor, UploadTarget.model_validate(upload.target))
         if length is not None:
             if upload.length not in {None, length}:
                 raise UploadHeaderError("The length of an upload cannot be changed.")
             upload.length = length
+        target = UploadTarget.model_validate(upload.target)
+        await check(session, actor, target, size=upload.length)
         upload.writer = writer
         upload.expires_at = now() + place.lifetime
         await session.flush()
@@ -207,7 +209,7 @@ def _is_small(upload: Upload, offset: int, announced: int | None) -> bool:
 async def _receive_small(place: Place, upload: Upload, arriving: Arriving) -> Reached:
     """Take all of an upload in one go. If anything fails nothing was received."""
     async with _refusing(place, upload), _received_whole(place, upload, arriving) as received:
-        return await _record(place, upload, received)
+        return await record(place, upload, received)
 
 
 @asynccontextmanager
@@ -226,22 +228,47 @@ async def _received_whole(
 async def _receive_into_draft(
     place: Place, upload: Upload, arriving: Arriving, offset: int
 ) -> Reached:
+    reached = None
     async with _refusing(place, upload):
-        async with _growing(place, upload) as draft:
-            if draft.size < upload.received:
-                raise _lost()
-            acknowledged = _acknowledged(upload, draft.size)
-            if offset != acknowledged:
-                raise _elsewhere(acknowledged)
-            await _append(draft, arriving, skip=draft.size - acknowledged)
-            size = draft.size
-            if upload.kind is not UploadKind.WHOLE or size != upload.length:
-                await _note(place, upload, _acknowledged(upload, size))
-                _require_all_came(arriving, size)
-                return Reached(upload, size)
-            reached = await _record(place, upload, await draft.complete())
+        try:
+            async with _growing(place, upload) as draft:
+                # Whoever had the draft before may have finished the upload.
+                upload = await _as_it_is(place, upload)
+                if upload.status is UploadStatus.RECEIVING:
+                    reached = await _go_on(place, upload, draft, arriving, offset)
+        except DraftLostError:
+            upload = await _as_it_is(place, upload)
+            if upload.status is not UploadStatus.COMPLETE:
+                raise
+    if reached is None:
+        require_alive(upload)
+        reached = await _completed(place, upload, offset)
+    if reached.upload.status is UploadStatus.COMPLETE:
         await drop(place.content, namespace=store_namespace(upload.org_id), name=upload.id)
-        return reached
+    return reached
+
+
+async def _as_it_is(place: Place, upload: Upload) -> Upload:
+    async with place.units.begin() as (session, actor):
+        return await get_upload(session, actor, upload.id)
+
+
+async def _go_on(
+    place: Place, upload: Upload, draft: Growing, arriving: Arriving, offset: int
+) -> Reached:
+    if draft.size < upload.received:
+        raise _lost()
+    acknowledged = _acknowledged(upload, draft.size)
+    # Whoever learnt of the length when all bytes were there was told of all.
+    if offset not in {acknowledged, draft.size}:
+        raise _elsewhere(acknowledged)
+    await _append(draft, arriving, skip=draft.size - offset)
+    size = draft.size
+    if upload.kind is UploadKind.WHOLE and size == upload.length:
+        return await record(place, upload, await draft.complete())
+    await _note(place, upload, _acknowledged(upload, size))
+    _require_all_came(arriving, size)
+    return Reached(upload, size)
 
 
 @asynccontextmanager
@@ -255,6 +282,7 @@ async def _growing(place: Place, upload: Upload) -> AsyncIterator[Growing]:
             namespace=store_namespace(upload.org_id),
             name=upload.id,
             create=upload.received == 0,
+            examine=upload.kind is UploadKind.WHOLE,
         )
         try:
             draft = await opening.__aenter__()
@@ -343,7 +371,7 @@ async def _refusing(place: Place, upload: Upload) -> AsyncIterator[None]:
         raise
 
 
-async def _record(place: Place, upload: Upload, received: Received) -> Reached:
+async def record(place: Place, upload: Upload, received: Received) -> Reached:
     """Make received content what the upload is to become, once."""
     target = UploadTarget.model_validate(upload.target)
     if target.sha256 not in {None, received.digest.hex()}:

@@ -1901,6 +1901,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/storage/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what the organisation takes in, and has
+         * @description Return quota, largest file and types, and how many bytes there are.
+         */
+        get: operations["getUploadLimits"];
+        /**
+         * Set what the organisation takes in
+         * @description Set all of it; what is stored already stays.
+         */
+        put: operations["setUploadLimits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/uploads": {
         parameters: {
             query?: never;
@@ -1927,6 +1951,26 @@ export interface paths {
          * @description Name version, extensions, checksum algorithms and the largest upload.
          */
         options: operations["describeUploads"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell which files would be refused
+         * @description Check up to 1,000 files against rights, names, sizes, types and the quota, before the first byte of any.
+         */
+        post: operations["checkUploads"];
+        delete?: never;
+        options?: never;
         head?: never;
         patch?: never;
         trace?: never;
@@ -3305,6 +3349,45 @@ export interface components {
          * @enum {string}
          */
         FaultState: "open" | "resolved";
+        /**
+         * FileCheck
+         * @description What is known of a file before its first byte.
+         */
+        FileCheck: {
+            /** Name */
+            name: string;
+            /** Ok */
+            ok: boolean;
+            problem: components["schemas"]["FileProblem"] | null;
+        };
+        /**
+         * FileIn
+         * @description A file that is to be uploaded.
+         */
+        FileIn: {
+            /** Name */
+            name: string;
+            /**
+             * Size
+             * @description Bytes.
+             */
+            size: number;
+        };
+        /**
+         * FileProblem
+         * @description Why a file would be refused.
+         */
+        FileProblem: {
+            /** Code */
+            code: string;
+            /** Detail */
+            detail: string;
+            /**
+             * Document Id
+             * @description Which document has the name, if the caller may read it.
+             */
+            document_id?: number | null;
+        };
         /**
          * FolderContents
          * @description One page of what is in a folder: its folders first, then its documents.
@@ -5687,11 +5770,126 @@ export interface components {
          */
         Trigger: "command" | "scrub";
         /**
+         * UploadCheckIn
+         * @description Files that are to be uploaded into a folder.
+         * @example {
+         *       "files": [
+         *         {
+         *           "name": "Lease.pdf",
+         *           "size": 48213
+         *         },
+         *         {
+         *           "name": "setup.exe",
+         *           "size": 9000000
+         *         }
+         *       ],
+         *       "folder_id": 12
+         *     }
+         */
+        UploadCheckIn: {
+            /** Folder Id */
+            folder_id: number;
+            /** @default error */
+            on_conflict: components["schemas"]["OnConflict"];
+            /** Files */
+            files: components["schemas"]["FileIn"][];
+        };
+        /**
+         * UploadCheckOut
+         * @description The files, in their order.
+         */
+        UploadCheckOut: {
+            /** Files */
+            files: components["schemas"]["FileCheck"][];
+        };
+        /**
          * UploadKind
          * @description What an upload is to others.
          * @enum {string}
          */
         UploadKind: "whole" | "partial" | "final";
+        /**
+         * UploadLimitsIn
+         * @description What an organisation takes in, from now on.
+         * @example {
+         *       "allowed": [],
+         *       "largest": 5368709120,
+         *       "quota": 107374182400,
+         *       "refused": [
+         *         ".exe",
+         *         "application/vnd.microsoft.portable-executable",
+         *         "video/*"
+         *       ]
+         *     }
+         */
+        UploadLimitsIn: {
+            /**
+             * Quota
+             * @description Bytes of all content; null: without limit.
+             */
+            quota?: number | null;
+            /**
+             * Largest
+             * @description Bytes of one file; null: as the installation.
+             */
+            largest?: number | null;
+            /**
+             * Allowed
+             * @description Extensions (`.pdf`) and media types (`image/*`). Where there are any, nothing else is taken.
+             * @default []
+             */
+            allowed: string[];
+            /**
+             * Refused
+             * @description The same, of what is never taken.
+             * @default []
+             */
+            refused: string[];
+        };
+        /**
+         * UploadLimitsOut
+         * @description What an organisation takes in, and how much it has.
+         * @example {
+         *       "allowed": [],
+         *       "largest": 5368709120,
+         *       "quota": 107374182400,
+         *       "refused": [
+         *         ".exe",
+         *         "application/vnd.microsoft.portable-executable",
+         *         "video/*"
+         *       ],
+         *       "used": 48213
+         *     }
+         */
+        UploadLimitsOut: {
+            /**
+             * Quota
+             * @description Bytes of all content; null: without limit.
+             */
+            quota?: number | null;
+            /**
+             * Largest
+             * @description Bytes of one file; null: as the installation.
+             */
+            largest?: number | null;
+            /**
+             * Allowed
+             * @description Extensions (`.pdf`) and media types (`image/*`). Where there are any, nothing else is taken.
+             * @default []
+             */
+            allowed: string[];
+            /**
+             * Refused
+             * @description The same, of what is never taken.
+             * @default []
+             */
+            refused: string[];
+            /**
+             * Used
+             * @description Bytes of content, each once: versions and what is in the trash are counted until it is freed.
+             */
+            used: number;
+        };
         /**
          * UploadOut
          * @description An upload, and what it became.
@@ -12510,7 +12708,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `name_missing`: The upload has no name. `invalid_name`: Invalid name. `idempotency_key_reused`: The idempotency key was used for another request. */
+            /** @description `name_missing`: The upload has no name. `invalid_name`: Invalid name. `file_type_refused`: Files of this type are not taken. `idempotency_key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12530,7 +12728,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient_storage`: The storage is full. */
+            /** @description `quota_exceeded`: The storage of the organisation is used up. `insufficient_storage`: The storage is full. */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -12845,7 +13043,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `name_missing`: The upload has no name. `invalid_name`: Invalid name. `idempotency_key_reused`: The idempotency key was used for another request. */
+            /** @description `name_missing`: The upload has no name. `invalid_name`: Invalid name. `file_type_refused`: Files of this type are not taken. `idempotency_key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12865,7 +13063,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient_storage`: The storage is full. */
+            /** @description `quota_exceeded`: The storage of the organisation is used up. `insufficient_storage`: The storage is full. */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -13309,6 +13507,99 @@ export interface operations {
             };
         };
     };
+    getUploadLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadLimitsOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setUploadLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadLimitsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadLimitsOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     listUploads: {
         parameters: {
             query?: {
@@ -13466,7 +13757,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `digest_mismatch`: The content is not what was announced. `upload_metadata`: The upload's metadata cannot be used. `invalid_name`: Invalid name. `idempotency_key_reused`: The idempotency key was used for another request. */
+            /** @description `digest_mismatch`: The content is not what was announced. `file_type_refused`: Files of this type are not taken. `upload_metadata`: The upload's metadata cannot be used. `invalid_name`: Invalid name. `idempotency_key_reused`: The idempotency key was used for another request. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13506,7 +13797,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient_storage`: The storage is full. */
+            /** @description `quota_exceeded`: The storage of the organisation is used up. `insufficient_storage`: The storage is full. */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -13542,6 +13833,69 @@ export interface operations {
                 content: {
                     "application/problem+json": unknown;
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkUploads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadCheckIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadCheckOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -13890,7 +14244,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `digest_mismatch`: The content is not what was announced. */
+            /** @description `digest_mismatch`: The content is not what was announced. `file_type_refused`: Files of this type are not taken. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13930,7 +14284,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `insufficient_storage`: The storage is full. */
+            /** @description `quota_exceeded`: The storage of the organisation is used up. `insufficient_storage`: The storage is full. */
             507: {
                 headers: {
                     [name: string]: unknown;

@@ -1,6 +1,8 @@
 """Every route, asked by those who were given nothing: a member, and the administrator of another organisation."""
 
+import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,12 +10,13 @@ from fastapi import FastAPI
 
 from tests.support.api import Api
 
+TUS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
 SECRET = "Zebra7431"
 """Stands in every name, tag, property and text of what the outsiders may not see."""
 
 OF_A_THING = {
     *("folder_id", "document_id", "grant_id", "policy_id", "invitation_id"),
-    *("key_id", "passkey_id", "provider_id"),
+    *("key_id", "passkey_id", "provider_id", "upload_id"),
 }
 REFUSED = {403, 404, 422}
 
@@ -45,6 +48,14 @@ async def things(admin: Api) -> dict[str, Any]:
         "/invitations", json={"email": f"{SECRET}@example.org", "role": "member"}
     )
     key = await admin.post("/me/api-keys", json={"name": SECRET})
+    upload = await admin.post(
+        "/uploads",
+        headers={
+            **TUS,
+            "Upload-Length": "3",
+            "Upload-Metadata": f"folder_id {in_base64(folder)},filename {in_base64(SECRET)}",
+        },
+    )
     return {
         "folder_id": cabinet,
         "document_id": document["id"],
@@ -58,8 +69,14 @@ async def things(admin: Api) -> dict[str, Any]:
         "key_id": key.json()["id"],
         "passkey_id": 1,
         "provider_id": "nobody",
+        "upload_id": upload.headers["location"].rpartition("/")[2],
         "number": 1,
     }
+
+
+def in_base64(value: object) -> str:
+    """Return a value as the protocol of uploads writes it."""
+    return base64.b64encode(str(value).encode()).decode()
 
 
 def operations(app: FastAPI) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -112,6 +129,8 @@ async def test_an_outsider_finds_nothing_anywhere(
         concrete = path.format(**things)
         given = body_of(app, operation)
         query = query_of(operation, things)
+        if path.startswith("/uploads"):
+            outsider = replace(outsider, headers={**outsider.headers, **TUS, "Upload-Offset": "0"})
         arguments = {"content": b"x"} if given is None and method == "POST" else {"json": given}
         answer = await outsider.request(method, concrete, params=query, **arguments)
         # What was asked for may be repeated; the rest of what is hidden may not be told.

@@ -18,7 +18,7 @@ from backend.core.actor import Role
 from backend.core.clock import now
 from backend.core.db import Base, Database, Tenant
 from backend.core.idempotency import KeptAnswer
-from backend.documents.models import Blob, Document, ScanStatus, Version
+from backend.documents.models import Blob, Document, ScanStatus, UploadLimits, Version
 from backend.duplicates.models import NearPair, TextBand, TextSignature
 from backend.folders.models import Folder, FolderKind
 from backend.identity.api_keys.models import ApiKey
@@ -40,6 +40,7 @@ from backend.search.models import (
     VersionText,
     search_champions,
 )
+from backend.uploads.models import Upload, UploadKind
 from backend.verification.models import Fault, StoreFault
 from migrations.tables import MODELS
 
@@ -209,6 +210,17 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
         await audit.record(
             session, [audit.Deed("test.done", "test:1")], org_id=org_id, actor_id=user.id
         )
+        await add(
+            Upload(
+                id=unique,
+                org_id=org_id,
+                user_id=user.id,
+                kind=UploadKind.WHOLE,
+                document_id=document.id,
+                expires_at=now() + timedelta(days=1),
+            )
+        )
+        await add(UploadLimits(org_id=org_id))
         await add(StoreFault(org_id=org_id, digest=blob.digest, fault=Fault.MISSING, detail="test"))
     while await audit.seal(database):
         pass

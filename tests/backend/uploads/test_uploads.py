@@ -1,5 +1,6 @@
-"""Uploads through the tus protocol: they arrive in pieces, whatever happens between these, and become documents once."""
+"""Uploads by the tus protocol: they arrive in pieces, whatever happens between these, and become documents once."""
 
+import asyncio
 import hashlib
 import os
 import secrets
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from httpx import Response
 
 from backend.core.db import Database, Tenant
 from backend.core.settings import Settings
@@ -162,6 +164,63 @@ async def test_a_broken_connection_keeps_what_came(
     assert done.json()["sha256"] == sha256(content)
 
 
+async def test_a_newer_request_takes_over_from_one_whose_client_is_gone(
+    tus: Tus, folder: int
+) -> None:
+    content = os.urandom(4 * MIB)
+    arrived = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield content[: 2 * MIB]
+        arrived.set()
+        await asyncio.Event().wait()
+
+    path = await tus.begin(len(content), filename="a.bin", folder_id=folder)
+    hanging = asyncio.create_task(tus.send(path, 0, body()))
+    await arrived.wait()
+    again = await tus.send(path, 2 * MIB, content[2 * MIB :])
+    ended = await hanging
+    assert ended.status_code == 423
+    assert ended.json()["code"] == "upload_locked"
+    assert again.status_code == 200, again.text
+    assert again.json()["sha256"] == sha256(content)
+
+
+async def test_a_request_of_another_process_lets_go_when_it_is_asked(
+    tus: Tus, folder: int, app: FastAPI
+) -> None:
+    """Another backend is one that knows nothing of the requests of this one."""
+    content = os.urandom(4 * MIB)
+    arrived = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield content[: 2 * MIB]
+        arrived.set()
+        await asyncio.Event().wait()
+
+    path = await tus.begin(len(content), filename="a.bin", folder_id=folder)
+    hanging = asyncio.create_task(tus.send(path, 0, body()))
+    await arrived.wait()
+    other, app.state.uploads = app.state.uploads, service.InProgress()
+    again = await tus.send(path, 2 * MIB, content[2 * MIB :])
+    assert (await hanging).status_code == 423
+    assert again.status_code == 200, again.text
+    assert again.json()["sha256"] == sha256(content)
+    await other.close()
+
+
+async def test_of_many_requests_at_once_one_writes(tus: Tus, folder: int) -> None:
+    content = os.urandom(6 * MIB)
+    path = await tus.begin(len(content), filename="a.bin", folder_id=folder)
+    await tus.send(path, 0, content[:MIB])
+    answers = await asyncio.gather(*(tus.send(path, MIB, content[MIB:]) for _ in range(5)))
+    codes = [answer.status_code for answer in answers]
+    assert codes.count(200) >= 1, codes
+    assert set(codes) <= {200, 409, 423}
+    listed = (await tus.api.get(f"/folders/{folder}/children")).json()["documents"]
+    assert [document["sha256"] for document in listed] == [sha256(content)]
+
+
 async def test_more_bytes_than_there_may_be_are_refused(tus: Tus, folder: int) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"many more bytes"
@@ -294,6 +353,25 @@ async def test_a_draft_that_is_lost_is_named(tus: Tus, folder: int, settings: Se
     assert answer.json()["code"] == "upload_lost"
 
 
+async def test_lost_uploads_are_found(
+    tus: Tus, folder: int, settings: Settings, database: Database, app: FastAPI
+) -> None:
+    org_id = tus.api.org_id
+    path, kept, done = [
+        await tus.begin(10, filename=name, folder_id=folder) for name in ("a", "b", "c")
+    ]
+    await tus.send(path, 0, b"abc")
+    lost = drafts(settings, org_id)
+    await tus.send(kept, 0, b"abc")
+    await tus.send(done, 0, b"abc")
+    await tus.send(done, 3, b"defghij")
+    content = app.state.content
+    assert await service.find_lost(database, content, org_id) == []
+    for file in lost:
+        file.unlink()
+    assert await service.find_lost(database, content, org_id) == [path.rpartition("/")[2]]
+
+
 async def test_uploads_are_their_users_alone(
     tus: Tus, folder: int, member: Api, stranger: Api
 ) -> None:
@@ -335,10 +413,73 @@ async def test_a_name_that_is_taken_is_refused_before_the_first_byte(tus: Tus, f
 async def test_a_name_taken_meanwhile_may_be_given_back(tus: Tus, folder: int) -> None:
     path = await tus.begin(6 * MIB, filename="a.txt", folder_id=folder)
     await tus.send(path, 0, bytes(MIB))
-    document = await tus.api.document(folder, "a.txt")
+    await tus.api.document(folder, "a.txt")
     answer = await tus.send(path, MIB, bytes(5 * MIB))
     assert answer.status_code == 409
     assert answer.json()["code"] == "name_taken"
+
+
+async def part(tus: Tus, content: bytes) -> str:
+    answer = await tus.create(len(content), content, {"Upload-Concat": "partial"})
+    assert answer.status_code == 201, answer.text
+    path: str = answer.headers["location"]
+    return path
+
+
+async def final(tus: Tus, parts: list[str], **values: object) -> Response:
+    headers = {**TUS, "Upload-Concat": f"final;{' '.join(parts)}"}
+    return await tus.api.post(
+        "/uploads", headers={**headers, "Upload-Metadata": metadata(**values)}
+    )
+
+
+async def test_parts_become_one_document(tus: Tus, folder: int, settings: Settings) -> None:
+    contents = [os.urandom(3 * MIB), b"", b"x", os.urandom(MIB + 7)]
+    parts = [await part(tus, content) for content in contents]
+    for path, content in zip(parts, contents, strict=True):
+        head = await tus.head(path.removeprefix("/api/v1"))
+        assert head.headers["upload-concat"] == "partial"
+        assert head.headers["upload-offset"] == str(len(content))
+    parts[0] = f"http://dms.test{parts[0]}"
+    answer = await final(tus, parts, filename="a.bin", folder_id=folder)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["sha256"] == sha256(b"".join(contents))
+    assert drafts(settings, tus.api.org_id) == []
+    head = await tus.head(answer.headers["location"].removeprefix("/api/v1"))
+    assert head.headers["upload-concat"].startswith("final;/api/v1/uploads/")
+    assert head.headers["upload-offset"] == head.headers["upload-length"]
+    again = await final(tus, parts, filename="a.bin", folder_id=folder)
+    assert again.status_code == 201
+    assert again.json()["id"] == answer.json()["id"]
+
+
+async def test_only_whole_parts_of_ones_own_are_joined(
+    tus: Tus, folder: int, stranger: Api
+) -> None:
+    whole = await part(tus, b"abc")
+    answer = await tus.api.post(
+        "/uploads", headers={**TUS, "Upload-Length": "3", "Upload-Concat": "partial"}
+    )
+    unfinished = answer.headers["location"]
+    target = {"filename": "a.bin", "folder_id": folder}
+    assert (await final(tus, [whole, unfinished], **target)).json()["code"] == "upload_unfinished"
+    ordinary = f"/api/v1{await tus.begin(3, filename='b', folder_id=folder)}"
+    assert (await final(tus, [whole, ordinary], **target)).status_code == 404
+    assert (
+        await final(tus, [whole], filename="a.bin", folder_id=folder + 10**9)
+    ).status_code == 404
+    theirs = Tus(stranger)
+    elsewhere = await stranger.folder("Elsewhere")
+    taken = await final(theirs, [whole], filename="a.bin", folder_id=elsewhere)
+    assert taken.status_code == 404
+    assert (await final(tus, [whole], **target)).status_code == 201
+
+
+async def test_a_virus_across_two_parts_is_found(tus: Tus, folder: int) -> None:
+    parts = [await part(tus, EICAR[:30]), await part(tus, EICAR[30:])]
+    answer = await final(tus, parts, filename="a.com", folder_id=folder)
+    assert answer.status_code == 400
+    assert answer.json()["signature"] == REPORTED_SIGNATURE
 
 
 async def test_the_version_of_the_protocol_is_required(tus: Tus, folder: int) -> None:
