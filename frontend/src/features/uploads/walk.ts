@@ -73,7 +73,7 @@ export function foundInDrop(
   keepRoot: (handle: FileSystemHandle) => string | null = () => null,
 ): AsyncGenerator<Found> {
   const entries: { entry: FileSystemEntry; handle: Promise<FileSystemHandle | null> | null }[] = [];
-  const loose: File[] = [];
+  const loose: { file: File; handle: Promise<FileSystemHandle | null> | null }[] = [];
   for (const item of transfer.items) {
     if (item.kind !== "file") continue;
     const entry = item.webkitGetAsEntry();
@@ -84,14 +84,17 @@ export function foundInDrop(
     // It may be refused, which only matters where it is waited for.
     handle?.catch(() => undefined);
     if (entry) entries.push({ entry, handle: handle ?? null });
-    else if (file) loose.push(file);
+    else if (file) loose.push({ file, handle: handle ?? null });
   }
   return (async function* () {
-    for (const file of loose) yield { kind: "file" as const, folders: [], file };
-    for (const { entry, handle } of entries) {
+    const rootOf = async (handle: Promise<FileSystemHandle | null> | null) => {
       const opened = await handle?.catch(() => null);
-      yield* walk(entry, [], opened ? keepRoot(opened) : null);
+      return opened ? keepRoot(opened) : null;
+    };
+    for (const { file, handle } of loose) {
+      yield { kind: "file" as const, folders: [], file, root: await rootOf(handle) };
     }
+    for (const { entry, handle } of entries) yield* walk(entry, [], await rootOf(handle));
   })();
 }
 
