@@ -396,7 +396,8 @@ async def put_blob(
         set_={
             "size": statement.excluded.size,
             "marked_at": None,
-            "scan_tried_at": func.coalesce(statement.excluded.scan_tried_at, Blob.scan_tried_at),
+            # Without a try it is scanned soon, for the version that is recorded says that it was not.
+            "scan_tried_at": statement.excluded.scan_tried_at,
             "scanned_with": func.coalesce(statement.excluded.scanned_with, Blob.scanned_with),
         },
     )

@@ -1,11 +1,15 @@
 """Health, readiness, metrics, and what an application is told of the service."""
 
+import re
+
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 from redis.asyncio import Redis
 
+from backend.core.queues import Queue
 from backend.core.settings import ScanMode, Settings
+from backend.jobs.models import Failure
 from storage import Keyring
 from tests.support.api import Api
 
@@ -90,3 +94,27 @@ async def test_errors_are_problem_documents(client: AsyncClient, admin: Api) -> 
     invalid = await admin.post("/folders", json={"name": 5})
     assert (invalid.status_code, invalid.json()["code"]) == (422, "invalid_request")
     assert invalid.json()["errors"][0]["loc"] == ["body", "name"]
+
+
+async def test_the_queues_what_failed_and_the_quarantine_are_measured(client: AsyncClient) -> None:
+    text = (await client.get("/metrics")).text
+    for queue in Queue:
+        for name in ("dms_jobs_waiting", "dms_jobs_running", "dms_jobs_oldest_seconds"):
+            assert f'{name}{{queue="{queue}"}} ' in text
+    for failure in Failure:
+        assert f'dms_failed_jobs{{failure="{failure}"}} ' in text
+    assert re.search(r"^dms_quarantined \d", text, re.MULTILINE)
+
+
+async def test_without_redis_the_queues_are_not_measured_and_the_page_says_so(
+    client: AsyncClient, app: FastAPI, admin: Api
+) -> None:
+    real, app.state.redis = app.state.redis, Redis.from_url("redis://127.0.0.1:1/0")
+    try:
+        text = (await client.get("/metrics")).text
+        overview = (await admin.get("/jobs")).json()
+    finally:
+        await app.state.redis.aclose()
+        app.state.redis = real
+    assert "dms_jobs_waiting{" not in text
+    assert (overview["queues"], overview["unread"]) == (None, 0)

@@ -182,3 +182,18 @@ async def test_one_rescans_at_a_time(alone: Scanning, admin: Api) -> None:
     async with alone.database.transaction() as session:
         await session.execute(update(ScanRun).values(lease_until=now()))
     assert await rescan(alone) == [digest]
+
+
+async def test_what_is_stored_while_the_scanner_is_away_is_scanned_when_it_is_back(
+    alone: Scanning, admin: Api, settings: Settings
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    await admin.document(cabinet, "before", b"the same bytes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alone.content.scanner, "_socket", settings.data_dir / "nobody.ctl")
+        again = await admin.document(cabinet, "again", b"the same bytes")
+        assert await rescan(alone, days=None) == []
+    assert again["current_version"]["scan_status"] == "unscanned"
+    assert await rescan(alone, days=None) == [again["sha256"]]
+    version = (await admin.get(f"/documents/{again['id']}")).json()["current_version"]
+    assert version["scan_status"] == "clean"
