@@ -20,6 +20,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 import numpy as np
+import olefile
 import pypdfium2
 import python_calamine
 from _ratio import cost_of, judge, line, median_cost, report_busyness
@@ -81,6 +82,17 @@ def bare_text(path: Path) -> None:
     path.read_bytes().decode("utf-8", "replace")
 
 
+def bare_ole(path: Path) -> None:
+    with olefile.OleFileIO(path) as container:
+        for name in container.listdir():
+            container.openstream(name).read()
+
+
+def bare_picture(path: Path) -> None:
+    with Image.open(path) as image:
+        image.getexif().get_ifd(0x8769)
+
+
 BARE: dict[str, Callable[[Path], None]] = {
     ".pdf": bare_pdf,
     ".docx": bare_zip_xml,
@@ -92,6 +104,12 @@ BARE: dict[str, Callable[[Path], None]] = {
     ".ods": bare_sheet,
     ".html": bare_html,
     ".eml": bare_mail,
+    ".doc": bare_ole,
+    ".ppt": bare_ole,
+    ".msg": bare_ole,
+    ".rtf": bare_text,
+    ".jpg": bare_picture,
+    ".png": bare_picture,
     ".txt": bare_text,
     ".csv": bare_text,
 }

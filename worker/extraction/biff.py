@@ -10,7 +10,8 @@ from worker.extraction.reading import Context
 
 _BEGIN, _CONTINUE = 0x0809, 0x003C
 _HEADER, _FOOTER, _TEXT_BOX, _DRAWINGS = 0x0014, 0x0015, 0x01B6, 0x00EB
-_BIFF8 = 0x0600
+_BIFF8 = b"\x00\x06"
+_LOOKED_AT = frozenset({_BEGIN, _CONTINUE, _HEADER, _FOOTER, _TEXT_BOX, _DRAWINGS})
 _TEXT_LENGTH_AT = 10
 _WIDE = 1
 
@@ -22,38 +23,49 @@ def texts_and_pictures(data: bytes, context: Context) -> tuple[list[str], Iterat
     """
     texts: list[str] = []
     drawings = bytearray()
-    owner, wanted, box = 0, 0, ""
-    for kind, start, end in _records(data):
-        if kind == _BEGIN and struct.unpack_from("<H", data, start)[0] != _BIFF8:
+    for kind, parts in _records(data):
+        if kind == _BEGIN and parts[0][:2] != _BIFF8:
             break
-        if kind != _CONTINUE:
-            owner = kind
-            if box:
-                texts.append(box)
-            box, wanted = "", 0
-        if kind in {_HEADER, _FOOTER} and end - start > 3:
-            texts.append(_without_codes(_text(data[start + 2 : end])))
-        elif kind == _TEXT_BOX and end - start > _TEXT_LENGTH_AT + 2:
-            (wanted,) = struct.unpack_from("<H", data, start + _TEXT_LENGTH_AT)
-        elif owner == _DRAWINGS:
-            context.expand(end - start)
-            drawings += data[start:end]
-        elif kind == _CONTINUE and owner == _TEXT_BOX and len(box) < wanted:
-            box += _text(data[start:end])[: wanted - len(box)]
-    if box:
-        texts.append(box)
+        if kind == _DRAWINGS:
+            context.expand(sum(map(len, parts)))
+            drawings += b"".join(parts)
+        elif kind == _TEXT_BOX:
+            texts.append(_text_of_box(parts))
+        elif kind in {_HEADER, _FOOTER} and len(parts[0]) > 3:
+            texts.append(_without_codes(_text(parts[0][2:])))
     return texts, pictures_in(bytes(drawings))
 
 
-def _records(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield (kind, start, end) of each record's content."""
-    at = 0
-    while at + 4 <= len(data):
-        kind, size = struct.unpack_from("<HH", data, at)
-        end = min(at + 4 + size, len(data))
-        if not (kind == _BEGIN and end - at < 6):
-            yield kind, at + 4, end
-        at = end
+def _records(data: bytes) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield the records that are looked at, each with those that continue it. A sheet is thousands of others."""
+    kind, parts, at, last = 0, list[bytes](), 0, len(data) - 4
+    unpack = struct.Struct("<HH").unpack_from
+    while at <= last:
+        found, size = unpack(data, at)
+        if found in _LOOKED_AT:
+            if found != _CONTINUE:
+                if parts:
+                    yield kind, parts
+                kind, parts = found, [data[at + 4 : at + 4 + size]]
+            elif parts:
+                parts.append(data[at + 4 : at + 4 + size])
+        elif parts:
+            yield kind, parts
+            parts = []
+        at += 4 + size
+    if parts:
+        yield kind, parts
+
+
+def _text_of_box(parts: list[bytes]) -> str:
+    """Join a box's text, which lies in the records that continue it, up to the length it has."""
+    wanted = int.from_bytes(parts[0][_TEXT_LENGTH_AT : _TEXT_LENGTH_AT + 2], "little")
+    text = ""
+    for part in parts[1:]:
+        text += _text(part)[: wanted - len(text)]
+        if len(text) >= wanted:
+            break
+    return text
 
 
 def _text(data: bytes) -> str:

@@ -18,6 +18,8 @@ _INFORMATION = {
 }  # fmt: skip
 _METADATA_STREAM, _ARCHIVAL = b"/Metadata", b"pdfaid"
 _CHUNK = 1 << 20
+_BEGINS, _ENDS = b"<x:xmpmeta", b"</x:xmpmeta>"
+_SEARCHED_WHOLE = 64 << 20
 _LONGEST_LANGUAGE = 64
 
 
@@ -63,6 +65,14 @@ def _mentions(stream: BinaryIO, wanted: bytes) -> bool:
 
 
 def _xmp(stream: BinaryIO) -> bytes:
+    """Give the document's packet: the only one in the file, else the one that its catalog names."""
+    stream.seek(0)
+    data = stream.read(_SEARCHED_WHOLE)
+    if len(data) < _SEARCHED_WHOLE and data.count(_BEGINS) == 1:
+        start = data.index(_BEGINS)
+        end = data.find(_ENDS, start)
+        if end > 0:
+            return data[start : end + len(_ENDS)]
     stream.seek(0)
     try:
         entry = pypdf.PdfReader(stream).root_object.get("/Metadata")

@@ -49,7 +49,7 @@ def read(source: Source, context: Context, content: Content) -> None:
     """Append what a message says."""
     content.read_by("msg")
     with open_container(source.stream, context) as container:
-        paths = [tuple(path) for path in container.names()]
+        paths = dict.fromkeys(tuple(path) for path in container.names())
         if (_PROPERTIES,) not in paths:
             raise Damaged("The message has no properties.")
         _read_message(_Storage(container, paths, (), 32), context, content)
@@ -67,7 +67,7 @@ class _Storage:
     def __init__(
         self,
         container: Container,
-        paths: list[tuple[str, ...]],
+        paths: dict[tuple[str, ...], None],
         at: tuple[str, ...],
         header_size: int,
         codec: str | None = None,
@@ -90,8 +90,8 @@ class _Storage:
 
     def _likely_codec(self) -> str:
         """Guess by all that is long enough: a subject alone is not."""
-        stems = (_stream(key, _STRING8) for key in (_BODY, _SUBJECT, *_SENDER_NAMES))
-        return codec_of(b"\n".join(self._container.read(*self._at, stem) for stem in stems))
+        keys = (_BODY, _SUBJECT, *_SENDER_NAMES)
+        return codec_of(b"\n".join(self._stream(key, _STRING8) for key in keys))
 
     def number(self, key: int) -> int:
         """Give a property of 32 bits, 0 if it is absent."""
@@ -103,17 +103,21 @@ class _Storage:
 
     def data(self, key: int) -> bytes:
         """Give a binary property, empty if it is absent."""
-        return self._container.read(*self._at, _stream(key, _BINARY))
+        return self._stream(key, _BINARY)
 
     def text(self, *keys: int) -> str:
         """Give the first of some properties that has any text."""
         return first_of(self._text(key) for key in keys)
 
+    def _stream(self, key: int, kind: str) -> bytes:
+        path = (*self._at, _stream(key, kind))
+        return self._container.read(*path) if path in self._paths else b""
+
     def _text(self, key: int) -> str:
-        data = self._container.read(*self._at, _stream(key, _UNICODE))
+        data = self._stream(key, _UNICODE)
         if data:
             return data.decode("utf-16-le", "replace").rstrip("\0")
-        data = self._container.read(*self._at, _stream(key, _STRING8)).rstrip(b"\0")
+        data = self._stream(key, _STRING8).rstrip(b"\0")
         return data.decode(codec_of(data, self._codec), "replace")
 
     def children(self, prefix: str) -> Iterator[_Storage]:

@@ -71,5 +71,6 @@ def _read_entries(archive: Archive, names: list[str], context: Context, content:
 
 def _files(archive: Archive, names: list[str]) -> Iterator[tuple[zipfile.ZipInfo, str]]:
     for entry, name in zip(archive.entries, names, strict=True):
-        if not entry.is_dir() and 0 < entry.file_size <= _LARGEST_READ:
+        is_file = entry.filename and not entry.is_dir()
+        if is_file and 0 < entry.file_size <= _LARGEST_READ:
             yield entry, name

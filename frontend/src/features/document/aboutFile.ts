@@ -124,8 +124,8 @@ export function linesOf({
   const values: Record<string, Value | null> = {
     ...joined(extra),
     ...texts,
-    created: created && formatClaimed(created),
-    modified: modified && formatClaimed(modified),
+    created: created ? formatClaimed(created) : null,
+    modified: modified ? formatClaimed(modified) : null,
   };
   const known = LABELLED.flatMap((name): Line[] => {
     const value = values[name];

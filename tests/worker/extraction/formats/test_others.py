@@ -80,6 +80,14 @@ def test_mail_header_body_and_attachments(read: Reader) -> None:
     assert "locked.pdf: The PDF is protected with a password." in result.detail
 
 
+def test_a_header_in_an_encoding_that_is_none_is_shown_as_it_is(read: Reader) -> None:
+    data = samples.mail().replace(b"=?utf-8?", "=?u\u00f8f-8?".encode())
+    result = read(data, "a.eml")
+
+    assert result.status == "indexed"
+    assert "Please find" in result.text
+
+
 def test_mail_within_mail_stops_at_the_depth_allowed(read: Reader) -> None:
     data = samples.mail()
     for _ in range(6):
@@ -159,6 +167,13 @@ def test_what_went_wrong_is_told_in_as_many_words_as_can_be_read(read: Reader) -
 
     assert result.detail.count("password") == 10
     assert result.detail.endswith("More in it could not be read.")
+
+
+def test_an_entry_without_a_name_does_no_harm(read: Reader) -> None:
+    data = samples.archive({"a.txt": b"first", "b.txt": b"second"})
+    nameless = data.replace(b"b.txt", b"\0.txt")
+
+    assert read(nameless, "a.zip").text == "a.txt\nfirst"
 
 
 def test_epub_pages(read: Reader) -> None:
