@@ -180,6 +180,23 @@ export const textQuery = (id: number, version: number) =>
     queryFn: () => calls.getText(id, version),
   });
 
+export const textLayersQuery = (id: number, version: number) =>
+  queryOptions({
+    queryKey: [...keys.document(id), "layers", version],
+    queryFn: () => calls.listTextLayers(id, version),
+  });
+
+export const pagesQuery = (id: number, version: number) =>
+  queryOptions({
+    queryKey: [...keys.document(id), "pages", version],
+    queryFn: () => calls.listPages(id, version),
+  });
+
+export const textSettingsQuery = queryOptions({
+  queryKey: ["text-settings"],
+  queryFn: calls.getTextSettings,
+});
+
 export const recentQuery = queryOptions({
   queryKey: ["recent"],
   queryFn: calls.listRecent,

@@ -9,6 +9,7 @@ import {
   IconSearch,
   IconServer2,
   IconShieldLock,
+  IconTextScan2,
   IconTrash,
   IconUsers,
   IconUsersGroup,
@@ -70,6 +71,9 @@ export function Navigation({ onClose }: { onClose: () => void }) {
           <Place to="/policies" icon={IconShieldLock} label={t("policies.title")} />
         )}
         {isAdministrator && <Place to="/sign-in" icon={IconLogin2} label={t("signIn.title")} />}
+        {isAdministrator && (
+          <Place to="/recognition" icon={IconTextScan2} label={t("recognition.title")} />
+        )}
         {isAdministrator && <Place to="/storage" icon={IconDatabase} label={t("nav.storage")} />}
         {readsTrail && <Place to="/audit" icon={IconListCheck} label={t("nav.audit")} />}
       </nav>

@@ -235,6 +235,15 @@ const signInRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/admin/SignInPage"), "SignInPage"),
 });
 
+const recognitionRoute = createRoute({
+  ...inApp,
+  path: "/recognition",
+  component: lazyRouteComponent(
+    () => import("@/features/admin/RecognitionPage"),
+    "RecognitionPage",
+  ),
+});
+
 const auditRoute = createRoute({
   ...inApp,
   path: "/audit",
@@ -263,6 +272,7 @@ const routeTree = rootRoute.addChildren([
     storageRoute,
     securityRoute,
     signInRoute,
+    recognitionRoute,
     auditRoute,
   ]),
 ]);
