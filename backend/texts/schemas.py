@@ -35,7 +35,7 @@ class PageOut(BaseModel):
 
     number: int = Field(description="From 1.")
     status: PageStatus
-    reason: str = Field(description="Why it could not be read; empty where it could.")
+    reason: str = Field(description="Why it could not be read, or what of it was left out.")
     source: PageSource
     engine: str = Field(description="Names of what read it, such as `pdfium` or `rapidocr`.")
     layer: int = Field(description="The text layer this is from.")

@@ -8,6 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.pages import PATIENCE_MS, Cabinet, Person, new_person, sign_in
 from tests.support.service import ROOT, Service
+from tests.worker.extraction import samples
 
 AXE = (ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text
 RUN = """() => axe.run(document, {
@@ -45,6 +46,7 @@ def filled(service: Service, cabinet: Cabinet) -> dict[str, int]:
     long_name = f"{'A rather long name ' * 6}.txt"
     for name, content in {
         "page.pdf": PDF,
+        "text.pdf": samples.pdf([samples.text_page(["Words that can be corrected"])]),
         long_name: b"lease " * 200,
         "x.bin": b"\x00\x01",
     }.items():
@@ -162,6 +164,8 @@ async def test_axe_finds_nothing_on_any_screen(
         ("document", pdf, "amount"),
         ("about the file", pdf, "About this file"),
         ("versions", f"{pdf}?tab=versions", "Version 1"),
+        ("text", f"{service.url}/documents/{filled['text.pdf']}?tab=text", "Page 1"),
+        ("recognition", f"{service.url}/recognition", "None chosen"),
         ("no preview", f"{service.url}/documents/{filled['x.bin']}", "No preview"),
         ("search", f"{service.url}/search?q=lease", "result"),
         ("nothing found", f"{service.url}/search?q=xyzzyqwert", "Nothing found"),

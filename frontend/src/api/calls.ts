@@ -253,7 +253,7 @@ export const remakePreview = (id: number, version: number) =>
       params: { ...ofDocument(id), query: { version } },
     }),
   );
-export const getTextPages = (id: number, version: number, q: string) =>
+export const listPages = (id: number, version: number, q?: string) =>
   ok(
     client.GET("/api/v1/documents/{document_id}/pages", {
       params: { ...ofDocument(id), query: { version, q } },
@@ -284,6 +284,36 @@ export async function getPicture(
     signal.throwIfAborted();
   }
 }
+export const getTextAsOf = (id: number, version: number, layer: number) =>
+  ok(
+    client.GET("/api/v1/documents/{document_id}/text", {
+      params: { ...ofDocument(id), query: { version, layer } },
+    }),
+  );
+export const correctText = (id: number, etag: string, body: Schemas["TextCorrection"]) =>
+  ok(
+    client.PUT("/api/v1/documents/{document_id}/text", {
+      params: { ...ofDocument(id), header: { "if-match": etag } },
+      body,
+    }),
+  );
+export const listTextLayers = (id: number, version: number) =>
+  ok(
+    client.GET("/api/v1/documents/{document_id}/text/layers", {
+      params: { ...ofDocument(id), query: { version } },
+    }),
+  );
+export const restoreTextLayer = (document_id: number, number: number, etag: string) =>
+  ok(
+    client.POST("/api/v1/documents/{document_id}/text/layers/{number}/restore", {
+      params: { path: { document_id, number }, header: { "if-match": etag } },
+    }),
+  );
+export const recogniseDocument = (id: number, body: Schemas["OcrRequest"]) =>
+  ok(client.POST("/api/v1/documents/{document_id}/ocr", { params: ofDocument(id), body }));
+export const getTextSettings = () => ok(client.GET("/api/v1/text-settings"));
+export const changeTextSettings = (languages: string[]) =>
+  ok(client.PUT("/api/v1/text-settings", { body: { languages } }));
 export const contentPath = (id: number, version: number): string =>
   `/api/v1/documents/${id}/content?version=${version}`;
 export const contentTicket = (

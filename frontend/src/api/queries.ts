@@ -234,7 +234,7 @@ export const pageHitsQuery = (id: number, version: number, q: string) =>
   queryOptions({
     queryKey: [...keys.document(id), "page-hits", version, q],
     queryFn: async () =>
-      (await calls.getTextPages(id, version, q)).pages.flatMap(({ number, hits }) =>
+      (await calls.listPages(id, version, q)).pages.flatMap(({ number, hits }) =>
         hits ? [{ page: number, hits }] : [],
       ),
     staleTime: 60_000,
@@ -247,6 +247,23 @@ export const pageWordsQuery = (id: number, version: number, page: number, q: str
     queryFn: () => calls.getPageWords(id, version, page, q),
     staleTime: 60_000,
   });
+
+export const textLayersQuery = (id: number, version: number) =>
+  queryOptions({
+    queryKey: [...keys.document(id), "layers", version],
+    queryFn: () => calls.listTextLayers(id, version),
+  });
+
+export const pagesQuery = (id: number, version: number) =>
+  queryOptions({
+    queryKey: [...keys.document(id), "pages", version],
+    queryFn: () => calls.listPages(id, version),
+  });
+
+export const textSettingsQuery = queryOptions({
+  queryKey: ["text-settings"],
+  queryFn: calls.getTextSettings,
+});
 
 export const recentQuery = queryOptions({
   queryKey: ["recent"],

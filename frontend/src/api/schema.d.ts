@@ -4819,7 +4819,7 @@ export interface components {
             status: components["schemas"]["PageStatus"];
             /**
              * Reason
-             * @description Why it could not be read; empty where it could.
+             * @description Why it could not be read, or what of it was left out.
              */
             reason: string;
             source: components["schemas"]["PageSource"];

@@ -11,6 +11,7 @@ import {
   IconSearch,
   IconServer2,
   IconShieldLock,
+  IconTextScan2,
   IconTrash,
   IconUsers,
   IconUsersGroup,
@@ -74,6 +75,9 @@ export function Navigation({ onClose }: { onClose: () => void }) {
           <Place to="/policies" icon={IconShieldLock} label={t("policies.title")} />
         )}
         {isAdministrator && <Place to="/sign-in" icon={IconLogin2} label={t("signIn.title")} />}
+        {isAdministrator && (
+          <Place to="/recognition" icon={IconTextScan2} label={t("recognition.title")} />
+        )}
         {isAdministrator && <Place to="/storage" icon={IconDatabase} label={t("nav.storage")} />}
         {isAdministrator && (
           <Place to="/quarantine" icon={IconVirus} label={t("quarantine.title")} />

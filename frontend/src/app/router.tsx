@@ -256,6 +256,15 @@ const signInRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/admin/SignInPage"), "SignInPage"),
 });
 
+const recognitionRoute = createRoute({
+  ...inApp,
+  path: "/recognition",
+  component: lazyRouteComponent(
+    () => import("@/features/admin/RecognitionPage"),
+    "RecognitionPage",
+  ),
+});
+
 const auditRoute = createRoute({
   ...inApp,
   path: "/audit",
@@ -287,6 +296,7 @@ const routeTree = rootRoute.addChildren([
     jobsRoute,
     securityRoute,
     signInRoute,
+    recognitionRoute,
     auditRoute,
   ]),
 ]);

@@ -128,7 +128,7 @@ async def test_scanned_pages_are_read_in_batches_and_carried_on_after_a_kill(
         "",
         "The fifth invoice",
     ]
-    assert text["engine"] == "pdfium+rapidocr"
+    assert text["engine"] == "rapidocr+pdfium"
     words = await admin.get(f"/documents/{document['id']}/pages/3/words", params={"q": "invoices"})
     assert words.json()["hits"] == [[2]]
     left, top, right, bottom = words.json()["words"][2]["box"]

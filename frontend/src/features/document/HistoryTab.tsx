@@ -19,6 +19,9 @@ const TOLD = {
   "document.version_restored": "history.versionRestored",
   "document.trashed": "history.trashed",
   "document.restored": "history.restored",
+  "document.text_corrected": "history.textCorrected",
+  "document.text_restored": "history.textRestored",
+  "document.ocr_requested": "history.ocrRequested",
 } as const;
 
 const isTold = (action: string): action is keyof typeof TOLD => action in TOLD;
