@@ -66,7 +66,8 @@ class Examination:
 class Remembered:
     """The examinations of this process that wait for their uploads to go on. Few, and not for long."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: int = _MOST_IDLE) -> None:
+        self._most = most
         self._kept: dict[str, tuple[float, Examination]] = {}
 
     def take(self, name: str) -> Examination | None:
@@ -80,7 +81,7 @@ class Remembered:
         examination.idled = True
         self._kept[name] = (time.monotonic(), examination)
         latest = time.monotonic() - _IDLE_SECONDS
-        surplus = len(self._kept) - _MOST_IDLE
+        surplus = len(self._kept) - self._most
         for number, (old, (since, _)) in enumerate(list(self._kept.items())):
             if number < surplus or since < latest:
                 await self.forget(old)

@@ -11,9 +11,11 @@ import pytest
 from fastapi import FastAPI
 from httpx import Response
 
+from backend.content.resumable import Examination, Remembered
 from backend.core.db import Database, Tenant
 from backend.core.settings import Settings
 from backend.uploads import service
+from storage import RunningDigest
 from tests.backend.uploads.conftest import BYTES, TUS, Tus, checksum, metadata
 from tests.support.api import Api
 from tests.support.clamd import EICAR, REPORTED_SIGNATURE
@@ -110,18 +112,13 @@ async def test_a_scanner_that_hung_up_in_a_pause_is_asked_again(
     assert answer.json()["current_version"]["scan_status"] == "clean"
 
 
-async def test_few_examinations_are_kept(tus: Tus, folder: int, app: FastAPI) -> None:
-    remembered = app.state.uploads.remembered
-    paths = []
-    for number in range(70):
-        paths.append(await tus.begin(10, filename=f"{number}", folder_id=folder))
-        await tus.send(paths[-1], 0, b"abc")
-    ids = [path.rpartition("/")[2] for path in paths]
-    kept = [upload_id for upload_id in ids if upload_id in remembered._kept]
-    assert kept == ids[-len(kept) :]
-    assert 0 < len(kept) <= 64
-    for path in (paths[0], paths[-1]):
-        assert (await tus.send(path, 3, b"defghij")).status_code == 200
+async def test_the_examinations_kept_are_few_and_the_latest() -> None:
+    remembered = Remembered(most=2)
+    examinations = [Examination(RunningDigest()) for _ in range(4)]
+    for number, examination in enumerate(examinations):
+        await remembered.keep(str(number), examination)
+    assert [remembered.take(str(number)) for number in range(4)] == [None, None, *examinations[2:]]
+    assert remembered.take("3") is None
 
 
 async def test_a_new_version(tus: Tus, folder: int) -> None:
