@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from operator import sub
 from typing import NamedTuple
 
 UNIT = 10_000
@@ -149,27 +149,32 @@ def pack(words: Sequence[Word]) -> bytes:
     """
     if not words:
         return b""
-    first = Word(0, 0, 0, 0, 0, 0, 0)
-    columns: list[list[int]] = [[] for _ in range(7)]
-    for before, word in pairwise([first, *words[:MOST_WORDS]]):
-        if max(word.start - before.end, word.end - word.start) > 0xFFFF:
-            break
-        for column, value in zip(columns, _differences(before, word), strict=True):
-            column.append(value & 0xFFFF)
-    data = b"".join(_little_endian(column) for column in columns)
-    return _FORMAT + zlib.compress(data[0::2] + data[1::2], 9)
-
-
-def _differences(before: Word, word: Word) -> tuple[int, ...]:
-    return (
-        word.start - before.end,
-        word.end - word.start,
-        word.left - before.right,
-        word.top - before.top,
-        word.right - word.left,
-        word.bottom - word.top - (before.bottom - before.top),
-        word.confidence,
+    kept = words[: _packable(words)]
+    if not kept:
+        return b""
+    starts, ends, lefts, tops, rights, bottoms, confidences = zip(*kept, strict=True)
+    heights = list(map(sub, bottoms, tops))
+    columns = (
+        map(sub, starts, (0, *ends)),
+        map(sub, ends, starts),
+        map(sub, lefts, (0, *rights)),
+        map(sub, tops, (0, *tops)),
+        map(sub, rights, lefts),
+        map(sub, heights, (0, *heights)),
+        confidences,
     )
+    data = b"".join(_little_endian(value & 0xFFFF for value in column) for column in columns)
+    return _FORMAT + zlib.compress(data[0::2] + data[1::2], 6)
+
+
+def _packable(words: Sequence[Word]) -> int:
+    """Return how many words can be packed: up to one that is too long, or too far behind the one before."""
+    end = 0
+    for count, word in enumerate(words[:MOST_WORDS]):
+        if word.start - end > 0xFFFF or word.end - word.start > 0xFFFF:
+            return count
+        end = word.end
+    return min(len(words), MOST_WORDS)
 
 
 def unpack(data: bytes, length: int) -> list[Word]:
@@ -256,5 +261,8 @@ def _next(text: str, at: int) -> int:
 
 
 def _on_the_page(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    left, top, right, bottom = box
+    if 0 <= left <= right <= UNIT and 0 <= top <= bottom <= UNIT:
+        return box
     left, top, right, bottom = (min(max(value, 0), UNIT) for value in box)
     return min(left, right), min(top, bottom), max(left, right), max(top, bottom)

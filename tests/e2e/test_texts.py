@@ -53,6 +53,7 @@ async def test_the_languages_of_scans_are_chosen(page: Page, service: Service) -
     choice = page.get_by_role("combobox", name="Languages of scans")
     await choice.fill("Russ")
     await page.get_by_role("option", name="Russian").click()
+    await page.keyboard.press("Escape")  # the list lies over the button
     await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_text("expected in these languages")).to_be_visible()
     assert client.get("/text-settings").json()["languages"] == ["ru"]

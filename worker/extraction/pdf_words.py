@@ -89,8 +89,13 @@ def _on_page(
     transform: Transform, first: pdfium.FS_RECTF, last: pdfium.FS_RECTF
 ) -> tuple[int, int, int, int]:
     a, b, c, d, e, f = transform
-    left, right = min(first.left, last.left), max(first.right, last.right)
-    low, high = min(first.bottom, last.bottom), max(first.top, last.top)
-    x = a * left + c * low + e, a * right + c * high + e
-    y = b * left + d * low + f, b * right + d * high + f
-    return int(min(x)), int(min(y)), round(max(x)), round(max(y))
+    left, right, low, high = first.left, first.right, first.bottom, first.top
+    left, right = min(left, last.left), max(right, last.right)
+    low, high = min(low, last.bottom), max(high, last.top)
+    x, y = a * left + c * low + e, b * left + d * low + f
+    to_x, to_y = a * right + c * high + e, b * right + d * high + f
+    if to_x < x:
+        x, to_x = to_x, x
+    if to_y < y:
+        y, to_y = to_y, y
+    return int(x), int(y), int(to_x) + 1, int(to_y) + 1

@@ -83,6 +83,13 @@ class _OpenPage:
         )
 
 
+def _cleaned(word: Placed) -> Placed:
+    """Return a word as it is in the text; most are plain, and that is quickly seen."""
+    if word.text.isascii() and word.text.isprintable():
+        return word
+    return Placed(clean(word.text), word.box, word.confidence)
+
+
 class Content:
     """Collects the text of a document, page by page, up to the limit of characters.
 
@@ -151,8 +158,7 @@ class Content:
     def place(self, words: Iterable[Placed]) -> None:
         """Say where on the page words of its text stand, in their order."""
         if (page := self._sized_page) is not None:
-            cleaned = (Placed(clean(word.text), word.box, word.confidence) for word in words)
-            page.placed.extend(word for word in cleaned if word.text)
+            page.placed.extend(word for word in map(_cleaned, words) if word.text)
 
     def recognised(self, engine: str, *, rotation: int, words: Iterable[Placed]) -> None:
         """Say that words were recognised on a picture: on that of the page, if it is one."""
