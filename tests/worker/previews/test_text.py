@@ -61,4 +61,7 @@ def test_an_empty_file_is_an_empty_sheet(draw: Draw) -> None:
 
 
 def test_what_claims_to_be_a_book_and_is_none_is_damaged(draw: Draw) -> None:
-    assert draw(b"PK\x03\x04" + bytes(60), "application/epub+zip").status in {"damaged", "unsupported"}
+    assert draw(b"PK\x03\x04" + bytes(60), "application/epub+zip").status in {
+        "damaged",
+        "unsupported",
+    }
