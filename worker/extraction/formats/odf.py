@@ -51,6 +51,7 @@ def _read_part(stream: IO[bytes], pictures: Pictures, context: Context, content:
         content.add(paragraph.text)
         for path in paragraph.pictures:
             pictures.read(path)
+    content.end_page()
 
 
 class _Paragraph(NamedTuple):

@@ -94,6 +94,7 @@ def _read_live(data: bytes, current_user: bytes, context: Context, content: Cont
     for slide in slides[: context.limits.pages]:
         content.begin_page()
         _read_slide(data, slide, context, content)
+    content.end_page()
     if len(slides) > context.limits.pages:
         content.cut(f"Only the first {context.limits.pages:,} of {len(slides):,} slides were read.")
     for slide in notes:
