@@ -35,8 +35,8 @@ function LimitsForm({ limits }: { limits: UploadLimits }) {
   const { t } = useTranslation();
   const [quota, setQuota] = useState(inGigabytes(limits.quota));
   const [largest, setLargest] = useState(inGigabytes(limits.largest));
-  const [allowed, setAllowed] = useState(limits.allowed ?? []);
-  const [refused, setRefused] = useState(limits.refused ?? []);
+  const [allowed, setAllowed] = useState(limits.allowed);
+  const [refused, setRefused] = useState(limits.refused);
   const save = useMutation({
     mutationFn: setUploadLimits,
     onSuccess: () => notifyDone(t("limits.saved")),
