@@ -96,10 +96,17 @@ async def acknowledged(session: AsyncSession, after: str, *, limit: int) -> Sequ
 
 
 async def unfinished(session: AsyncSession, user_id: int, *, limit: int) -> Sequence[Upload]:
-    """Return a user's uploads that receive bytes, the newest first."""
+    """Return a user's uploads that receive bytes, the newest first.
+
+    A final one does not: where its joining was broken off, it is asked for anew.
+    """
     statement = (
         select(Upload)
-        .where(Upload.user_id == user_id, Upload.status == UploadStatus.RECEIVING)
+        .where(
+            Upload.user_id == user_id,
+            Upload.status == UploadStatus.RECEIVING,
+            Upload.kind != UploadKind.FINAL,
+        )
         .order_by(Upload.created_at.desc(), Upload.id)
         .limit(limit)
     )
