@@ -221,7 +221,9 @@ async def test_bytes_that_are_filed_already_are_told_of_before_they_are_sent(
         (tmp_path / name).write_text(f"the lease of {cabinet.name}")
     (tmp_path / "version.txt").write_text(f"the plan of {cabinet.name}")
     sent: list[str] = []
-    page.on("request", lambda one: sent.append(one.method) if "/uploads" in one.url else None)
+    page.on(
+        "request", lambda one: sent.append(one.method) if one.url.endswith("/uploads") else None
+    )
 
     await page.goto(f"{service.url}/library/{folder}")
     await page.get_by_test_id("files").set_input_files(
