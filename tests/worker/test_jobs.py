@@ -275,7 +275,7 @@ def owed(monkeypatch: pytest.MonkeyPatch) -> str:
     """An event that starts a task which nothing but the outbox would miss."""
     name = f"test.{secrets.token_hex(4)}"
     task = Task("test.noted", Queue.FAST, ("path", "line"), owed=True)
-    monkeypatch.setitem(TASKS, name, task)
+    monkeypatch.setitem(TASKS, name, (task,))
     return name
 
 
