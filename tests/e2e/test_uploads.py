@@ -182,7 +182,7 @@ async def test_three_thousand_files_do_not_melt_the_queue(page: Page, cabinet: C
     await expect(queue(page)).to_contain_text("of 3,000")
     # Of all these only the rows in sight are drawn, and the page answers while files are sent.
     assert await queue(page).get_by_role("listitem").count() < 40
-    await queue(page).get_by_role("button", name="Pause").click()
+    await queue(page).get_by_role("button", name="Pause", exact=True).click()
     await expect(queue(page).get_by_role("button", name="Resume")).to_be_visible()
     await queue(page).get_by_role("button", name="Cancel all").click()
     await expect(queue(page)).to_contain_text(re.compile("uploads? stored"))

@@ -160,10 +160,10 @@ def kill_backend(service: Service) -> None:
 @pytest.mark.e2e
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("parallel", [1, 3])
-def test_a_server_killed_near_the_end_goes_on_where_it_was(
+def test_a_server_killed_on_the_way_goes_on_where_it_was(
     tmp_path: Path, scanner: Clamd, parallel: int
 ) -> None:
-    """kill -9 of the backend at 98 %, then another client program that knows nothing but the address of the upload."""
+    """kill -9 of the backend, then another client program that knows nothing but the address of the upload."""
     size = 300 * MIB
     expected = made_file(tmp_path / "file", size)
     with running_service(
@@ -177,7 +177,7 @@ def test_a_server_killed_near_the_end_goes_on_where_it_was(
             "parallelUploads": parallel,
         }
         with tus_client(service, client, tmp_path / "file", **options) as run:
-            run.until_sent(size * 98 // 100)
+            run.until_sent(size * 7 // 10)
             kill_backend(service)
         wait_until(service.is_ready, seconds=60, what="ready again")
         client = service.login()
@@ -201,10 +201,9 @@ def curl(*arguments: str) -> tuple[int, dict[str, str], str]:
     done = subprocess.run(
         ["curl", "-sS", "-i", "-H", "Expect:", "-H", "Tus-Resumable: 1.0.0", *arguments],
         capture_output=True,
-        text=True,
         check=True,
     )
-    head, _, body = done.stdout.partition("\r\n\r\n")
+    head, _, body = done.stdout.decode().partition("\r\n\r\n")
     lines = head.split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in lines[1:])
     return int(lines[0].split()[1]), headers, body

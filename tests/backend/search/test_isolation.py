@@ -17,6 +17,7 @@ from backend.search import service
 from backend.search.models import DocumentSearch, VersionText
 from backend.search.queries import searching as queries
 from backend.search.schemas import Sort
+from backend.texts.service.reading import read_text
 from tests.backend.search.conftest import Library
 
 ROOT = Path(__file__).parents[3]
@@ -164,10 +165,8 @@ async def test_the_text_of_what_is_not_shared(library: Library) -> None:
     member = await library.member()
     document = await library.document(await library.cabinet(), text="secret")
     with pytest.raises(NotFoundError):
-        await service.read_text(library.session, member, document)
-    assert (
-        await service.read_text(library.session, library.administrator, document)
-    ).text == "secret"
+        await read_text(library.session, member, document)
+    assert (await read_text(library.session, library.administrator, document)).text == "secret"
 
 
 async def test_stems_are_those_of_the_organisations_own_languages(library: Library) -> None:

@@ -14,11 +14,12 @@ from backend.core.db import Database, Tenant
 from backend.core.pagination import InvalidCursorError, encode_cursor
 from backend.documents.models import Document
 from backend.search import service
-from backend.search.errors import NoTextError
 from backend.search.models import DocumentSearch
 from backend.search.queries import searching as queries
 from backend.search.schemas import Sort
 from backend.search.syntax import Family
+from backend.texts.errors import NoTextError
+from backend.texts.service.reading import read_text
 from tests.backend.search.conftest import Library, new_organisation
 from tests.support.queries import counted_queries
 
@@ -227,14 +228,14 @@ async def test_late_text_of_an_old_version_does_not_return(library: Library) -> 
     await library.version(row, "new", number=2)
     await library.index(old, "old")
     assert await library.find("old") == []
-    read = await service.read_text(library.session, library.administrator, document, version=1)
+    read = await read_text(library.session, library.administrator, document, version=1)
     assert read.text == "old"
 
 
 async def test_no_text_yet(library: Library) -> None:
     document = await library.document(await library.cabinet(), "a.pdf")
     with pytest.raises(NoTextError):
-        await service.read_text(library.session, library.administrator, document)
+        await read_text(library.session, library.administrator, document)
 
 
 async def test_a_name_and_a_text_written_at_once_both_arrive(database: Database) -> None:

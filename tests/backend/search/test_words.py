@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.search import service
+from backend.texts.service.reading import read_text
 from tests.backend.search.conftest import Library
 
 TEXTS = {
@@ -180,7 +180,7 @@ async def test_a_text_too_long_for_the_index_is_kept_and_searched_in_part(librar
     document = await library.document(await library.cabinet(), "long.txt", text)
     assert await library.find("word10") == [document]
     assert await library.find(words[-1]) == []
-    read = await service.read_text(library.session, library.administrator, document)
+    read = await read_text(library.session, library.administrator, document)
     assert read.truncated
     assert read.text == text
 

@@ -28,6 +28,12 @@ async def no_scrub_yet(database: Database) -> None:
         await session.execute(delete(StoreCheck).where(StoreCheck.trigger == Trigger.SCRUB))
 
 
+@pytest.fixture(autouse=True)
+def time_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other tests of the process stored is read too."""
+    monkeypatch.setattr(scrubbing, "SLICE_SECONDS", 250)
+
+
 async def scrub(tampering: Tampering) -> StoreCheck | None:
     return await verification.scrub_slice(
         tampering.database, tampering.content, period=PERIOD, rate=RATE

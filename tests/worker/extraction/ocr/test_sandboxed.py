@@ -9,13 +9,15 @@ from PIL import Image
 
 from tests.worker.extraction import samples
 from tests.worker.extraction.conftest import Reader
+from worker.extraction.ocr.engine import RAPID
 
 
 def _server() -> psutil.Process:
+    """Return the server of the engine that reads English; other tests of this process may have started more."""
     (found,) = [
         child
         for child in psutil.Process().children()
-        if "sandbox.ocr_server" in " ".join(child.cmdline())
+        if {"worker.extraction.sandbox.ocr_server", RAPID} <= set(child.cmdline())
     ]
     return found
 
