@@ -37,18 +37,19 @@ type PagedListProps<Item> = {
   empty?: ReactNode;
 };
 
+/** What came stays where it is when the next page, or a look for what is new, fails. */
 export function PagedList<Item>({ query, label, className, row, empty }: PagedListProps<Item>) {
   if (query.isPending) return <RowSkeletons />;
-  if (query.isError) {
-    return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
-  }
-  const items = query.data.pages.flatMap((page) => page.items);
-  if (items.length === 0) return empty;
+  const items = query.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
-      <ul className={className} aria-label={label}>
-        {items.map(row)}
-      </ul>
+      {query.isError && <ErrorState error={query.error} onRetry={() => void query.refetch()} />}
+      {query.isSuccess && items.length === 0 && empty}
+      {items.length > 0 && (
+        <ul className={className} aria-label={label}>
+          {items.map(row)}
+        </ul>
+      )}
       <More query={query} />
     </>
   );
