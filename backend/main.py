@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from backend.access.router import router as access
 from backend.audit.service import Attempts
 from backend.audit.statements import Signer
-from backend.content.keys import open_keyring
+from backend.content.keys import follow_keyring, open_keyring
 from backend.content.service import Content
 from backend.core.db import Database
 from backend.core.http import RequestMiddleware
@@ -72,10 +72,6 @@ async def _sweep(content: Content) -> None:
         log.warning("store_not_swept", error=str(error))
 
 
-def _audit_signer(settings: Settings) -> Signer:
-    return Signer(open_keyring(settings))
-
-
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
@@ -86,14 +82,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         socket_connect_timeout=5,
         health_check_interval=30,
     )
-    app.state.content = Content.open_store(settings)
+    keyring = await asyncio.to_thread(open_keyring, settings)
+    app.state.content = Content.open_store(settings, keyring)
     app.state.uploads = InProgress()
     app.state.signer = TokenSigner(settings.master_key())
-    app.state.audit_signer = await asyncio.to_thread(_audit_signer, settings)
+    app.state.audit_signer = await asyncio.to_thread(Signer, keyring)
     vouching = read_settings(settings.sign_in_file)
     app.state.oidc = {one.id: OidcClient(one) for one in vouching.oidc}
     app.state.directory = vouching.ldap
-    app.state.sealer = Sealer(open_keyring(settings))
+    app.state.sealer = Sealer(keyring)
     app.state.authenticate = partial(authenticate, signer=app.state.signer)
     app.state.resume = resume
     app.state.hub = Hub()
@@ -101,6 +98,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(app.state.hub.listen(app.state.redis)),
         asyncio.create_task(write_attempts(app.state.attempts, app.state.database)),
+        asyncio.create_task(follow_keyring(keyring)),
     ]
     try:
         yield

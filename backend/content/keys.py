@@ -1,5 +1,7 @@
 """The keyring of the installation: opened with a word to the person who starts it where it cannot be, and made once."""
 
+import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 from backend.core.encryption_key import EncryptionKeyError
@@ -46,6 +48,18 @@ def open_or_make_keyring(settings: Settings) -> Keyring:
         except KeyringExistsError:
             pass  # another process made it in this instant
     return open_keyring(settings)
+
+
+async def follow_keyring(keyring: Keyring, *, every: float = 1.0) -> None:
+    """Look at the keyring each so many seconds, for ever.
+
+    A process goes on with the keys it holds when the master key is rotated. One that nobody asked for anything since
+    the storage keys were renewed would not hold the newest, and store nothing more until it is started again.
+    """
+    while True:
+        await asyncio.sleep(every)
+        with suppress(StoreError):
+            await asyncio.to_thread(keyring.check)
 
 
 def refuse_a_lost_keyring(settings: Settings, *, stored: bool) -> None:

@@ -35,10 +35,12 @@ from storage import (
     BlobReader,
     BlobStore,
     BlobWriter,
+    Keyring,
     PendingBlob,
     StoreError,
     StoreFullError,
     StoreUnavailableError,
+    WrongKeyError,
 )
 
 log = structlog.get_logger(__name__)
@@ -126,16 +128,15 @@ class Content:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="content")
 
     @classmethod
-    def open_store(cls, settings: Settings) -> "Content":
-        """Open the store that the settings name, with its keyring.
+    def open_store(cls, settings: Settings, keyring: Keyring | None = None) -> "Content":
+        """Open the store that the settings name, with a keyring that is open, or with the one they name.
 
         Raises:
             EncryptionKeyError: the master key or the keyring is missing, malformed or not the right one.
             StoreError: the store cannot be opened.
             ValueError: the address of the store, or its credentials, are malformed.
         """
-        keyring = open_keyring(settings)
-        store = open_store(settings, keyring)
+        store = open_store(settings, keyring or open_keyring(settings))
         return cls(store, Scanner(settings), max_size=settings.max_upload_size)
 
     def close(self) -> None:
@@ -175,8 +176,8 @@ class Content:
         leftovers = ExitStack()
         received = None
         try:
-            writer = leftovers.enter_context(self.store.writer(namespace))
             with storage_answers():
+                writer = leftovers.enter_context(self.store.writer(namespace))
                 async with self.scanner.stream() as scan:
                     head, last = await self._pass(chunks, writer, scan)
                     pending, verdict = await _both(
@@ -325,6 +326,14 @@ def _unavailable(error: StoreUnavailableError) -> StorageUnavailableError:
     return StorageUnavailableError("The storage does not answer now. Try again in a while.")
 
 
+def _without_key(error: WrongKeyError) -> StorageUnavailableError:
+    log.error("store_key_changed", error=str(error))
+    return StorageUnavailableError(
+        "The encryption key was changed, and this part of the service has not been started again since. Nothing of"
+        " this file was kept; ask an administrator to restart the service."
+    )
+
+
 def _unreadable(error: StoreError, digest: bytes) -> ContentDamagedError | StorageUnavailableError:
     if isinstance(error, StoreUnavailableError):
         return _unavailable(error)
@@ -349,6 +358,8 @@ def storage_answers() -> Iterator[None]:
         ) from error
     except StoreUnavailableError as error:
         raise _unavailable(error) from error
+    except WrongKeyError as error:
+        raise _without_key(error) from error
 
 
 def _write(writer: BlobWriter, batch: Batch) -> None:

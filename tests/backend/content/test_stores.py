@@ -1,18 +1,22 @@
 """Content in object storage: in and out through the service's own edge, and what its users hear of an outage."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from backend.content.errors import StorageUnavailableError
+from backend.content.keys import follow_keyring
 from backend.content.service import Content
 from backend.content.stores import open_copy
 from backend.core.settings import ScanMode, Settings
 from storage import Keyring, StoreUnavailableError
 from tests.support.s3 import S3Server
+from tests.support.service import wait_until
 
 CONTENT = secrets.token_bytes(9 << 20)
 
@@ -96,6 +100,39 @@ async def test_an_outage_is_told_as_one(
     with pytest.raises(StoreUnavailableError):
         content.store.check_writable()
     content.close()
+
+
+async def test_a_process_that_nobody_asked_meanwhile_stores_after_a_rotation(
+    in_bucket: Settings,
+) -> None:
+    """It learns of new storage keys while it can still open them."""
+    elsewhere, keyring = _keyring(in_bucket), _keyring(in_bucket)
+    elsewhere.storage_key("org-1")
+    following = asyncio.create_task(follow_keyring(keyring, every=0.01))
+    with closing(Content.open_store(in_bucket, keyring)) as content:
+        await receive(content)
+        elsewhere.renew(["org-1"])
+        await asyncio.to_thread(
+            wait_until,
+            lambda: keyring._content.document == elsewhere._content.document,
+            seconds=30,
+            what="it knows the newest key",
+        )
+        elsewhere.rotate(bytes(32))
+        assert await read(content, await receive(content)) == CONTENT
+    following.cancel()
+
+
+async def test_without_the_newest_key_nothing_is_stored_and_the_reason_said(
+    in_bucket: Settings,
+) -> None:
+    elsewhere, keyring = _keyring(in_bucket), _keyring(in_bucket)
+    with closing(Content.open_store(in_bucket, keyring)) as content:
+        await receive(content)
+        elsewhere.renew(["org-1"])
+        elsewhere.rotate(bytes(32))
+        with pytest.raises(StorageUnavailableError, match="restart the service"):
+            await receive(content)
 
 
 def _keyring(settings: Settings) -> Keyring:
