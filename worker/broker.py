@@ -14,8 +14,6 @@ from celery import bootsteps
 from kombu.transport.redis import Channel, QoS
 from redis.exceptions import RedisError
 
-from backend.core.queues import VISIBILITY_SECONDS
-
 log = structlog.get_logger(__name__)
 
 
@@ -40,7 +38,8 @@ class Renewal(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Renew from now on."""
-        parent.timer.call_repeatedly(VISIBILITY_SECONDS / 4, self._renew, (parent,))
+        silence = parent.app.conf.broker_transport_options["visibility_timeout"]
+        parent.timer.call_repeatedly(silence / 4, self._renew, (parent,))
 
     def _renew(self, consumer: Any) -> None:
         try:

@@ -10,8 +10,6 @@ from celery.signals import before_task_publish
 from backend.core.clock import now
 from backend.core.settings import Settings
 
-VISIBILITY_SECONDS = 60
-"""How long a worker may be silent about messages that it has taken."""
 QUEUED_AT = "queued_at"
 """The header of a message that says since when it waits (RFC 3339, UTC)."""
 HAS_FAILED = "has_failed"
@@ -74,7 +72,7 @@ def celery_app(settings: Settings, *, task_class: str | None = None) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_transport_options={
             # Workers renew what they hold (worker/broker.py); what a killed one held comes back after this.
-            "visibility_timeout": VISIBILITY_SECONDS,
+            "visibility_timeout": settings.worker_silence_seconds,
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
             "socket_timeout": 10,

@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(default=10, ge=1)
     database_prepared_statements: bool = True
     redis_url: ValkeyDsn = Url("redis://127.0.0.1:6379/0")
+    worker_silence_seconds: int = Field(default=60, ge=4)
 
     encryption_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("ENCRYPTION_KEY", "encryption_key")

@@ -41,6 +41,7 @@ class Workers:
             "DMS_DATA_DIR": str(self.settings.data_dir),
             "DMS_DATABASE_URL": str(self.settings.database_url),
             "DMS_REDIS_URL": str(self.settings.redis_url),
+            "DMS_WORKER_SILENCE_SECONDS": str(self.settings.worker_silence_seconds),
             "DMS_SCAN": "off",
             "ENCRYPTION_KEY": _key(self.settings),
         }

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from backend.core.clock import now
 from backend.core.db import Database
 from backend.core.outbox import OutboxEvent, emit
-from backend.core.queues import VISIBILITY_SECONDS, Queue
+from backend.core.queues import Queue
 from backend.core.settings import Settings
 from backend.launch.processes import processes_in
 from backend.launch.servers import running
@@ -28,6 +28,8 @@ from tests.support.api import Api
 from tests.support.workers import Workers, workers
 
 MAY_TAKE = 120.0
+SILENCE = 6
+"""Seconds a worker may be silent: as few as tell a dead worker from a slow one here."""
 
 
 async def until(condition: Callable[[], Any], what: str, *, seconds: float = MAY_TAKE) -> Any:
@@ -58,6 +60,7 @@ def there(settings: Settings, queues: EmbeddedValkey) -> Settings:
             "database_url": str(settings.database_url),
             "encryption_key": settings.encryption_key,
             "redis_url": queues.url,
+            "worker_silence_seconds": SILENCE,
         }
     )
 
@@ -241,7 +244,7 @@ async def test_what_a_killed_worker_held_is_done_by_another_once(
         return sorted(line for line in lines(said) if line.startswith("ends"))
 
     everything = ["ends at work", "ends fetched", "ends waiting"]
-    await until(lambda: ended() == everything, "all are done", seconds=3 * VISIBILITY_SECONDS)
+    await until(lambda: ended() == everything, "all are done", seconds=MAY_TAKE)
     states = await queue_states(redis)
     assert (states[Queue.HEAVY].waiting, states[Queue.HEAVY].running) == (0, [])
     assert await failed(admin) == []
@@ -264,7 +267,7 @@ async def test_a_long_job_is_not_taken_from_a_worker_that_lives(
     )
     await until(lambda: lines(said) == ["begins long"], "it is at work")
     # The time is the matter here: past it, the message would go to the other worker.
-    await asyncio.sleep(1.5 * VISIBILITY_SECONDS)
+    await asyncio.sleep(2 * SILENCE)
     go.touch()
     await until(lambda: "ends long" in lines(said), "it is done")
     assert lines(said) == ["begins long", "ends long"]
