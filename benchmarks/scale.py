@@ -39,7 +39,7 @@ from backend.content.scanner import Scanner
 from backend.content.service import Content
 from backend.core.db import Database, Tenant
 from backend.core.settings import ScanMode, Settings
-from backend.documents import queries as document_queries
+from backend.documents.queries import blobs as blob_queries
 from backend.identity.models import store_namespace
 from backend.launch.postgres import EmbeddedPostgres, Role, embedded_postgres
 from backend.verification import service as verification
@@ -186,7 +186,7 @@ async def deduplicate(bench: Bench, some: Sequence[int]) -> None:
             bench.content.receive(chunks(number), namespace=NAMESPACE) as received,
             bench.transaction() as session,
         ):
-            await document_queries.put_blob(
+            await blob_queries.put_blob(
                 session,
                 org_id=ORG,
                 digest=received.digest,

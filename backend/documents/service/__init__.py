@@ -3,7 +3,7 @@
 Other domains import these names from here.
 """
 
-from backend.documents.queries import Reference, Scope
+from backend.documents.queries.scanning import Reference, Scope
 from backend.documents.service.blobs import (
     NamedDocument,
     StoredBlob,

@@ -46,7 +46,9 @@ class Totals:
 
 async def blobs_after(session: AsyncSession, digest: bytes, *, limit: int) -> list[StoredBlob]:
     """Return blobs in the order of their digests, from after one on."""
-    return [StoredBlob(*row) for row in await queries.blobs_after(session, digest, limit=limit)]
+    return [
+        StoredBlob(*row) for row in await queries.blobs.blobs_after(session, digest, limit=limit)
+    ]
 
 
 async def hold_blobs(session: AsyncSession, blob_ids: Sequence[int]) -> dict[int, StoredBlob]:
@@ -54,12 +56,12 @@ async def hold_blobs(session: AsyncSession, blob_ids: Sequence[int]) -> dict[int
 
     Waits for whoever is collecting or rewriting one of them.
     """
-    return {row[0]: StoredBlob(*row) for row in await queries.hold_blobs(session, blob_ids)}
+    return {row[0]: StoredBlob(*row) for row in await queries.blobs.hold_blobs(session, blob_ids)}
 
 
 async def recorded_digests(session: AsyncSession, digests: Sequence[bytes]) -> set[bytes]:
     """Return those of the digests that the database has a row for."""
-    return await queries.recorded_digests(session, digests)
+    return await queries.blobs.recorded_digests(session, digests)
 
 
 async def reserve_digests(
@@ -69,7 +71,7 @@ async def reserve_digests(
 
     Waits for whoever is just recording one of them. The transaction must be rolled back.
     """
-    return await queries.reserve_digests(session, org_id, digests)
+    return await queries.blobs.reserve_digests(session, org_id, digests)
 
 
 async def documents_with_blobs(
@@ -77,7 +79,9 @@ async def documents_with_blobs(
 ) -> dict[bytes, list[int]]:
     """Return, by digest, the ids of the first `limit` documents that have a version with this content."""
     found: dict[bytes, list[int]] = {}
-    for digest, document_id in await queries.documents_with_blobs(session, digests, limit=limit):
+    for digest, document_id in await queries.blobs.documents_with_blobs(
+        session, digests, limit=limit
+    ):
         found.setdefault(digest, []).append(document_id)
     return found
 
@@ -87,14 +91,14 @@ async def name_documents(
 ) -> list[NamedDocument]:
     """Return those of the documents that the actor may see, those in the trash too, in no order."""
     known = await access.readable_ids(session, actor, document_ids, include_trashed=True)
-    return [NamedDocument(*row) for row in await queries.names(session, known)]
+    return [NamedDocument(*row) for row in await queries.documents.names(session, known)]
 
 
 async def name_versions(
     session: AsyncSession, actor: Actor, version_ids: Sequence[int]
 ) -> dict[int, NamedDocument]:
     """Return, by version, the documents of those of the versions that the actor may see, those in the trash too."""
-    ids = await queries.documents_of(session, version_ids)
+    ids = await queries.holders.documents_of(session, version_ids)
     named = {one.id: one for one in await name_documents(session, actor, list(set(ids.values())))}
     return {
         version_id: named[document_id]
@@ -107,7 +111,7 @@ async def correct_sizes(
     session: AsyncSession, blob_id: int, *, size: int, stored_size: int
 ) -> None:
     """Record what the sealed content of a blob says of its sizes."""
-    await queries.set_sizes(session, blob_id, size=size, stored_size=stored_size)
+    await queries.blobs.set_sizes(session, blob_id, size=size, stored_size=stored_size)
 
 
 async def stored_totals(
@@ -117,4 +121,4 @@ async def stored_totals(
 
     Reads all its rows: some 100 ms for a million.
     """
-    return Totals(*await queries.stored_totals(session, unreferenced_by))
+    return Totals(*await queries.blobs.stored_totals(session, unreferenced_by))

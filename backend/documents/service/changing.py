@@ -48,7 +48,7 @@ async def update_document(
         DocumentNameTakenError: the folder has another one of that name.
         NotFoundError, ForbiddenError: the actor may not see or change it, or not add to the new folder.
     """
-    await queries.lock(session, document_id)
+    await queries.documents.lock(session, document_id)
     document = await get_document(session, actor, document_id)
     target = document.folder_id if folder_id is None else folder_id
     is_moved = target != document.folder_id
@@ -77,7 +77,7 @@ async def update_document(
 
 async def trash_document(session: AsyncSession, actor: Actor, document_id: int) -> None:
     """Put a document in the trash."""
-    await queries.lock(session, document_id)
+    await queries.documents.lock(session, document_id)
     document = await get_document(session, actor, document_id)
     await access.require_document(session, actor, Action.DOCUMENT_DELETE, document_id=document_id)
     document.deleted_at = now()
@@ -100,7 +100,7 @@ async def restore_document(
     if not await folders.is_live(session, actor, document.folder_id):
         raise ParentTrashedError("The folder it was in is in the trash; restore that first.")
     name = document.name
-    if rename and await queries.id_by_name(session, document.folder_id, name) is not None:
+    if rename and await queries.documents.id_by_name(session, document.folder_id, name) is not None:
         name = await free_name(session, document.folder_id, name)
     async with _unless_name_taken(session, actor, document.folder_id, name):
         document.name = name
@@ -120,7 +120,7 @@ async def list_trash(
     """
     after = None if cursor is None else decode_cursor(cursor, str, str, int)
     seen = await access.view(session, actor)
-    rows = await queries.trash_page(
+    rows = await queries.trash.trash_page(
         session,
         seen.documents(Document.id, Document.folder_id, include_trashed=True),
         Folder.id.in_(seen.folders(include_trashed=True)),
@@ -154,7 +154,7 @@ async def purge_document(session: AsyncSession, actor: Actor, document_id: int) 
     """
     document = await _trashed(session, actor, document_id, Action.DOCUMENT_PURGE)
     session.expunge(document)
-    await queries.delete_documents(session, [document_id])
+    await queries.documents.delete_documents(session, [document_id])
     await _record(session, actor, _deed("document.purged", document))
 
 
@@ -169,9 +169,9 @@ async def purge_expired(session: AsyncSession, *, org_id: int, before: datetime)
 
     Call it again, in a new transaction, until it returns 0.
     """
-    documents, trashed_folders = await queries.expired(session, before, limit=_PURGE_BATCH)
-    deeds = [_purged(row) for row in await queries.named(session, documents)]
-    await queries.delete_documents(session, documents)
+    documents, trashed_folders = await queries.trash.expired(session, before, limit=_PURGE_BATCH)
+    deeds = [_purged(row) for row in await queries.documents.named(session, documents)]
+    await queries.documents.delete_documents(session, documents)
     await audit.record(session, deeds, org_id=org_id, actor_id=None)
     for folder_id in trashed_folders:
         await _purge_subtree(session, folder_id, org_id=org_id, actor_id=None)
@@ -182,11 +182,11 @@ async def _trashed(
     session: AsyncSession, actor: Actor, document_id: int, action: Action
 ) -> Document:
     """Return a document in the trash, whole and locked, if the actor may do this to it."""
-    await queries.lock(session, document_id)
+    await queries.documents.lock(session, document_id)
     await access.require_document(
         session, actor, action, document_id=document_id, include_trashed=True
     )
-    document = await queries.trashed_document(session, document_id)
+    document = await queries.trash.trashed_document(session, document_id)
     if document is None:
         raise NotFoundError(f"There is no document {document_id} in the trash.")
     return document
@@ -196,15 +196,15 @@ async def _purge_subtree(
     session: AsyncSession, folder_id: int, *, org_id: int, actor_id: int | None
 ) -> None:
     """Delete a folder with all below it, and record each document and folder by its name."""
-    below = await queries.subtree(session, folder_id)
-    deeds = [_purged(row) for row in await queries.named_in(session, below)]
+    below = await queries.trash.subtree(session, folder_id)
+    deeds = [_purged(row) for row in await queries.documents.named_in(session, below)]
     names = await folders.names(session, below)
-    await queries.delete_subtree(session, below)
+    await queries.trash.delete_subtree(session, below)
     deeds += [Deed("folder.purged", f"folder:{id_}", {"name": names[id_]}, id_) for id_ in below]
     await audit.record(session, deeds, org_id=org_id, actor_id=actor_id)
 
 
-def _purged(row: queries.Named) -> Deed:
+def _purged(row: queries.documents.Named) -> Deed:
     return Deed("document.purged", f"document:{row.id}", {"name": row.name}, row.folder_id)
 
 
@@ -247,7 +247,7 @@ async def _unless_name_taken(
     except IntegrityError as error:
         if "uq_documents_live_name" not in str(error.orig):
             raise
-        taken_by = await queries.id_by_name(session, folder_id, name)
+        taken_by = await queries.documents.id_by_name(session, folder_id, name)
         raise await name_taken(session, actor, folder_id, name, taken_by or 0) from error
 
 

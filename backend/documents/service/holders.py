@@ -32,7 +32,7 @@ async def same_content(
     Those whose current version it is come first. Nothing is said of empty content, which many have by chance.
     """
     seen = await access.view(session, actor)
-    rows = await queries.holders(
+    rows = await queries.holders.holders(
         session,
         seen.documents(Document.id, Document.folder_id),
         digests,
@@ -65,8 +65,8 @@ async def load_upload(
 
 
 async def _name(
-    session: AsyncSession, actor: Actor, holders: Sequence[queries.Holder]
-) -> Mapping[queries.Holder, SameContent]:
+    session: AsyncSession, actor: Actor, holders: Sequence[queries.holders.Holder]
+) -> Mapping[queries.holders.Holder, SameContent]:
     trails = await folders.ancestors_of(session, list({one.folder_id for one in holders}))
     ids = list({one.document_id for one in holders})
     allowed = await access.document_permissions(session, actor, ids)

@@ -46,7 +46,7 @@ class VersionContent:
 
 async def version_content(session: AsyncSession, version_id: int) -> VersionContent | None:
     """Return what a version consists of; None where it was purged, or is in quarantine."""
-    row = await queries.version_in_place(session, version_id)
+    row = await queries.versions.version_in_place(session, version_id)
     if row is None or row[0].scan_status is ScanStatus.QUARANTINED:
         return None
     return _content(*row)
@@ -58,7 +58,7 @@ async def begin_indexing(session: AsyncSession, version_id: int) -> VersionConte
     Returns None where there is nothing to do: it was purged, it was read, it is in quarantine, someone reads it, or
     reading it has ended its worker so often that it is given up as failed.
     """
-    row = await queries.version_with_document(session, version_id)
+    row = await queries.versions.version_with_document(session, version_id)
     if row is None:
         return None
     version, document = row
@@ -102,7 +102,7 @@ def _content(version: Version, document: Document) -> VersionContent:
 
 async def renew_lease(session: AsyncSession, version_id: int) -> None:
     """Keep a version that is still being read."""
-    await queries.set_lease(session, version_id, until=now() + LEASE)
+    await queries.versions.set_lease(session, version_id, until=now() + LEASE)
 
 
 async def finish_indexing(
@@ -117,14 +117,14 @@ async def finish_indexing(
 
     Without `page_count` it stays what was known before.
     """
-    row = await queries.version_with_document(session, version_id)
+    row = await queries.versions.version_with_document(session, version_id)
     if row is None or row[0].scan_status is ScanStatus.QUARANTINED:
         return False
     version, document = row
     if page_count is not None:
         version.page_count = page_count
     version.index_lease_until = None
-    await queries.delete_progress(session, version_id, [Stage.TEXT, Stage.OCR])
+    await queries.versions.delete_progress(session, version_id, [Stage.TEXT, Stage.OCR])
     await _set_state(session, version, document, status, detail=detail)
     return True
 
@@ -140,10 +140,10 @@ async def record_metadata(
         fields: JSON by the names of `schemas.MetadataOut`.
         words: what of it a search shall find the document by.
     """
-    row = await queries.version_with_document(session, version_id)
+    row = await queries.versions.version_with_document(session, version_id)
     if row is None or row[0].scan_status is ScanStatus.QUARANTINED:
         return False
-    await queries.write_metadata(
+    await queries.versions.write_metadata(
         session, org_id=row[0].org_id, version_id=version_id, fields=fields, words=words
     )
     return True
@@ -156,7 +156,7 @@ async def request_ocr(
 
     Without `page_count` it stays what was known before.
     """
-    row = await queries.version_with_document(session, version_id)
+    row = await queries.versions.version_with_document(session, version_id)
     if row is None or row[0].scan_status is ScanStatus.QUARANTINED:
         return False
     version, document = row
@@ -185,7 +185,7 @@ async def request_indexing(session: AsyncSession, actor: Actor, document_id: int
 
 async def read_again(session: AsyncSession, version_id: int) -> None:
     """Let a version that was given up, or whose reading failed, be read once more by the task that is queued now."""
-    row = await queries.version_with_document(session, version_id)
+    row = await queries.versions.version_with_document(session, version_id)
     if row is None or row[0].scan_status is ScanStatus.QUARANTINED:
         return
     version, document = row
@@ -198,7 +198,7 @@ async def read_again(session: AsyncSession, version_id: int) -> None:
 async def requeue_lost(session: AsyncSession, *, limit: int) -> int:
     """Hand versions of the transaction's organisation to the queue again whose reader or task was lost."""
     current = now()
-    lost = await queries.lost_versions(
+    lost = await queries.versions.lost_versions(
         session, lease_before=current, queued_before=current - _LOST_AFTER, limit=limit
     )
     for version in lost:

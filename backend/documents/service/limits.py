@@ -24,7 +24,7 @@ from backend.documents.schemas import UploadLimitsIn, UploadLimitsOut
 
 async def get_limits(session: AsyncSession, actor: Actor) -> UploadLimitsOut:
     """Return what the organisation takes in, and how much it has."""
-    found = await queries.limits(session, actor.org_id) or _none(actor.org_id)
+    found = await queries.limits.limits(session, actor.org_id) or _none(actor.org_id)
     return UploadLimitsOut(
         quota=found.quota,
         largest=found.largest,
@@ -37,20 +37,20 @@ async def get_limits(session: AsyncSession, actor: Actor) -> UploadLimitsOut:
 async def set_limits(session: AsyncSession, actor: Actor, limits: UploadLimitsIn) -> None:
     """Say what the organisation takes in from now on; what it has stays."""
     values = limits.model_dump()
-    await queries.put_limits(session, actor.org_id, values)
-    await queries.count_blobs(session)
+    await queries.limits.put_limits(session, actor.org_id, values)
+    await queries.limits.count_blobs(session)
     deed = Deed("organisation.upload_limits_changed", f"organisation:{actor.org_id}", values)
     await audit.record(session, [deed], org_id=actor.org_id, actor_id=actor.user_id)
 
 
 async def count_usage(session: AsyncSession) -> None:
     """Count the organisation's bytes anew, where it has limits: little is to be added then."""
-    await queries.count_blobs(session)
+    await queries.limits.count_blobs(session)
 
 
 async def used_bytes(session: AsyncSession, limits: UploadLimits) -> int:
     """Return the bytes of the organisation's content, each once."""
-    return limits.counted + await queries.bytes_since(session, limits.counted_upto)
+    return limits.counted + await queries.limits.bytes_since(session, limits.counted_upto)
 
 
 async def check_announced(
@@ -61,7 +61,7 @@ async def check_announced(
     Raises:
         UploadTooLargeError, FileTypeRefusedError, QuotaExceededError: so it is.
     """
-    limits = await queries.limits(session, actor.org_id)
+    limits = await queries.limits.limits(session, actor.org_id)
     if limits is None:
         return
     check_name(limits, name)
@@ -79,12 +79,14 @@ async def check_received(
     Raises:
         UploadTooLargeError, FileTypeRefusedError, QuotaExceededError: so it is.
     """
-    limits = await queries.limits(session, actor.org_id)
+    limits = await queries.limits.limits(session, actor.org_id)
     if limits is None:
         return
     check_size(limits, received.size)
     _check_types(limits, {_extension(name), media_type}, media_type)
-    if limits.quota is not None and not await queries.recorded_digests(session, [received.digest]):
+    if limits.quota is not None and not await queries.blobs.recorded_digests(
+        session, [received.digest]
+    ):
         check_quota(limits, await used_bytes(session, limits), received.size)
 
 

@@ -45,7 +45,7 @@ async def check_many(
         NotFoundError, ForbiddenError: the actor may not see the folder, or not add to it.
     """
     await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=folder_id)
-    limits = await queries.limits(session, actor.org_id)
+    limits = await queries.limits.limits(session, actor.org_id)
     used = 0 if limits is None else await taken_in.used_bytes(session, limits)
     taken = await _taken(session, actor, files, folder_id=folder_id, on_conflict=on_conflict)
     problems: list[DomainError | None] = []
@@ -87,7 +87,7 @@ async def _taken(
     if on_conflict is OnConflict.RENAME:
         return {}
     names = [normalize("NFC", file.name).strip() for file in files]
-    taken_by = await queries.ids_by_names(session, folder_id, names)
+    taken_by = await queries.documents.ids_by_names(session, folder_id, names)
     readable = await access.readable_ids(session, actor, list(taken_by.values()))
     problems: dict[int, DomainError] = {}
     seen: set[str] = set()

@@ -22,11 +22,11 @@ async def report_progress(
     stage: Stage = Stage.OCR,
 ) -> None:
     """Say how many pages of a version a stage has done, of how many, where that is known."""
-    row = await queries.version_with_document(session, version_id)
+    row = await queries.versions.version_with_document(session, version_id)
     if row is None:
         return
     version, document = row
-    await queries.put_progress(session, version, stage, done=done, total=pages)
+    await queries.versions.put_progress(session, version, stage, done=done, total=pages)
     await emit(
         session,
         PROGRESS,
@@ -44,7 +44,7 @@ async def report_progress(
 
 async def end_progress(session: AsyncSession, version_id: int, *stages: Stage) -> None:
     """Say that nobody is at these stages any more. What they came to is said elsewhere."""
-    await queries.delete_progress(session, version_id, stages)
+    await queries.versions.delete_progress(session, version_id, stages)
 
 
 async def progress_of(session: AsyncSession, actor: Actor, document_id: int) -> ProgressOut:
@@ -58,11 +58,11 @@ async def progress_of(session: AsyncSession, actor: Actor, document_id: int) -> 
             StageProgress(
                 stage=one.stage, done=one.done, total=one.total, updated_at=one.updated_at
             )
-            for one in await queries.progress(session, version.id)
+            for one in await queries.versions.progress(session, version.id)
         ],
     )
 
 
 async def count_unread(session: AsyncSession) -> int:
     """Return how many versions of the transaction's organisation are not read yet."""
-    return sum((await queries.count_unread(session)).values())
+    return sum((await queries.versions.count_unread(session)).values())

@@ -60,7 +60,7 @@ async def get_document(session: AsyncSession, actor: Actor, document_id: int) ->
         NotFoundError: there is none, it is in the trash, or the actor may not see it.
     """
     await access.require_document(session, actor, Action.DOCUMENT_READ, document_id=document_id)
-    document = await queries.get(session, document_id)
+    document = await queries.documents.get(session, document_id)
     if document is None:
         raise NotFoundError(f"There is no document {document_id}, or you may not see it.")
     return document
@@ -68,7 +68,7 @@ async def get_document(session: AsyncSession, actor: Actor, document_id: int) ->
 
 async def get_written(session: AsyncSession, document_id: int) -> Document:
     """Return a document that the transaction has just written: who wrote it need not be allowed to read it."""
-    document = await queries.get(session, document_id)
+    document = await queries.documents.get(session, document_id)
     if document is None:
         raise NotFoundError(f"There is no document {document_id}.")
     return document
@@ -77,7 +77,7 @@ async def get_written(session: AsyncSession, document_id: int) -> Document:
 async def is_hidden(session: AsyncSession, actor: Actor, document_id: int) -> bool:
     """Tell whether there is a document, in the trash or not, that the actor may not know of."""
     readable = await access.readable_ids(session, actor, [document_id], include_trashed=True)
-    return document_id not in readable and await queries.is_there(session, document_id)
+    return document_id not in readable and await queries.documents.is_there(session, document_id)
 
 
 async def load_documents(
@@ -85,7 +85,7 @@ async def load_documents(
 ) -> list[DocumentOut]:
     """Return the wire shapes of those of the documents that the actor may read, in no order."""
     readable = await access.readable_ids(session, actor, document_ids)
-    rows = await queries.get_many(session, readable)
+    rows = await queries.documents.get_many(session, readable)
     return await describe(session, actor, rows)
 
 
@@ -114,9 +114,9 @@ async def list_folder(
             return FolderContents(
                 folders=shown, documents=[], next_cursor=encode_cursor("f", inner)
             )
-    after = decode_cursor(inner, queries.sort_type(sort), int) if inner else None
+    after = decode_cursor(inner, queries.documents.sort_type(sort), int) if inner else None
     paths = {folder_id: folders.ids(folder.path)}
-    rows = await queries.in_folder(
+    rows = await queries.documents.in_folder(
         session,
         seen.documents_in(paths, Document.id, Document.folder_id),
         folder_id,
@@ -129,7 +129,9 @@ async def list_folder(
     next_cursor = None
     if len(rows) > len(page):
         # A page full of folders leaves the documents to start from their first.
-        inner = encode_cursor(queries.sort_value(page[-1], sort), page[-1].id) if page else ""
+        inner = (
+            encode_cursor(queries.documents.sort_value(page[-1], sort), page[-1].id) if page else ""
+        )
         next_cursor = encode_cursor("d", inner)
     return FolderContents(
         folders=shown, documents=await describe(session, actor, page), next_cursor=next_cursor
@@ -164,27 +166,32 @@ async def _newest(
     """
     seen = await access.view(session, actor)
     look = limit * FIRST_LOOK
-    met = await queries.newest_places(session, actor.org_id, after=after, limit=look)
+    met = await queries.documents.newest_places(session, actor.org_id, after=after, limit=look)
     paths = await access.paths_of(session, actor, set(met.values()))
     live = [document_id for document_id, folder_id in met.items() if folder_id in paths]
     among_live = and_(
         Document.id.in_(live), seen.documents_in(paths, Document.id, Document.folder_id)
     )
-    rows = await queries.newest(session, among_live, after=after, limit=limit)
+    rows = await queries.documents.newest(session, among_live, after=after, limit=limit)
     if len(rows) == limit or len(met) < look:
         return rows
     keys = await access.visible_keys(session, seen)
     visible = keys.admits(Document.id, Document.folder_id)
     places = keys.places
     if len(places) <= FEW_FOLDERS:
-        return await queries.newest_of_folders(session, places, visible, after=after, limit=limit)
-    return await queries.newest(session, and_(*visible), after=after, limit=limit)
+        return await queries.documents.newest_of_folders(
+            session, places, visible, after=after, limit=limit
+        )
+    return await queries.documents.newest(session, and_(*visible), after=after, limit=limit)
 
 
 async def list_versions(session: AsyncSession, actor: Actor, document_id: int) -> list[VersionOut]:
     """Return a document's versions, newest first."""
     await get_document(session, actor, document_id)
-    return [describe_version(version) for version in await queries.versions(session, document_id)]
+    return [
+        describe_version(version)
+        for version in await queries.versions.versions(session, document_id)
+    ]
 
 
 async def get_version(session: AsyncSession, document: Document, number: int | None) -> Version:
@@ -199,7 +206,7 @@ async def get_version(session: AsyncSession, document: Document, number: int | N
     if number is None or number == document.current_version.number:
         version: Version | None = document.current_version
     else:
-        version = await queries.version_by_number(session, document.id, number)
+        version = await queries.versions.version_by_number(session, document.id, number)
     if version is None:
         raise VersionNotFoundError(f"{document.name!r} has no version {number}.")
     if version.scan_status is ScanStatus.QUARANTINED:
@@ -222,7 +229,7 @@ async def get_metadata(
     """
     document = await get_document(session, actor, document_id)
     chosen = await get_version(session, document, version)
-    fields = await queries.metadata_fields(session, chosen.id)
+    fields = await queries.versions.metadata_fields(session, chosen.id)
     return MetadataOut(version=chosen.number, **(fields or {}))
 
 

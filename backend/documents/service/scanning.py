@@ -15,7 +15,7 @@ from backend.core.clock import now
 from backend.core.outbox import emit
 from backend.documents import queries
 from backend.documents.models import Blob, IndexStatus, ScanStatus
-from backend.documents.queries import Reference, Scope
+from backend.documents.queries.scanning import Reference, Scope
 
 SCAN_CHANGED = "document.scan_changed"
 """The event of a document of which a version was quarantined, released, or scanned at last."""
@@ -34,12 +34,15 @@ class ScannableBlob:
 
 async def blobs_to_scan(session: AsyncSession, scope: Scope, *, limit: int) -> list[ScannableBlob]:
     """Return blobs that are to be scanned; those first whose last try is longest ago."""
-    return [ScannableBlob(*row) for row in await queries.blobs_to_scan(session, scope, limit=limit)]
+    return [
+        ScannableBlob(*row)
+        for row in await queries.scanning.blobs_to_scan(session, scope, limit=limit)
+    ]
 
 
 async def scan_backlog(session: AsyncSession, scope: Scope) -> tuple[int, int]:
     """Return how many blobs are to be scanned, and their bytes. Reads all that are."""
-    count, size = await queries.scan_backlog(session, scope)
+    count, size = await queries.scanning.scan_backlog(session, scope)
     return count, size
 
 
@@ -52,15 +55,17 @@ async def record_scan(
     scanned_with: int | None = None,
 ) -> bool:
     """Record that content was scanned once more, without malware; return False where it is gone or in quarantine."""
-    blob = await queries.lock_blob(session, blob_id=blob_id)
+    blob = await queries.blobs.lock_blob(session, blob_id=blob_id)
     if blob is None or blob.quarantined_as is not None:
         return False
     await _tried(session, blob, scanned_with)
     # What was scanned once does not become unscanned because it was not scanned again.
     was = (ScanStatus.UNSCANNED,) if status is ScanStatus.UNSCANNED else _SCANNED
-    changed = set(await queries.set_scan_status(session, blob_id, status, detail=detail, of=was))
+    changed = set(
+        await queries.scanning.set_scan_status(session, blob_id, status, detail=detail, of=was)
+    )
     if changed:
-        found = await queries.references(session, blob_id)
+        found = await queries.scanning.references(session, blob_id)
         await _tell(session, blob.org_id, [one for one in found if one.version_id in changed])
     return True
 
@@ -73,15 +78,17 @@ async def quarantine(
     What was read out of it is forgotten, by a trigger; it is read again when the content is released. Returns None
     where the content is gone.
     """
-    blob = await queries.lock_blob(session, blob_id=blob_id)
+    blob = await queries.blobs.lock_blob(session, blob_id=blob_id)
     if blob is None:
         return None
     await _tried(session, blob, scanned_with)
     blob.quarantined_as = signature
     await session.flush()
-    await queries.set_unread(session, blob_id, IndexStatus.NO_TEXT, detail=_IN_QUARANTINE)
-    await queries.set_scan_status(session, blob_id, ScanStatus.QUARANTINED, detail=signature)
-    found = await queries.references(session, blob_id)
+    await queries.versions.set_unread(session, blob_id, IndexStatus.NO_TEXT, detail=_IN_QUARANTINE)
+    await queries.scanning.set_scan_status(
+        session, blob_id, ScanStatus.QUARANTINED, detail=signature
+    )
+    found = await queries.scanning.references(session, blob_id)
     await _record(session, blob, "document.quarantined", found, signature, actor_id=None)
     await _tell(session, blob.org_id, found)
     return blob.digest, found
@@ -89,21 +96,21 @@ async def quarantine(
 
 async def names_of_content(session: AsyncSession, *, digest: bytes, owner_id: int) -> Sequence[str]:
     """Return the names of a user's documents that have, or had, this content."""
-    return await queries.names_of_content(session, digest, owner_id)
+    return await queries.holders.names_of_content(session, digest, owner_id)
 
 
 async def release(
     session: AsyncSession, *, digest: bytes, signature: str, actor_id: int
 ) -> Sequence[Reference]:
     """Let content be read again by those who may read its documents; return the versions that refer to it."""
-    blob = await queries.lock_blob_of(session, digest=digest)
+    blob = await queries.blobs.lock_blob_of(session, digest=digest)
     if blob is None:
         return []
     blob.quarantined_as = None
     await session.flush()
-    await queries.set_scan_status(session, blob.id, ScanStatus.RELEASED, detail=signature)
-    await queries.set_unread(session, blob.id, IndexStatus.PENDING, detail=None)
-    found = await queries.references(session, blob.id)
+    await queries.scanning.set_scan_status(session, blob.id, ScanStatus.RELEASED, detail=signature)
+    await queries.versions.set_unread(session, blob.id, IndexStatus.PENDING, detail=None)
+    found = await queries.scanning.references(session, blob.id)
     for one in found:
         data = {"version_id": one.version_id}
         await emit(session, "document.reindex_requested", org_id=blob.org_id, data=data)
@@ -119,11 +126,11 @@ async def delete_content(
 
     The next version before becomes current. The bytes, which nobody can read any more, are the collection's.
     """
-    blob = await queries.lock_blob_of(session, digest=digest)
+    blob = await queries.blobs.lock_blob_of(session, digest=digest)
     if blob is None:
         return []
-    found = await queries.references(session, blob.id)
-    gone = set(await queries.delete_versions(session, blob.id))
+    found = await queries.scanning.references(session, blob.id)
+    gone = set(await queries.scanning.delete_versions(session, blob.id))
     deleted = [one for one in found if one.document_id not in gone]
     await _record(session, blob, "document.version_deleted", deleted, signature, actor_id=actor_id)
     purged = {one.document_id: one for one in found if one.document_id in gone}

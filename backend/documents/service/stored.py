@@ -11,6 +11,6 @@ async def is_anything_stored(database: Database) -> bool:
         org_ids = await organisation_ids(session)
     for org_id in org_ids:
         async with database.transaction(Tenant(org_id)) as session:
-            if await queries.blobs_after(session, b"", limit=1):
+            if await queries.blobs.blobs_after(session, b"", limit=1):
                 return True
     return False

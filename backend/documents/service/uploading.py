@@ -54,7 +54,7 @@ async def check_upload(
     await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=folder_id)
     await limits.check_announced(session, actor, name=name, size=size)
     if on_conflict is OnConflict.ERROR:
-        taken_by = await queries.id_by_name(session, folder_id, name)
+        taken_by = await queries.documents.id_by_name(session, folder_id, name)
         if taken_by is not None:
             raise await name_taken(session, actor, folder_id, name, taken_by)
 
@@ -89,7 +89,7 @@ async def record_document(
     await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=folder_id)
     free = name
     for _ in range(_ATTEMPTS):
-        document_id = await queries.insert_document(
+        document_id = await queries.documents.insert_document(
             session, org_id=actor.org_id, folder_id=folder_id, name=free, owner_id=actor.user_id
         )
         if document_id is not None:
@@ -102,13 +102,13 @@ async def record_document(
                 number=1,
                 comment=comment,
             )
-            await queries.set_first_version(session, document_id, version.id)
+            await queries.documents.set_first_version(session, document_id, version.id)
             await _announce(session, "document.created", version, folder_id=folder_id)
             await _record_content(
                 session, actor, "document.created", version, received, folder_id, name=free
             )
             return Recorded(document_id, created=True)
-        taken_by = await queries.id_by_name(session, folder_id, free)
+        taken_by = await queries.documents.id_by_name(session, folder_id, free)
         if taken_by is None:
             continue  # given back between the insert and the look
         is_version = on_conflict is OnConflict.VERSION
@@ -140,7 +140,7 @@ async def record_version(
         NotFoundError, ForbiddenError: the actor may not see the document, or not change it.
         StaleError: `if_match` is not its present ETag.
     """
-    await queries.lock(session, document_id)
+    await queries.documents.lock(session, document_id)
     await check_new_version(session, actor, document_id, if_match=if_match)
     document = await get_document(session, actor, document_id)
     version = await _new_version(
@@ -149,10 +149,10 @@ async def record_version(
         received,
         document_id=document_id,
         name=document.name,
-        number=await queries.last_number(session, document_id) + 1,
+        number=await queries.versions.last_number(session, document_id) + 1,
         comment=comment,
     )
-    await queries.set_next_version(session, document_id, version.id)
+    await queries.documents.set_next_version(session, document_id, version.id)
     await _announce(session, "document.version_created", version, folder_id=document.folder_id)
     await _record_content(
         session, actor, "document.version_created", version, received, document.folder_id
@@ -163,16 +163,16 @@ async def restore_version(
     session: AsyncSession, actor: Actor, document_id: int, number: int
 ) -> None:
     """Make the content of an earlier version current again, as a new version."""
-    await queries.lock(session, document_id)
+    await queries.documents.lock(session, document_id)
     await check_new_version(session, actor, document_id, if_match=None)
     document = await get_document(session, actor, document_id)
     earlier = await get_version(session, document, number)
-    if await queries.hold_blob(session, earlier.blob_id) is not None:
+    if await queries.blobs.hold_blob(session, earlier.blob_id) is not None:
         raise ConflictError("The content of this version was just put into quarantine.")
     version = Version(
         org_id=actor.org_id,
         document_id=document.id,
-        number=await queries.last_number(session, document.id) + 1,
+        number=await queries.versions.last_number(session, document.id) + 1,
         blob_id=earlier.blob_id,
         media_type=earlier.media_type,
         scan_status=earlier.scan_status,
@@ -183,7 +183,7 @@ async def restore_version(
     )
     session.add(version)
     await session.flush()
-    await queries.set_next_version(session, document_id, version.id)
+    await queries.documents.set_next_version(session, document_id, version.id)
     await _announce(session, "document.version_created", version, folder_id=document.folder_id)
     deed = Deed(
         "document.version_restored",
@@ -226,7 +226,7 @@ async def free_name(session: AsyncSession, folder_id: int, name: str) -> str:
     first = 1
     while True:
         candidates = [numbered_name(name, number) for number in range(first, first + _CANDIDATES)]
-        taken = await queries.taken_positions(session, folder_id, candidates)
+        taken = await queries.documents.taken_positions(session, folder_id, candidates)
         for position, candidate in enumerate(candidates):
             if position not in taken:
                 return candidate
@@ -289,7 +289,7 @@ async def publish(session: AsyncSession, received: Received, *, org_id: int) -> 
     In this order, and late in the transaction: the row keeps the collection away from the content until something
     refers to it, and whatever was to be refused was refused while there was nothing to clear away.
     """
-    blob_id, stored_size, signature = await queries.put_blob(
+    blob_id, stored_size, signature = await queries.blobs.put_blob(
         session,
         org_id=org_id,
         digest=received.digest,
@@ -308,7 +308,7 @@ async def publish(session: AsyncSession, received: Received, *, org_id: int) -> 
     created = await received.publish()
     if created and stored_size != received.stored_size:
         # The row outlived its content: a collection was broken off between the two.
-        await queries.set_stored_size(session, blob_id, received.stored_size)
+        await queries.blobs.set_stored_size(session, blob_id, received.stored_size)
     return blob_id
 
 
