@@ -45,6 +45,7 @@ from backend.launch.postgres import EmbeddedPostgres, embedded_postgres
 from backend.launch.postgres import Role as DatabaseRole
 from backend.search import relevance, service, upkeep
 from backend.search.queries import searching as queries
+from backend.search.queries import wording
 from backend.search.queries.searching import Criteria
 from backend.search.routing import Route
 from backend.search.schemas import Sort
@@ -400,7 +401,7 @@ async def criteria_of(session: AsyncSession, actor: Actor, query: Query) -> Crit
     return Criteria(
         ORG,
         await access.visible_keys(session, await access.view(session, actor)),
-        words=await queries.compile_words(session, ORG, parse(query.words)),
+        words=await wording.compile_words(session, ORG, parse(query.words)),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.search.queries import searching as queries
+from backend.search.queries import wording
 from backend.search.queries.searching import Criteria, Outcome
 from backend.search.routing import Asked, Route, choose
 
@@ -56,7 +57,7 @@ async def page(
 async def choose_route(session: AsyncSession, criteria: Criteria) -> Route:
     """Return the route for a search that begins."""
     asked = Asked.of(criteria.words.tsquery)
-    known = await queries.known(session, criteria.org_id, asked.lexemes)
+    known = await wording.known(session, criteria.org_id, asked.lexemes)
     return Route.EXACT if known is None else choose(asked, known, criteria.candidates)
 
 

@@ -23,6 +23,7 @@ from backend.core.pagination import (
 from backend.documents import service as documents
 from backend.folders import service as folders
 from backend.search import relevance
+from backend.search.queries import naming, stored_texts, wording
 from backend.search.queries import searching as queries
 from backend.search.queries.searching import Criteria, Hit, Outcome
 from backend.search.relevance import Progress
@@ -146,7 +147,7 @@ async def index_text(
     `language` is an ISO 639-1 code; `truncated` says that extraction stopped at one of its bounds. A text too long
     for the index is kept whole and searched as far as it fits.
     """
-    await queries.write_text(
+    await stored_texts.write_text(
         session,
         {
             "org_id": org_id,
@@ -177,7 +178,7 @@ async def get_text(session: AsyncSession, version_id: int) -> KnownText | None:
 
 async def texts(session: AsyncSession, version_ids: Sequence[int]) -> dict[int, str]:
     """Return what was read out of versions, for those who compare texts: whoever may read them is not asked here."""
-    return await queries.texts(session, version_ids)
+    return await stored_texts.texts(session, version_ids)
 
 
 def _storable(text: str) -> str:
@@ -196,7 +197,7 @@ async def _criteria(
     families = _narrowed(
         set(filters.family.of) or None, {str(one) for one in query.families} or None
     )
-    compiled = await queries.compile_words(session, actor.org_id, parsed)
+    compiled = await wording.compile_words(session, actor.org_id, parsed)
     # Words that are nothing but punctuation are in no document.
     is_empty = not compiled and (parsed.terms or (query.q.strip() and filters == Filters()))
     if not keys or set() in (owners, families) or is_empty:
@@ -233,13 +234,13 @@ async def _keys(
     # A folder that is seen by its name alone can be named too.
     nameable = [*places, *await seen.names(session)] if named.of or named.but else []
     if query.folder_id is not None:
-        places = await queries.folders_below(session, places, [query.folder_id])
+        places = await naming.folders_below(session, places, [query.folder_id])
     if named.of:
-        tops = await queries.folders_named(session, nameable, named.of)
-        places = await queries.folders_below(session, places, tops)
+        tops = await naming.folders_named(session, nameable, named.of)
+        places = await naming.folders_below(session, places, tops)
     if named.but:
-        tops = await queries.folders_named(session, nameable, named.but)
-        places = list(set(places) - set(await queries.folders_below(session, places, tops)))
+        tops = await naming.folders_named(session, nameable, named.but)
+        places = list(set(places) - set(await naming.folders_below(session, places, tops)))
     return keys.within(places), places
 
 
@@ -248,7 +249,7 @@ async def _owners(session: AsyncSession, actor: Actor, names: Sequence[str]) -> 
     if not names:
         return None
     others = [name for name in names if name.lower() != "me"]
-    found = set(await queries.users_named(session, actor.org_id, others)) if others else set()
+    found = set(await naming.users_named(session, actor.org_id, others)) if others else set()
     return found | ({actor.user_id} if len(others) < len(names) else set())
 
 

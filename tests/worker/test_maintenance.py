@@ -11,7 +11,7 @@ from backend.core.clock import now
 from backend.core.settings import Settings
 from backend.documents.models import Document
 from backend.search import upkeep
-from backend.search.queries import searching
+from backend.search.queries import wording
 from tests.support.archive import Archive, new_archive
 from worker.app import app
 from worker.runtime import Runtime
@@ -85,7 +85,7 @@ def test_common_words_are_counted_and_their_champions_gathered(
 
     async def listed(archive: Archive) -> bool:
         async with archive.database.transaction(archive.tenant) as session:
-            known = await searching.known(session, archive.org_id, ["zukra"])
+            known = await wording.known(session, archive.org_id, ["zukra"])
         return known is not None and known.counts == {"zukra": 3} and known.listed == {"zukra"}
 
     archive = runtime.run(prepare())

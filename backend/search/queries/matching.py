@@ -6,17 +6,7 @@ The work is done once for each word that differs from the others, however often 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    Text,
-    cast,
-    func,
-    literal,
-    select,
-    true,
-)
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Text, cast, func, literal, select, true
 from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY
 from sqlalchemy.ext.asyncio import AsyncSession
 

@@ -25,7 +25,6 @@ from sqlalchemy import (
     Text,
     case,
     cast,
-    exists,
     func,
     literal,
     literal_column,
@@ -36,23 +35,14 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY, insert
+from sqlalchemy.dialects.postgresql import REGCONFIG
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from backend.access.service import Keys
-from backend.folders.models import Folder
-from backend.identity.models import Membership, User
-from backend.search.models import (
-    DocumentSearch,
-    SearchLanguage,
-    SearchLexeme,
-    SearchStatistics,
-    VersionText,
-    search_champions,
-)
-from backend.search.routing import Asked, Known
-from backend.search.syntax import ParsedQuery, Term
+from backend.search.models import DocumentSearch, VersionText, search_champions
+from backend.search.queries.values import SIMILARITY, as_array, as_tsquery
+from backend.search.queries.wording import Words
+from backend.search.routing import Asked
 
 EXACT_COUNT = 5_000
 """Up to so many matches are counted and, sorted by date, collected; beyond, there are samples and walks."""
@@ -66,8 +56,6 @@ ENOUGH = 100
 """Matches in a sample that an estimate may rest on."""
 SNIPPET_SOURCE = 20_000
 """Characters of a text that snippets are cut from."""
-_SIMILAR = "0.5"
-_SHORTEST_FUZZY = 3
 _MAX_FACET_VALUES = 20
 _RANK_BY_LENGTH = 1  # ts_rank: divide by 1 + the logarithm of the document's length
 _HEADLINE = (
@@ -79,22 +67,6 @@ _doc = DocumentSearch.__table__.c
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """The words of a query, ready to be compared: folded, stemmed, and spelled for trigrams."""
-
-    tsquery: str = ""
-    ranking: str = ""
-    """`tsquery` without what it excludes: ts_rank takes an excluded word for one that is missing."""
-    certain: str = ""
-    """The part of `tsquery` that holds for merely similar names too."""
-    similar: tuple[str, ...] = ()
-    """Keys of the words that a name may merely resemble."""
-
-    def __bool__(self) -> bool:
-        return self.tsquery != ""
-
-
-@dataclass(frozen=True, slots=True)
 class Criteria:
     """A search ready to be run: whose, among what, for which words. None sets no condition, an empty set no match."""
 
@@ -103,7 +75,7 @@ class Criteria:
     """What the actor may read, narrowed to the folders asked for."""
     folders: Sequence[int] | None = None
     """The folders asked for, in which there may be something to read."""
-    words: Words = Words()
+    words: Words = field(default_factory=Words)
     families: AbstractSet[str] | None = None
     not_families: AbstractSet[str] = frozenset()
     owners: AbstractSet[int] | None = None
@@ -150,134 +122,6 @@ class Excerpt:
     is_in_name: bool
 
 
-async def compile_words(session: AsyncSession, org_id: int, parsed: ParsedQuery) -> Words:
-    """Return the words of a query, stemmed in the languages the organisation has documents in.
-
-    They are false where the query has nothing but punctuation.
-    """
-    if not parsed.terms:
-        return Words()
-    fuzzy = _fuzzy(parsed)
-    certain = [term for term in parsed.terms if term not in fuzzy]
-    wanted = [[term for term in terms if not term.is_excluded] for terms in parsed.alternatives]
-    row = (
-        await session.execute(
-            select(
-                cast(_any(org_id, parsed.alternatives), Text),
-                cast(_any(org_id, wanted), Text),
-                cast(_all(org_id, certain), Text),
-                *(func.dms_search_name_key(term.words) for term in fuzzy),
-                func.set_config("pg_trgm.word_similarity_threshold", _SIMILAR, true()),
-            )
-        )
-    ).one()
-    return Words(row[0], row[1], row[2], tuple(key for key in row[3 : 3 + len(fuzzy)] if key))
-
-
-def _fuzzy(parsed: ParsedQuery) -> list[Term]:
-    """Return the terms that a name may merely resemble: plain words of a query without alternatives."""
-    if len(parsed.alternatives) != 1:
-        return []
-    return [
-        term
-        for term in parsed.alternatives[0]
-        if not (term.is_excluded or term.is_phrase) and len(term.words) >= _SHORTEST_FUZZY
-    ]
-
-
-def _any(org_id: int, alternatives: Sequence[Sequence[Term]]) -> ColumnElement[Any]:
-    queries = [_all(org_id, terms) for terms in alternatives]
-    return reduce(lambda left, right: left.op("||")(right), queries, _tsquery(""))
-
-
-def _all(org_id: int, terms: Sequence[Term]) -> ColumnElement[Any]:
-    queries = [_term(org_id, term) for term in terms]
-    return reduce(lambda left, right: left.op("&&")(right), queries, _tsquery(""))
-
-
-def _term(org_id: int, term: Term) -> ColumnElement[Any]:
-    languages = (
-        select(func.array_agg(SearchLanguage.configuration))
-        .where(SearchLanguage.org_id == org_id)
-        .scalar_subquery()
-    )
-    words: ColumnElement[Any] = func.dms_search_query(
-        term.words, languages, term.is_prefix, type_=TSQUERY
-    )
-    return func.tsquery_not(words, type_=TSQUERY) if term.is_excluded else words
-
-
-async def folders_below(
-    session: AsyncSession, places: Collection[int], folder_ids: Sequence[int]
-) -> list[int]:
-    """Return those of the places that are one of the folders or stand below one."""
-    top = aliased(Folder)
-    is_below = exists().where(top.id.in_(folder_ids), Folder.path.bool_op("<@")(top.path))
-    rows = await session.scalars(
-        select(Folder.id).where(Folder.id == func.any(_array(places)), is_below)
-    )
-    return list(rows)
-
-
-async def folders_named(
-    session: AsyncSession, places: Collection[int], names: Sequence[str]
-) -> list[int]:
-    """Return those of the folders that have one of the names, or one of them as their id."""
-    named = [func.lower(Folder.name) == func.lower(name) for name in names]
-    numbered = Folder.id.in_([int(name) for name in names if _is_id(name)])
-    rows = await session.scalars(
-        select(Folder.id).where(Folder.id == func.any(_array(places)), or_(numbered, *named))
-    )
-    return list(rows)
-
-
-async def users_named(session: AsyncSession, org_id: int, names: Sequence[str]) -> list[int]:
-    """Return the users of an organisation by e-mail address, id, or words of their names."""
-    matches = [
-        or_(
-            func.lower(User.email) == func.lower(name),
-            User.name.icontains(name, autoescape=True),
-        )
-        for name in names
-    ]
-    numbered = User.id.in_([int(name) for name in names if _is_id(name)])
-    rows = await session.scalars(
-        select(User.id)
-        .join(Membership, Membership.user_id == User.id)
-        .where(Membership.org_id == org_id, or_(numbered, *matches))
-    )
-    return list(rows)
-
-
-def _is_id(value: str) -> bool:
-    return value.isascii() and value.isdigit() and len(value) <= 18
-
-
-async def known(session: AsyncSession, org_id: int, lexemes: Collection[str]) -> Known | None:
-    """Return what was counted of an organisation and of lexemes; None of one that has too little to count."""
-    counted = (
-        await session.execute(
-            select(SearchStatistics.documents, SearchStatistics.folders).where(
-                SearchStatistics.org_id == org_id
-            )
-        )
-    ).one_or_none()
-    if counted is None:
-        return None
-    rows = await session.execute(
-        select(SearchLexeme.lexeme, SearchLexeme.documents, SearchLexeme.is_listed).where(
-            SearchLexeme.org_id == org_id, SearchLexeme.lexeme.in_(lexemes)
-        )
-    )
-    found = rows.all()
-    return Known(
-        documents=counted.documents,
-        sample=counted.folders,
-        counts={row.lexeme: row.documents for row in found},
-        listed={row.lexeme for row in found if row.is_listed},
-    )
-
-
 async def by_relevance(
     session: AsyncSession,
     criteria: Criteria,
@@ -292,7 +136,7 @@ async def by_relevance(
     A first page comes with totals and facets. With `folders`, each of them is looked into on its own: they must be all
     in which there may be something.
     """
-    rank = func.ts_rank(_doc.search_vector, _tsquery(criteria.words.ranking), _RANK_BY_LENGTH)
+    rank = func.ts_rank(_doc.search_vector, as_tsquery(criteria.words.ranking), _RANK_BY_LENGTH)
     score = cast(1 + rank, Double) if criteria.words else literal(1.0, Double)
     hits = _hits(criteria, score, by_folder=folders is not None)
     if folders is not None:
@@ -303,14 +147,14 @@ async def by_relevance(
     if after is not None:
         page = page.where(key < tuple_(literal(after[0], Double), literal(after[1], BigInteger)))
     if shown:
-        page = page.where(found.c.document_id != func.all(_array(shown)))
+        page = page.where(found.c.document_id != func.all(as_array(shown)))
     page = page.order_by(found.c.score.desc(), found.c.document_id.desc()).limit(limit)
     return await _run(session, found, page, is_first=after is None and not shown)
 
 
 def _in_each(folders: Collection[int], hits: Select[Any]) -> Select[Any]:
     """Return the hits of each of the folders, one lookup in the index for each: `OFFSET 0` keeps it so."""
-    folder = select(func.unnest(_array(folders)).label("id")).subquery("folder")
+    folder = select(func.unnest(as_array(folders)).label("id")).subquery("folder")
     inside = hits.where(_doc.acl_key == folder.c.id).offset(literal_column("0")).lateral("inside")
     return select(inside).select_from(folder.join(inside, true()))
 
@@ -352,7 +196,7 @@ def _weighed(org_id: int, terms: Sequence[AbstractSet[str]], shown: Collection[i
     listed = search_champions.c
     own = [listed.org_id == org_id]
     if shown:
-        own.append(listed.document_id != func.all(_array(shown)))
+        own.append(listed.document_id != func.all(as_array(shown)))
     numbered = [(lexeme, number) for number, term in enumerate(terms) for lexeme in term]
     if len(numbered) == 1:
         return select(listed.document_id, listed.weight.label("score")).where(
@@ -361,7 +205,7 @@ def _weighed(org_id: int, terms: Sequence[AbstractSet[str]], shown: Collection[i
     word = (
         func.unnest(
             literal([lexeme for lexeme, _ in numbered], ARRAY(Text)),
-            _array([number for _, number in numbered]),
+            as_array([number for _, number in numbered]),
         )
         .table_valued("lexeme", "term", name="word")
         .render_derived()
@@ -406,11 +250,7 @@ async def by_date(
 
 
 async def _collected(
-    session: AsyncSession,
-    criteria: Criteria,
-    *,
-    after: tuple[datetime, int] | None,
-    limit: int,
+    session: AsyncSession, criteria: Criteria, *, after: tuple[datetime, int] | None, limit: int
 ) -> Outcome:
     hits = _hits(criteria, literal(1.0, Double)).limit(EXACT_COUNT + 1).cte("hits")
     found = _found(criteria, hits)
@@ -449,7 +289,7 @@ async def estimate_all(session: AsyncSession, criteria: Criteria) -> Outcome:
     sampled = replace(criteria, words=replace(criteria.words, similar=()))
     outcome = Outcome([])
     for share in (256, 16):
-        sample = _tsquery(f"'sample={share}'")
+        sample = as_tsquery(f"'sample={share}'")
         hits = _hits(sampled, literal(1.0, Double)).where(_doc.search_vector.bool_op("@@")(sample))
         few = hits.limit(EXACT_COUNT + 1).cte("hits")
         outcome = await _run(session, _found(sampled, few), None, is_first=True)
@@ -474,7 +314,7 @@ def _hits(
     ).where(*_readable(criteria, of, by_folder=by_folder), *_filtered(criteria, of))
     if criteria.words:
         statement = statement.where(
-            of.search_vector.bool_op("@@")(_tsquery(criteria.words.tsquery))
+            of.search_vector.bool_op("@@")(as_tsquery(criteria.words.tsquery))
         )
     return statement
 
@@ -495,11 +335,11 @@ def _found(criteria: Criteria, hits: CTE) -> CTE:
         *_readable(criteria),
         *_filtered(criteria),
         *(_doc.name_key.bool_op("%>")(key) for key in keys),
-        ~matches(_tsquery(criteria.words.tsquery)),
+        ~matches(as_tsquery(criteria.words.tsquery)),
         select(func.count()).select_from(hits).scalar_subquery() <= MERGE_NAMES,
     )
     if criteria.words.certain:
-        names = names.where(matches(_tsquery(criteria.words.certain)))
+        names = names.where(matches(as_tsquery(criteria.words.certain)))
     best = names.order_by(score.desc(), _doc.document_id.desc()).limit(SIMILAR_NAMES)
     return union_all(select(hits), select(best.subquery("names"))).cte("found")
 
@@ -516,7 +356,9 @@ def _readable(
     conditions = [of_organisation.is_(true()) if by_folder else of_organisation, ~of.is_deleted]
     if criteria.folders is not None:
         # Hashed once, as the keys are.
-        conditions.append(of.acl_key.in_(select(func.unnest(_array(criteria.folders)))).is_(true()))
+        conditions.append(
+            of.acl_key.in_(select(func.unnest(as_array(criteria.folders)))).is_(true())
+        )
     return [*conditions, *criteria.keys.admits(of.document_id, of.acl_key)]
 
 
@@ -653,7 +495,7 @@ async def excerpts(
 
     It is the text's beginning where only the name matches, and nothing where there is no text.
     """
-    query = _tsquery(criteria.words.ranking)
+    query = as_tsquery(criteria.words.ranking)
     configuration = cast(func.dms_search_configuration(VersionText.language), REGCONFIG)
     source = func.dms_search_excerptable(VersionText.text, SNIPPET_SOURCE)
     headline = func.ts_headline(configuration, source, query, _HEADLINE)
@@ -691,18 +533,9 @@ async def names_like(
         .limit(limit)
     )
     await session.execute(
-        select(func.set_config("pg_trgm.word_similarity_threshold", _SIMILAR, true()))
+        select(func.set_config("pg_trgm.word_similarity_threshold", SIMILARITY, true()))
     )
     return (await session.execute(statement)).all()
-
-
-async def write_text(session: AsyncSession, values: dict[str, Any]) -> None:
-    """Insert or replace the text of a version; the triggers bring it into the searched row."""
-    statement = insert(VersionText).values(values)
-    changed = {name: statement.excluded[name] for name in values if name != "version_id"}
-    await session.execute(
-        statement.on_conflict_do_update(index_elements=["version_id"], set_=changed)
-    )
 
 
 async def read_text(session: AsyncSession, version_id: int) -> Row[VersionText, bool | None] | None:
@@ -719,18 +552,3 @@ async def read_text(session: AsyncSession, version_id: int) -> Row[VersionText, 
             .where(VersionText.version_id == version_id)
         )
     ).one_or_none()
-
-
-async def texts(session: AsyncSession, version_ids: Collection[int]) -> dict[int, str]:
-    """Return the texts of versions, of those that have one."""
-    statement = select(VersionText.version_id, VersionText.text)
-    rows = await session.execute(statement.where(VersionText.version_id.in_(version_ids)))
-    return {row[0]: row[1] for row in rows}
-
-
-def _tsquery(value: str) -> ColumnElement[Any]:
-    return cast(literal(value, Text), TSQUERY)
-
-
-def _array(keys: Collection[int]) -> ColumnElement[Any]:
-    return literal(list(keys), ARRAY(BigInteger))

@@ -6,12 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, Text, cast, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.search.models import (
-    DocumentSearch,
-    SearchLexeme,
-    SearchStatistics,
-    search_champions,
-)
+from backend.search.models import DocumentSearch, SearchLexeme, SearchStatistics, search_champions
 
 _doc = DocumentSearch.__table__.c
 

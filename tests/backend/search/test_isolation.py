@@ -16,6 +16,7 @@ from backend.folders.models import Folder
 from backend.search import service
 from backend.search.models import DocumentSearch, VersionText
 from backend.search.queries import searching as queries
+from backend.search.queries import wording
 from backend.search.schemas import Sort
 from backend.texts.service.reading import read_text
 from tests.backend.search.conftest import Library
@@ -107,7 +108,7 @@ async def test_keys_of_another_organisation_open_nothing(library: Library) -> No
     other = await library.elsewhere()
     theirs = await other.cabinet()
     await other.document(theirs, "Secret theirs.pdf", "secret")
-    words = queries.Words("'secret'", "'secret'", "", ("secret",))
+    words = wording.Words("'secret'", "'secret'", "", ("secret",))
     criteria = queries.Criteria(library.org_id, Keys([theirs]), words=words)
     session = library.session
     for folders in (None, [theirs]):

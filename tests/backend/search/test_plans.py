@@ -20,7 +20,7 @@ from backend.core.actor import Actor
 from backend.core.db import Database, Tenant
 from backend.launch.postgres import DATABASE, EmbeddedPostgres
 from backend.search.queries import searching as queries
-from backend.search.queries import upkeep
+from backend.search.queries import upkeep, wording
 from backend.search.queries.searching import Criteria
 from backend.search.syntax import parse
 from tests.backend.search.conftest import Library, new_organisation
@@ -124,7 +124,7 @@ async def explain(
         criteria = Criteria(
             actor.org_id,
             await access.visible_keys(session, await access.view(session, actor)),
-            words=await queries.compile_words(session, actor.org_id, parse(words)),
+            words=await wording.compile_words(session, actor.org_id, parse(words)),
         )
         with _collected() as statements:
             await work(session, criteria)

@@ -15,8 +15,8 @@ from backend.core.db import Database, Tenant
 from backend.documents.models import Document
 from backend.search import upkeep
 from backend.search.models import DocumentSearch, SearchLexeme, SearchStatistics, search_champions
-from backend.search.queries import searching
 from backend.search.queries import upkeep as queries
+from backend.search.queries import wording
 from backend.search.routing import Known
 from tests.backend.search.conftest import Library, new_organisation
 from tests.backend.search.test_routes import gather
@@ -205,7 +205,7 @@ async def test_a_run_counts_and_gathers_and_the_next_finds_nothing_to_do(
     assert done.gathered == 3
     async with database.transaction(Tenant(org_id)) as session:
         assert len(await listed(session, "hesk")) == 3
-        assert (await searching.known(session, org_id, ["hesk", "no"])) == Known(
+        assert (await wording.known(session, org_id, ["hesk", "no"])) == Known(
             10, [cabinet] * 10, {"hesk": 10}, {"hesk"}
         )
     assert await upkeep.tend(database, org_id, seconds=60) == upkeep.Tended()
@@ -227,7 +227,7 @@ async def test_a_small_organisation_costs_a_count(
     library, _ = orchard
     assert await upkeep.tend(database, library.org_id, seconds=60) == upkeep.Tended()
     async with database.transaction(Tenant(library.org_id)) as session:
-        assert await searching.known(session, library.org_id, ["hesk"]) is None
+        assert await wording.known(session, library.org_id, ["hesk"]) is None
 
 
 @pytest.mark.usefixtures("small")
