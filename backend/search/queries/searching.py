@@ -291,8 +291,8 @@ async def estimate_all(session: AsyncSession, criteria: Criteria) -> Outcome:
     for share in (256, 16):
         sample = as_tsquery(f"'sample={share}'")
         hits = _hits(sampled, literal(1.0, Double)).where(_doc.search_vector.bool_op("@@")(sample))
-        few = hits.limit(EXACT_COUNT + 1).cte("hits")
-        outcome = await _run(session, _found(sampled, few), None, is_first=True)
+        found = _found(sampled, hits.cte("hits"))
+        outcome = await _run(session, found, None, is_first=True, is_sample=True)
         if outcome.total >= ENOUGH:
             break
     return replace(
@@ -397,7 +397,12 @@ def _by_date(
 
 
 async def _run(
-    session: AsyncSession, found: CTE, page: Select[Any] | None, *, is_first: bool
+    session: AsyncSession,
+    found: CTE,
+    page: Select[Any] | None,
+    *,
+    is_first: bool,
+    is_sample: bool = False,
 ) -> Outcome:
     """Run a page and, if it is the first, its totals and facets, in one statement over the same matches."""
     nothing = [null().label(name) for name in ("label", "count", "share")]
@@ -416,7 +421,7 @@ async def _run(
             )
         )
     if is_first:
-        parts += _summary(found)
+        parts += _summary(found, is_sample=is_sample)
     rows = (await session.execute(union_all(*parts))).all()
     counts: dict[str, dict[str, int]] = {"total": {"": 0}, "type": {}, "tag": {}}
     share = 1
@@ -433,17 +438,16 @@ async def _run(
     )
 
 
-def _summary(found: CTE) -> list[Select[Any]]:
+def _summary(found: CTE, *, is_sample: bool) -> list[Select[Any]]:
     """Return the selects of the total and of the facets.
 
     Facets are counted over all matches where they are at most 5,000, else over those of every 16th document, or
-    every 256th: a sample by the hash of the id has no bias.
+    every 256th: a sample by the hash of the id has no bias. What is such a sample itself is counted whole.
     """
     total = select(func.count().label("count")).select_from(found).cte("total")
     size = select(total.c.count).scalar_subquery()
-    mask = case((size <= EXACT_COUNT, 0), (size <= EXACT_COUNT * 16, 15), else_=255).cast(
-        BigInteger
-    )
+    of_many = case((size <= EXACT_COUNT, 0), (size <= EXACT_COUNT * 16, 15), else_=255)
+    mask = literal(0, BigInteger) if is_sample else of_many.cast(BigInteger)
     sampled = (
         select(found.c.family, found.c.tags)
         .where(func.hashint8extended(found.c.document_id, 0, type_=BigInteger).op("&")(mask) == 0)
