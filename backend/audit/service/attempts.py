@@ -6,6 +6,7 @@ that probes cannot flood the trail: the same attempt is recorded at once and the
 many different ones only so many by name.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ class Attempts:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._callers: dict[tuple[int, int, str | None], _Caller] = {}
+        self._writing = asyncio.Lock()
 
     def note(self, attempt: Attempt) -> None:
         """Take note of an attempt of the request being served. Never waits, never fails."""
@@ -90,14 +92,15 @@ class Attempts:
     ) -> int:
         """Record what is due, or everything where the process ends; return how many events that made."""
         written = 0
-        for key, caller in list(self._callers.items()):
-            due = [tally for tally in caller.tallies.values() if self._is_due(tally, everything)]
-            if due:
-                written += await self._write(database, is_hidden, key[0], due)
-            if self._clock() - caller.begun >= WINDOW and not any(
-                tally.count for tally in caller.tallies.values()
-            ):
-                del self._callers[key]
+        # Two at once would both record what neither has taken off the tallies yet.
+        async with self._writing:
+            for key, caller in list(self._callers.items()):
+                tallies = caller.tallies.values()
+                if due := [tally for tally in tallies if self._is_due(tally, everything)]:
+                    written += await self._write(database, is_hidden, key[0], due)
+                is_over = self._clock() - caller.begun >= WINDOW
+                if is_over and not any(tally.count for tally in tallies):
+                    del self._callers[key]
         return written
 
     def _is_due(self, tally: _Tally, everything: bool) -> bool:  # noqa: FBT001

@@ -1,5 +1,6 @@
 """Attempts that failed: recorded at once, then counted, and of many different ones only so many by name."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -70,6 +71,17 @@ async def test_the_first_is_recorded_at_once_and_the_rest_as_a_count(
     # Forgotten by then: the next one is a first one again.
     attempts.note(denied(trail))
     assert await write(attempts, trail) == [("document:1", 1)]
+
+
+async def test_two_that_write_at_once_record_each_attempt_once(
+    attempts: Attempts, trail: Trail
+) -> None:
+    attempts.note(denied(trail))
+    written = await asyncio.gather(
+        *(attempts.write(trail.database, everything_is_hidden) for _ in range(3))
+    )
+    assert sum(written) == 1
+    assert await recorded(trail) == [("document:1", 1)]
 
 
 async def test_only_so_many_are_named(attempts: Attempts, trail: Trail) -> None:
