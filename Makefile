@@ -18,7 +18,7 @@ up: runtime web ## Start the service on this machine, with all it needs; Ctrl-C 
 test: dev web ## Install what the tests need, check everything and run all tests
 	@tools/install-test-packages
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 lint: dev ## Check style, types and layers of both languages
 	@$(MAKE) --no-print-directory check-python
