@@ -17,6 +17,16 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 # One line per request and per task comes from our own code, with the request id.
 _CHATTY = ("uvicorn.access", "celery.worker.strategy", "celery.app.trace", "celery.beat", "httpx")
 
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Cut the query off the addresses that uvicorn logs of WebSockets: it holds the ticket that opens one."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            part.partition("?")[0] if isinstance(part, str) else part for part in record.args
+        )
+    return True
+
+
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
@@ -71,5 +81,6 @@ def configure_logging(settings: Settings) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    logging.getLogger("uvicorn.error").addFilter(_without_query)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
