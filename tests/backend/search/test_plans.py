@@ -26,7 +26,7 @@ from backend.search.syntax import parse
 from tests.backend.search.conftest import Library, new_organisation
 
 # Too dear to be filled in each test process: tests/support/scheduling.py keeps these tests in one.
-DOCUMENTS = 8_000
+DOCUMENTS = 4_000
 FILL = (
     """
     INSERT INTO documents (org_id, folder_id, name, owner_id, created_at)
@@ -43,15 +43,15 @@ FILL = (
     FROM documents AS d JOIN blobs AS b USING (org_id) WHERE d.org_id = {org}
     """,
     """
-    UPDATE documents AS d SET current_version_id = v.id FROM versions AS v
-    WHERE v.document_id = d.id AND d.org_id = {org}
-    """,
-    """
     INSERT INTO version_texts (version_id, org_id, text, language, engine, truncated)
     SELECT v.id, v.org_id, CASE WHEN n % 1000 = 0 THEN 'rare ' ELSE '' END
            || CASE WHEN n % 25 = 0 THEN 'medium ' ELSE '' END || CASE WHEN n % 4 = 0 THEN 'common usual ' ELSE '' END
-           || (SELECT string_agg(md5((n * 100 + m)::text), ' ') FROM generate_series(1, 60) AS m), 'en', 'test', false
+           || (SELECT string_agg(md5((n * 100 + m)::text), ' ') FROM generate_series(1, 40) AS m), 'en', 'test', false
     FROM (SELECT id, org_id, row_number() OVER (ORDER BY id) AS n FROM versions WHERE org_id = {org}) AS v
+    """,
+    """
+    UPDATE documents AS d SET current_version_id = v.id FROM versions AS v
+    WHERE v.document_id = d.id AND d.org_id = {org}
     """,
 )
 
@@ -88,9 +88,9 @@ async def archive(database: Database, postgres: EmbeddedPostgres) -> tuple[Actor
         for statement in FILL:
             await session.execute(text(statement.format(**places)))
     async with database.transaction(Tenant(library.org_id)) as session:
-        await upkeep.count_words(session, library.org_id, common=1_000, sampled_from=10**9)
+        await upkeep.count_words(session, library.org_id, common=500, sampled_from=10**9)
         for lexeme in await upkeep.arm(session, library.org_id, limit=100):
-            await upkeep.gather(session, library.org_id, lexeme, size=1_000)
+            await upkeep.gather(session, library.org_id, lexeme, size=500)
     postgres.query("VACUUM ANALYZE", DATABASE)
     return library.administrator, member
 
