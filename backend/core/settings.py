@@ -142,6 +142,10 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     mail_from: str | None = None
 
+    intake_dirs: str | None = None
+    intake_mail_hosts: str | None = None
+    intake_smtp_domain: str | None = None
+
     admin_email: str = "admin@example.org"
     admin_password: SecretStr | None = None
     organisation: str = "My organisation"

@@ -1,6 +1,6 @@
 """SQL of documents as rows: read, found by name, listed, inserted, deleted."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -202,11 +202,23 @@ def _newest_first(
 
 
 async def insert_document(
-    session: AsyncSession, *, org_id: int, folder_id: int, name: str, owner_id: int
+    session: AsyncSession,
+    *,
+    org_id: int,
+    folder_id: int,
+    name: str,
+    owner_id: int,
+    tags: Sequence[str] = (),
+    properties: Mapping[str, Any] | None = None,
 ) -> int | None:
     """Return the id of a new document that has no version yet; None where its name is taken."""
     statement = insert(Document).values(
-        org_id=org_id, folder_id=folder_id, name=name, owner_id=owner_id
+        org_id=org_id,
+        folder_id=folder_id,
+        name=name,
+        owner_id=owner_id,
+        tags=list(tags),
+        properties=dict(properties or {}),
     )
     return await session.scalar(statement.on_conflict_do_nothing().returning(Document.id))
 

@@ -1,6 +1,8 @@
 """Recording received content as a document or as a version, and publishing it in the same transaction."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,7 +21,7 @@ from backend.core.outbox import emit
 from backend.documents import queries
 from backend.documents.errors import DocumentNameTakenError
 from backend.documents.models import Document, IndexStatus, ScanStatus, Version
-from backend.documents.schemas import OnConflict
+from backend.documents.schemas import OnConflict, PropertyValue
 from backend.documents.service import limits
 from backend.documents.service.reading import etag, get_document, get_version
 
@@ -33,6 +35,22 @@ class Recorded:
 
     document_id: int
     created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is said of a document from the beginning."""
+
+    tags: Sequence[str] = ()
+    properties: Mapping[str, PropertyValue] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what there is of it, for the audit trail."""
+        said = {"tags": list(self.tags), "properties": dict(self.properties)}
+        return {name: value for name, value in said.items() if value}
+
+
+_NOTHING = About()
 
 
 async def check_upload(
@@ -84,13 +102,23 @@ async def record_document(
     name: str,
     on_conflict: OnConflict,
     comment: str | None,
+    about: About = _NOTHING,
 ) -> Recorded:
-    """Make received content a document, or by `on_conflict` a version of the one that has its name."""
+    """Make received content a document, or by `on_conflict` a version of the one that has its name.
+
+    `about` is what is said of a new document.
+    """
     await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=folder_id)
     free = name
     for _ in range(_ATTEMPTS):
         document_id = await queries.documents.insert_document(
-            session, org_id=actor.org_id, folder_id=folder_id, name=free, owner_id=actor.user_id
+            session,
+            org_id=actor.org_id,
+            folder_id=folder_id,
+            name=free,
+            owner_id=actor.user_id,
+            tags=about.tags,
+            properties=about.properties,
         )
         if document_id is not None:
             version = await _new_version(
@@ -105,7 +133,14 @@ async def record_document(
             await queries.documents.set_first_version(session, document_id, version.id)
             await _announce(session, "document.created", version, folder_id=folder_id)
             await _record_content(
-                session, actor, "document.created", version, received, folder_id, name=free
+                session,
+                actor,
+                "document.created",
+                version,
+                received,
+                folder_id,
+                name=free,
+                **about.facts(),
             )
             return Recorded(document_id, created=True)
         taken_by = await queries.documents.id_by_name(session, folder_id, free)
@@ -332,7 +367,7 @@ async def _record_content(
     version: Version,
     received: Received,
     folder_id: int,
-    **facts: str,
+    **facts: Any,
 ) -> None:
     """Record that content was stored: which, by its digest, and nothing of what it says."""
     deed = Deed(
