@@ -21,6 +21,7 @@ COMMANDS = {
     "openapi": "backend.cli.openapi:openapi",
     "fsck": "backend.cli.checks:fsck",
     "scan": "backend.cli.scanning:scan",
+    "import": "backend.cli.imports:import_directory",
     "gc": "backend.cli.collection:gc",
     "keys": "backend.cli.keys:keys",
     "storage": "backend.cli.storage:storage",

@@ -1,5 +1,7 @@
 """Where the request being served comes from: what the edge knows and others ask, without being handed through."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
@@ -35,6 +37,16 @@ def bind_caller(address: str | None, user_agent: str | None = None) -> None:
     if user_agent:
         said = "".join(one for one in user_agent[:_MOST_OF_AGENT] if one.isprintable())
     _origin.set(Origin(address=address, user_agent=said))
+
+
+@contextmanager
+def on_behalf_of(session_id: str) -> Iterator[None]:
+    """Say of what the block does where it comes from, outside of any request."""
+    token = _origin.set(Origin(session_id=session_id))
+    try:
+        yield
+    finally:
+        _origin.reset(token)
 
 
 def bind_session(session_id: str | None) -> None:

@@ -422,11 +422,23 @@ async def set_stored_size(session: AsyncSession, blob_id: int, stored_size: int)
 
 
 async def insert_document(
-    session: AsyncSession, *, org_id: int, folder_id: int, name: str, owner_id: int
+    session: AsyncSession,
+    *,
+    org_id: int,
+    folder_id: int,
+    name: str,
+    owner_id: int,
+    tags: Sequence[str] = (),
+    properties: Mapping[str, Any] | None = None,
 ) -> int | None:
     """Return the id of a new document that has no version yet; None where its name is taken."""
     statement = insert(Document).values(
-        org_id=org_id, folder_id=folder_id, name=name, owner_id=owner_id
+        org_id=org_id,
+        folder_id=folder_id,
+        name=name,
+        owner_id=owner_id,
+        tags=list(tags),
+        properties=dict(properties or {}),
     )
     return await session.scalar(statement.on_conflict_do_nothing().returning(Document.id))
 

@@ -65,6 +65,18 @@ async def children(
     return (await session.scalars(statement.order_by(*here).limit(limit))).all()
 
 
+async def id_by_name(session: AsyncSession, parent_id: int | None, name: str) -> int | None:
+    """Return the live folder of this name, in whatever case, below another (None: the cabinet)."""
+    below = Folder.parent_id.is_(None) if parent_id is None else Folder.parent_id == parent_id
+    return await session.scalar(
+        select(Folder.id).where(
+            below,
+            func.lower(Folder.name) == func.lower(name),
+            Folder.deleted_at.is_(None),
+        )
+    )
+
+
 async def trails(session: AsyncSession, folder_ids: Sequence[int]) -> list[tuple[int, FolderRef]]:
     """Return (folder id, a folder on the way to it), for each folder from the cabinet down to itself."""
     rows = await session.execute(

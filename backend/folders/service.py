@@ -132,6 +132,52 @@ async def create_folder(
     return folder
 
 
+async def find_path(session: AsyncSession, actor: Actor, names: Sequence[str]) -> Folder:
+    """Return the folder that the names lead to, from a cabinet down.
+
+    Raises:
+        NotFoundError: there is none, or the actor may not see it.
+    """
+    found: int | None = None
+    for name in names:
+        found = await queries.id_by_name(session, found, name)
+        if found is None:
+            break
+    if found is None:
+        raise NotFoundError(f"There is no folder {'/'.join(names)}, or you may not see it.")
+    return await get_folder(session, actor, found)
+
+
+async def make_path(
+    session: AsyncSession, actor: Actor, folder_id: int, names: Sequence[str]
+) -> int:
+    """Return the id of the folder that the names lead to from another; what lacks on the way is created.
+
+    Raises:
+        FolderNameTakenError: one of them is there, and the actor may not see it.
+        NotFoundError, ForbiddenError, InvalidNameError: as for `create_folder`.
+    """
+    for name in map(clean_name, names):
+        folder_id = await _step(session, actor, folder_id, name)
+    return folder_id
+
+
+async def _step(session: AsyncSession, actor: Actor, parent_id: int, name: str) -> int:
+    below = await queries.id_by_name(session, parent_id, name)
+    if below is None:
+        try:
+            created = await create_folder(session, actor, name=name, parent_id=parent_id, kind=None)
+        except FolderNameTakenError:
+            below = await queries.id_by_name(session, parent_id, name)
+            if below is None:
+                raise
+        else:
+            return created.id
+    if await is_hidden(session, actor, below):
+        raise FolderNameTakenError(f"The name {name!r} cannot be had in this folder.", name=name)
+    return below
+
+
 async def update_folder(
     session: AsyncSession,
     actor: Actor,

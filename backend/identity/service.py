@@ -209,6 +209,18 @@ async def addressee(session: AsyncSession, *, org_id: int, user_id: int) -> tupl
     return found[0].email, found[0].name
 
 
+async def acting(session: AsyncSession, *, org_id: int, user_id: int) -> Actor | None:
+    """Return a user of an organisation as who acts, for what is done in the user's name while nobody is signed in.
+
+    None where the user was deactivated, or is an auditor, who works with no documents.
+    """
+    found = await queries.user(session, org_id, user_id)
+    if found is None or not found[1].is_active or found[1].role is Role.AUDITOR:
+        return None
+    user, membership = found
+    return Actor(user_id=user.id, org_id=org_id, role=membership.role, name=user.name)
+
+
 async def user_names(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, str]:
     """Return the names of users, for what tells of their deeds."""
     return await queries.user_names(session, user_ids)

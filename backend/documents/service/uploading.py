@@ -1,6 +1,8 @@
 """Recording received content as a document or as a version, and publishing it in the same transaction."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,7 +21,7 @@ from backend.core.outbox import emit
 from backend.documents import queries
 from backend.documents.errors import DocumentNameTakenError
 from backend.documents.models import Document, IndexStatus, ScanStatus, Version
-from backend.documents.schemas import OnConflict
+from backend.documents.schemas import OnConflict, PropertyValue
 from backend.documents.service import limits
 from backend.documents.service.reading import etag, get_document, get_version
 
@@ -29,10 +31,27 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What an upload became."""
+    """What an upload became, and what that is called."""
 
     document_id: int
     created: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is said of a document from the beginning."""
+
+    tags: Sequence[str] = ()
+    properties: Mapping[str, PropertyValue] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what there is of it, for the audit trail."""
+        said = {"tags": list(self.tags), "properties": dict(self.properties)}
+        return {name: value for name, value in said.items() if value}
+
+
+_NOTHING = About()
 
 
 async def check_upload(
@@ -84,13 +103,23 @@ async def record_document(
     name: str,
     on_conflict: OnConflict,
     comment: str | None,
+    about: About = _NOTHING,
 ) -> Recorded:
-    """Make received content a document, or by `on_conflict` a version of the one that has its name."""
+    """Make received content a document, or by `on_conflict` a version of the one that has its name.
+
+    `about` is what is said of a new document.
+    """
     await access.require(session, actor, Action.DOCUMENT_CREATE, folder_id=folder_id)
     free = name
     for _ in range(_ATTEMPTS):
         document_id = await queries.insert_document(
-            session, org_id=actor.org_id, folder_id=folder_id, name=free, owner_id=actor.user_id
+            session,
+            org_id=actor.org_id,
+            folder_id=folder_id,
+            name=free,
+            owner_id=actor.user_id,
+            tags=about.tags,
+            properties=about.properties,
         )
         if document_id is not None:
             version = await _new_version(
@@ -105,9 +134,16 @@ async def record_document(
             await queries.set_first_version(session, document_id, version.id)
             await _announce(session, "document.created", version, folder_id=folder_id)
             await _record_content(
-                session, actor, "document.created", version, received, folder_id, name=free
+                session,
+                actor,
+                "document.created",
+                version,
+                received,
+                folder_id,
+                name=free,
+                **about.facts(),
             )
-            return Recorded(document_id, created=True)
+            return Recorded(document_id, created=True, name=free)
         taken_by = await queries.id_by_name(session, folder_id, free)
         if taken_by is None:
             continue  # given back between the insert and the look
@@ -118,7 +154,7 @@ async def record_document(
             raise await name_taken(session, actor, folder_id, name, taken_by)
         if is_version:
             await record_version(session, actor, received, document_id=taken_by, comment=comment)
-            return Recorded(taken_by, created=False)
+            return Recorded(taken_by, created=False, name=free)
         free = await free_name(session, folder_id, name)
     raise DocumentNameTakenError(
         f"The name {name!r} is being taken over and over; try again.", name=name
@@ -332,7 +368,7 @@ async def _record_content(
     version: Version,
     received: Received,
     folder_id: int,
-    **facts: str,
+    **facts: Any,
 ) -> None:
     """Record that content was stored: which, by its digest, and nothing of what it says."""
     deed = Deed(
