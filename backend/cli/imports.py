@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -33,6 +34,7 @@ from backend.imports import service as imports
 from backend.imports.naming import Naming, shown
 from backend.imports.service import Choice, Found, Outcome, Result, Run
 from backend.imports.tree import Tree
+from backend.scanning.service import is_released
 from storage import StoreError, StoreUnavailableError
 
 _MOST_JOBS = 32
@@ -185,7 +187,7 @@ async def _import(
     pace = Pace()
     database = Database.connect(settings)
     try:
-        with contextlib.closing(_open_store(settings)) as content, _stopping(pace):
+        with contextlib.closing(_open_store(settings, database)) as content, _stopping(pace):
             try:
                 run = await _prepare(database, options)
             except DomainError as error:
@@ -252,9 +254,9 @@ def _ignore(result: Result) -> None:
     """What cannot be filed is told when its turn comes."""
 
 
-def _open_store(settings: Settings) -> Content:
+def _open_store(settings: Settings, database: Database) -> Content:
     try:
-        return Content.open_store(settings)
+        return Content.open_store(settings, released=partial(is_released, database))
     except ValueError as error:
         raise StoreUnavailableError(str(error)) from error
 

@@ -37,6 +37,13 @@ async def blobs_to_scan(session: AsyncSession, scope: Scope, *, limit: int) -> l
     return [ScannableBlob(*row) for row in await queries.blobs_to_scan(session, scope, limit=limit)]
 
 
+async def unquarantined_blobs(
+    session: AsyncSession, digests: Sequence[bytes]
+) -> list[ScannableBlob]:
+    """Return those of the blobs with these digests that are not in quarantine."""
+    return [ScannableBlob(*row) for row in await queries.unquarantined_blobs(session, digests)]
+
+
 async def scan_backlog(session: AsyncSession, scope: Scope) -> tuple[int, int]:
     """Return how many blobs are to be scanned, and their bytes. Reads all that are."""
     count, size = await queries.scan_backlog(session, scope)

@@ -308,8 +308,8 @@ async def _new_version(
         number=number,
         blob_id=await publish(session, received, org_id=actor.org_id),
         media_type=media_type,
-        scan_status=ScanStatus.CLEAN if received.scanned else ScanStatus.UNSCANNED,
-        scan_detail=received.unscanned_because,
+        scan_status=_scan_status(received),
+        scan_detail=received.released_from or received.unscanned_because,
         index_status=IndexStatus.PENDING,
         comment=comment,
         created_by=actor.user_id,
@@ -317,6 +317,12 @@ async def _new_version(
     session.add(version)
     await session.flush()
     return version
+
+
+def _scan_status(received: Received) -> ScanStatus:
+    if received.released_from is not None:
+        return ScanStatus.RELEASED
+    return ScanStatus.CLEAN if received.scanned else ScanStatus.UNSCANNED
 
 
 async def publish(session: AsyncSession, received: Received, *, org_id: int) -> int:
@@ -380,6 +386,7 @@ async def _record_content(
             "sha256": received.digest.hex(),
             "size": received.size,
             "media_type": version.media_type,
+            **({"released_from": received.released_from} if received.released_from else {}),
         },
         folder_id=folder_id,
     )
