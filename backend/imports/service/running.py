@@ -220,7 +220,7 @@ async def _walk(
             files = [directory]
         for start in range(0, len(files), _BATCH):
             for item in await _unfiled(database, run, files[start : start + _BATCH], counted):
-                if pace.is_stopped:
+                if pace.is_over:
                     return
                 yield item
 
@@ -239,7 +239,7 @@ async def _unfiled(
     for entry in entries:
         row = known.get(path_digest(entry.path))
         if row is not None and _is_as_filed(entry, row):
-            counted.unchanged += 1
+            counted.unchanged += entry.kind is Kind.FILE
             continue
         try:
             todo.append(_ToDo(entry, run.choice.naming.name(entry.name), row))
