@@ -18,6 +18,7 @@ COMMANDS = {
     "migrate": "backend.cli.server:migrate",
     "init": "backend.cli.server:init",
     "relay": "backend.cli.relay:relay",
+    "smtp": "backend.cli.smtp:smtp",
     "openapi": "backend.cli.openapi:openapi",
     "fsck": "backend.cli.checks:fsck",
     "scan": "backend.cli.scanning:scan",
