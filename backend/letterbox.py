@@ -11,7 +11,8 @@ import secrets
 import signal
 import ssl
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import partial
@@ -56,8 +57,25 @@ class Doorman:
     """Counts who is connected, and which of them must not be interrupted."""
 
     connected: Counter[str] = field(default_factory=Counter)
-    filing: int = 0
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_LETTERS))
+    filing: int = 0
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while no letter that has arrived is being filed."""
+
+    def __post_init__(self) -> None:
+        self.idle.set()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Let nobody interrupt the block."""
+        self.filing += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self.filing -= 1
+            if not self.filing:
+                self.idle.set()
 
     def admit(self, address: str) -> bool:
         """Let somebody in, unless too many are."""
@@ -123,14 +141,12 @@ class Letterbox:
         self, _server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         """File a letter that has arrived whole, for all its recipients; only then is it ours."""
-        self._doorman.filing += 1
         try:
-            return await self._file(session, envelope)
+            with self._doorman.busy():
+                return await self._file(session, envelope)
         except _ABSENT as error:
             log.warning("letter_not_filed", error=type(error).__name__)
             return _LATER
-        finally:
-            self._doorman.filing -= 1
 
     async def handle_exception(self, error: Exception) -> str:
         """Answer where something is wrong with us: the sender keeps the letter."""
@@ -195,7 +211,12 @@ class Connection(SMTP):
     line_length_limit = _LONGEST_LINE
 
     def __init__(
-        self, letterbox: Letterbox, doorman: Doorman, *, settings: Settings, tls: ssl.SSLContext | None
+        self,
+        letterbox: Letterbox,
+        doorman: Doorman,
+        *,
+        settings: Settings,
+        tls: ssl.SSLContext | None,
     ) -> None:
         super().__init__(
             letterbox,
@@ -292,7 +313,9 @@ class Certificate:
 
 async def run(settings: Settings, address: LetterboxAddress) -> None:
     """Take letters until told to stop; those that have arrived whole by then are filed."""
-    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's: it tells who writes to whom
+    logging.getLogger("mail.log").setLevel(
+        logging.WARNING
+    )  # aiosmtpd's: it tells who writes to whom
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -324,6 +347,5 @@ async def _serve(
     log.info("letterbox_listens", host=address.host, port=address.port)  # `dms up` waits for this
     await stopped.wait()
     server.close()
-    until = asyncio.get_running_loop().time() + _STOPPING
-    while doorman.filing and asyncio.get_running_loop().time() < until:
-        await asyncio.sleep(0.1)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(doorman.idle.wait(), _STOPPING)

@@ -31,6 +31,7 @@ from backend.core.outbox import CHANNEL, OutboxEvent, send_again
 from backend.core.queues import HAS_FAILED, OWED, Queue, Urgency, celery_app
 from backend.core.settings import Settings
 from backend.identity import service as identity
+from backend.intake.service import RUN_WANTED, SOURCE_CHANGED, TEXT_READ
 from backend.jobs.service import JOBS_CHANGED, RUN_AGAIN
 from backend.notifications.service import SESSION_ENDED, Message, publish
 from backend.scanning.service import MAIL_DUE, QUARANTINE_CHANGED
@@ -75,11 +76,13 @@ TASKS: dict[str, tuple[Task, ...]] = {
     "password_reset.requested": _letter("mail.prepare_reset", "email", "language"),
     "password_reset.mail_due": _letter("mail.password_reset", "reset_id"),
     MAIL_DUE: _letter("mail.quarantined", "quarantine_id", "user_id"),
+    RUN_WANTED: (Task("intake.run", Queue.FAST, ("source_id",), Urgency.PATIENT),),
+    TEXT_READ: (Task("intake.apply_text_rules", Queue.FAST, ("item_id",), owed=True),),
     "password.reset": _letter("mail.password_changed", "user_id", "language"),
 }
 """What starts which tasks."""
 
-ADMINISTRATORS = frozenset({FAULTS_CHANGED, JOBS_CHANGED, QUARANTINE_CHANGED})
+ADMINISTRATORS = frozenset({FAULTS_CHANGED, JOBS_CHANGED, QUARANTINE_CHANGED, SOURCE_CHANGED})
 """What the organisation's administrators hear of. Other events are for those who may see the folder they name."""
 
 PERSONAL = frozenset({SESSION_ENDED})

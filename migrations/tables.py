@@ -13,6 +13,7 @@ from backend.identity.external import models as external
 from backend.identity.passkeys import models as passkeys
 from backend.identity.second_factor import models as second_factor
 from backend.imports import models as imports
+from backend.intake import models as intake
 from backend.jobs import models as jobs
 from backend.previews import models as previews
 from backend.scanning import models as scanning
@@ -43,4 +44,5 @@ MODELS = (
     verification,
     scanning,
     jobs,
+    intake,
 )

@@ -42,6 +42,7 @@ app.conf.update(
     imports=[
         "worker.tasks.duplicates",
         "worker.tasks.indexing",
+        "worker.tasks.intake",
         "worker.tasks.jobs",
         "worker.tasks.mail",
         "worker.tasks.maintenance",
@@ -71,6 +72,11 @@ app.conf.update(
             "task": "duplicates.compare",
             "schedule": 30.0,
             "options": {"expires": 30},
+        },
+        "call-sources": {
+            "task": "intake.call_due",
+            "schedule": 5.0,
+            "options": {"expires": 5},
         },
         "tend-search": {
             "task": "maintenance.tend_search",

@@ -10,9 +10,11 @@ from typing import Any, ClassVar, TypeVar
 
 from redis import Redis
 
+from backend.content.keys import open_keyring
 from backend.content.service import Content
 from backend.core.db import Database
 from backend.core.settings import Settings
+from backend.identity.sealing import Sealer
 from backend.identity.tokens import TokenSigner
 from backend.scanning.service import is_released
 
@@ -56,6 +58,11 @@ class Runtime:
     def signer(self) -> TokenSigner:
         """What makes the secrets of links. Made when first needed: few workers ever do."""
         return TokenSigner(self.settings.master_key())
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """What opens the passwords of mailboxes."""
+        return Sealer(open_keyring(self.settings))
 
     @cached_property
     def redis(self) -> Redis:

@@ -157,6 +157,9 @@ class Settings(BaseSettings):
     intake_smtp_listen: str | None = None
     intake_smtp_certificate: Path | None = None
     intake_smtp_key: Path | None = None
+    intake_dirs: str | None = None
+    intake_mail_hosts: str | None = None
+    intake_smtp_domain: str | None = None
 
     admin_email: str = "admin@example.org"
     admin_password: SecretStr | None = None

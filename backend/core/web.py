@@ -100,12 +100,21 @@ async def _actor(actor: "AnyoneDep") -> Actor:
     return _not_an_auditor(actor)
 
 
-async def _administrator(actor: "ActorDep") -> Actor:
+def require_administrator(actor: Actor) -> Actor:
+    """Return an actor who may administer the organisation.
+
+    Raises:
+        ForbiddenError: this one may not, or the credentials are not meant for it.
+    """
     if actor.role is not Role.ADMINISTRATOR:
         raise ForbiddenError("Only an administrator of the organisation may do this.")
     if not actor.is_administrator:
         raise ForbiddenError("The API key is not meant for administration.", action=ADMINISTER)
     return actor
+
+
+async def _administrator(actor: "ActorDep") -> Actor:
+    return require_administrator(actor)
 
 
 def require_person(actor: Actor) -> Actor:

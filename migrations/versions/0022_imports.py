@@ -6,7 +6,7 @@ from alembic import op
 from migrations.security import protect
 
 revision = "0022"
-down_revision = "0020"
+down_revision = "0021"
 
 _NOW = sa.text("now()")
 

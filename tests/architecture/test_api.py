@@ -37,7 +37,7 @@ VALUES = (
     *("group_id", "principal", "session_id", "invitation_id"),
     *("grant_id", "policy_id"),
     *("key_id", "passkey_id", "provider_id"),
-    *("quarantine_id", "upload_id", "job_id"),
+    *("quarantine_id", "upload_id", "job_id", "source_id", "item_id"),
 )
 """The parameters of paths."""
 

@@ -17,6 +17,7 @@ from backend.documents import service as documents
 from backend.documents.models import IndexStatus
 from backend.documents.service import VersionContent
 from backend.documents.service.indexing import LEASE
+from backend.intake import service as intake
 from backend.search import service as search
 from backend.texts import service as texts
 from worker.app import RETRIES, app
@@ -109,6 +110,8 @@ async def _read_whole(runtime: Runtime, org_id: int, version: VersionContent, *,
                 words=result.metadata.words(),
             )
             await _keep(session, org_id, version_id, result, languages)
+            if result.status == IndexStatus.INDEXED:
+                await intake.text_was_read(session, org_id=org_id, version_id=version_id)
 
 
 async def _keep(
@@ -176,6 +179,7 @@ async def _recognise(runtime: Runtime, org_id: int, version: VersionContent) -> 
             await documents.request_ocr(session, version_id)
         else:
             await _finish_recognition(session, version_id)
+            await intake.text_was_read(session, org_id=org_id, version_id=version_id)
 
 
 async def _recognise_batch(

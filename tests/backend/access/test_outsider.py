@@ -21,7 +21,7 @@ REFUSED = {403, 404, 422}
 
 
 @pytest.fixture
-async def things(admin: Api) -> dict[str, Any]:
+async def things(admin: Api, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A cabinet with all that can be in one, and the places of its ids in paths."""
     cabinet = await admin.folder(f"{SECRET} cabinet")
     folder = await admin.folder(f"{SECRET} folder", cabinet)
@@ -55,6 +55,16 @@ async def things(admin: Api) -> dict[str, Any]:
             "Upload-Metadata": f"folder_id {in_base64(folder)},filename {in_base64(SECRET)}",
         },
     )
+    monkeypatch.setattr(app.state.settings, "intake_smtp_domain", "example.org")
+    source = await admin.post(
+        "/intake/sources",
+        json={
+            "name": SECRET,
+            "folder_id": cabinet,
+            "acts_as": admin.user_id,
+            "settings": {"kind": "smtp", "address": f"{SECRET}{cabinet}@example.org"},
+        },
+    )
     return {
         "folder_id": cabinet,
         "document_id": document["id"],
@@ -71,6 +81,8 @@ async def things(admin: Api) -> dict[str, Any]:
         "quarantine_id": 1,
         "upload_id": upload.headers["location"].rpartition("/")[2],
         "job_id": 1,
+        "source_id": source.json()["id"],
+        "item_id": 1,
         "number": 1,
     }
 

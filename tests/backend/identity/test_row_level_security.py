@@ -44,6 +44,7 @@ from backend.identity.models import (
     User,
 )
 from backend.imports.models import Import, ImportedFile
+from backend.intake.models import Item, ItemState, RuleList, Source, SourceKind
 from backend.jobs.models import FailedJob, Failure, JobState
 from backend.notifications.mail import Language
 from backend.previews.models import PagePicture, Preview, Size
@@ -267,6 +268,27 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
                 document_id=document.id,
             )
         )
+        source = await add(
+            Source(
+                org_id=org_id,
+                name=unique,
+                kind=SourceKind.SMTP,
+                acts_as=user.id,
+                settings={"address": f"{unique}@example.org"},
+                created_by=user.id,
+            )
+        )
+        await add(
+            Item(
+                org_id=org_id,
+                source_id=source.id,
+                key="1",
+                place="1",
+                name=unique,
+                state=ItemState.FAILED,
+            )
+        )
+        await add(RuleList(org_id=org_id))
         await add(StoreFault(org_id=org_id, digest=blob.digest, fault=Fault.MISSING, detail="test"))
         await add(
             FailedJob(

@@ -57,7 +57,7 @@ async def test_what_was_released_is_taken_again(
     # Others of the organisation may upload it too.
     answer = await send(member, way, cabinet, "again.txt", content)
     assert answer.is_success, answer.text
-    items = (await admin.get(f"/folders/{cabinet}/documents")).json()["items"]
+    items = (await admin.get(f"/folders/{cabinet}/children")).json()["documents"]
     [again] = [one for one in items if one["name"] == "again.txt"]
     version = again["current_version"]
     assert (version["scan_status"], version["scan_detail"]) == ("released", entry["signature"])
@@ -122,7 +122,7 @@ async def test_a_release_is_listed_and_can_be_taken_back(
     # What is stored is held again, wherever it is.
     [held] = await scanned.held()
     assert {one["name"] for one in held["documents"]} == {"first.txt", "second.txt"}
-    items = (await admin.get(f"/folders/{cabinet}/documents")).json()["items"]
+    items = (await admin.get(f"/folders/{cabinet}/children")).json()["documents"]
     for one in items:
         assert one["current_version"]["scan_status"] == "quarantined"
         assert (await admin.get(f"/documents/{one['id']}/content")).status_code == 403

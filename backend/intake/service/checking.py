@@ -1,0 +1,50 @@
+"""Trying whether a source can be looked at, for whoever sets it up."""
+
+import asyncio
+
+from backend.core.errors import DomainError
+from backend.core.settings import Settings
+from backend.identity.sealing import SealBrokenError, Sealer
+from backend.intake.errors import SourceUnreachableError
+from backend.intake.models import Source, SourceKind
+from backend.intake.permitted import allowed_root, check_address, check_host
+from backend.intake.schemas import CheckOut, FolderSettings, MailboxSettings, SmtpSettings
+from backend.intake.service import collecting, watching
+
+
+async def check(
+    source: Source, *, objection: str | None, settings: Settings, sealer: Sealer
+) -> CheckOut:
+    """Look at a source and say what a person needs to know; `objection` is why nothing could be filed."""
+    try:
+        found = await _look(source, settings, sealer)
+    except (SourceUnreachableError, SealBrokenError) as error:
+        return CheckOut(ok=False, detail=_why(error))
+    except DomainError as error:
+        return CheckOut(ok=False, detail=error.detail)
+    if objection is not None:
+        return CheckOut(ok=False, detail=f"{found} But nothing could be filed: {objection}")
+    return CheckOut(ok=True, detail=found)
+
+
+async def _look(source: Source, settings: Settings, sealer: Sealer) -> str:
+    match source.kind:
+        case SourceKind.FOLDER:
+            asked = FolderSettings.model_validate(source.settings)
+            root = allowed_root(settings, source.org_id, asked.directory)
+            return await asyncio.to_thread(watching.look, asked, root)
+        case SourceKind.MAILBOX:
+            mailbox = MailboxSettings.model_validate(source.settings)
+            check_host(settings, mailbox.host)
+            account = collecting.account_of(source, sealer)
+            return await asyncio.to_thread(collecting.look, account, mailbox)
+        case SourceKind.SMTP:
+            address = SmtpSettings.model_validate(source.settings).address
+            check_address(settings, address)
+            return f"Letters to {address} are taken."
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, SealBrokenError):
+        return "The password cannot be opened any more; give it again."
+    return str(error)

@@ -1,0 +1,100 @@
+"""Who looks at a source, and when: one at a time, under a lease that is renewed, at the times it is due."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.clock import now
+from backend.core.errors import DomainError
+from backend.core.outbox import emit
+from backend.intake import queries
+from backend.intake.models import Source
+from backend.intake.schemas import FolderSettings
+from backend.intake.service.filing import check_target
+from backend.intake.service.sources import RUN_WANTED, announce
+
+LEASE = timedelta(seconds=60)
+"""How long whoever looks at a source may be silent; it renews three times as often."""
+_BATCH = 100
+_LOST_AFTER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of a look at a source."""
+
+    filed: int = 0
+    refused: int = 0
+    error: str | None = None
+    """Why not all of it could be looked at, for a person."""
+    has_more: bool = False
+    """Whether there is more than there was time for."""
+
+
+async def due_organisations(session: AsyncSession) -> Sequence[int]:
+    """Return the ids of organisations with sources that are due."""
+    return await queries.due_organisations(session)
+
+
+async def call_due(session: AsyncSession, *, org_id: int) -> int:
+    """Have the organisation's sources that are due looked at; return how many.
+
+    One whose task is lost with the queue is called again some minutes later.
+    """
+    due = await queries.due_sources(session, now(), limit=_BATCH)
+    for source in due:
+        source.due_at = now() + _LOST_AFTER
+        await emit(session, RUN_WANTED, org_id=org_id, data={"source_id": source.id})
+    await session.flush()
+    return len(due)
+
+
+async def begin(session: AsyncSession, source_id: int) -> Source | None:
+    """Take the lease on a source; None where somebody has it, or there is nothing to look at."""
+    source = await queries.source(session, source_id, lock=True)
+    if source is None or not source.enabled:
+        return None
+    if source.lease_until is not None and source.lease_until > now():
+        return None
+    source.lease_until = now() + LEASE
+    await session.flush()
+    return source
+
+
+async def why_not(session: AsyncSession, source: Source) -> str | None:
+    """Return why nothing of a source could be filed at all now; None where nothing is against it."""
+    try:
+        await check_target(session, source)
+    except DomainError as error:
+        return error.detail
+    return None
+
+
+async def renew(session: AsyncSession, source_id: int) -> None:
+    """Keep a source that is still being looked at."""
+    await queries.update_source(session, source_id, lease_until=now() + LEASE)
+
+
+async def finish(session: AsyncSession, source_id: int, looked: Looked) -> None:
+    """Give a source back, say how it went and when it is due again."""
+    source = await queries.source(session, source_id, lock=True)
+    if source is None:
+        return
+    is_news = source.last_error != looked.error or looked.filed or looked.refused
+    is_first = source.last_run_at is None
+    source.lease_until = None
+    source.last_run_at = now()
+    source.last_error = looked.error
+    source.due_at = now() + (timedelta(0) if looked.has_more else _interval(source))
+    await session.flush()
+    if is_news or is_first:
+        await announce(session, org_id=source.org_id, source_id=source_id)
+
+
+def _interval(source: Source) -> timedelta:
+    seconds = source.settings.get("every_seconds")
+    if seconds is None:
+        seconds = max(5, FolderSettings.model_validate(source.settings).stable_seconds)
+    return timedelta(seconds=seconds)

@@ -1,0 +1,230 @@
+"""Looking into a watched directory: files that rest are filed, and only then deleted or put aside.
+
+Killed between the two, the journal knows the file by its key: it is put aside without being filed again.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import PurePosixPath
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backend.core.clock import now
+from backend.core.db import Tenant
+from backend.core.errors import ForbiddenError
+from backend.intake import directories, queries
+from backend.intake.directories import FileChangedError, FoundFile
+from backend.intake.errors import SourceUnreachableError
+from backend.intake.models import Item, ItemState, Source
+from backend.intake.schemas import AfterFile, FolderSettings
+from backend.intake.service.filing import Arrival, Desk, Outcome, file_item, note_failure
+from backend.intake.service.looking import Looked
+
+_BATCH = 100
+_SECONDS = 60
+"""After so long others have their turn; the rest is gone on with at once."""
+_CHUNK = 1024 * 1024
+_COUNTED = 10_000
+
+
+@dataclass(slots=True)
+class _Round:
+    """One look into a directory."""
+
+    desk: Desk
+    source: Source
+    settings: FolderSettings
+    directory: int
+    """Its descriptor."""
+    outcomes: list[Outcome] = field(default_factory=list)
+    stuck: str | None = None
+    """Why something that was filed is still there, for a person."""
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Open a transaction in the source's organisation."""
+        return self.desk.database.transaction(Tenant(self.source.org_id))
+
+
+async def watch(desk: Desk, source: Source, root: PurePosixPath) -> Looked:
+    """File the files of a directory, which lies below an allowed one, that were not filed before."""
+    settings = FolderSettings.model_validate(source.settings)
+    try:
+        with directories.opened(root, settings.directory) as directory:
+            looking = _Round(desk, source, settings, directory)
+            has_more = await _look(looking)
+    except SourceUnreachableError as error:
+        return Looked(error=str(error))
+    fresh = [one.state for one in looking.outcomes if one.is_new]
+    return Looked(
+        filed=fresh.count(ItemState.FILED),
+        refused=fresh.count(ItemState.REFUSED),
+        error=looking.stuck,
+        has_more=has_more,
+    )
+
+
+def look(settings: FolderSettings, root: PurePosixPath) -> str:
+    """Look into a directory and say what a person needs to know. Blocking.
+
+    Raises:
+        SourceUnreachableError: it cannot be read; or changed, and is to be.
+    """
+    with directories.opened(root, settings.directory) as directory:
+        if settings.after is not AfterFile.KEEP and not os.access(directory, os.W_OK | os.X_OK):
+            raise SourceUnreachableError(
+                f"The service may read {settings.directory}, but not take anything out of it."
+            )
+        waiting = directories.count_files(directory, most=_COUNTED)
+    more = " or more" if waiting == _COUNTED else ""
+    return f"{waiting:,}{more} files are in {settings.directory}."
+
+
+async def _look(looking: _Round) -> bool:
+    """Go through the files; return whether there are more than there was time for."""
+    until = time.monotonic() + _SECONDS
+    await _retry(looking)
+    found = directories.files(looking.directory, stable_seconds=looking.settings.stable_seconds)
+    while batch := await asyncio.to_thread(_some, found):
+        async with looking.transaction() as session:
+            keys = [file.key for file in batch]
+            known = await queries.items_by_key(session, looking.source.id, keys)
+        for file in batch:
+            if time.monotonic() > until:
+                return True
+            if _is_due(known.get(file.key), looking.settings):
+                await _take(looking, file)
+    return False
+
+
+def _some(found: Iterator[FoundFile]) -> list[FoundFile]:
+    return list(islice(found, _BATCH))
+
+
+def _is_due(item: Item | None, settings: FolderSettings) -> bool:
+    """Whether there is something to be done with a file: it is new, to be tried again, or only to be put aside."""
+    if item is None:
+        return True
+    if item.state is ItemState.FAILED:
+        return item.retry_at is not None and item.retry_at <= now()
+    return settings.after is not AfterFile.KEEP
+
+
+async def _retry(looking: _Round) -> None:
+    """Try again what was refused and put aside, where somebody asked for that."""
+    async with looking.transaction() as session:
+        due = await queries.due_items(session, looking.source.id, now(), limit=_BATCH)
+    for item in due:
+        steps = directories.steps_of(item.place)
+        if steps[0] != directories.REFUSED:
+            continue  # it is found where it was
+        inode, size, modified_ns = map(int, directories.identity_of(item.key).split(":"))
+        await _take(looking, FoundFile(steps, size, inode, modified_ns), key=item.key)
+
+
+async def _take(looking: _Round, file: FoundFile, *, key: str | None = None) -> None:
+    """File a file, and put it aside; `key` is that of its item, where it was moved since."""
+    arrival = _arrival(looking.settings, file, key or file.key)
+    try:
+        descriptor = await asyncio.to_thread(
+            directories.open_file, looking.directory, file.steps, file.identity
+        )
+    except FileChangedError:
+        return
+    except OSError as error:
+        await _note(looking, arrival, error)
+        return
+    try:
+        outcome = await file_item(
+            looking.desk,
+            org_id=looking.source.org_id,
+            source_id=looking.source.id,
+            arrival=arrival,
+            chunks=_chunks(descriptor, file),
+        )
+    except FileChangedError:
+        return  # it is found again when it has come to rest
+    except _ReadError as error:
+        await _note(looking, arrival, error.error)
+        return
+    finally:
+        os.close(descriptor)
+    looking.outcomes.append(outcome)
+    await _put_aside(looking, file, outcome)
+
+
+async def _put_aside(looking: _Round, file: FoundFile, outcome: Outcome) -> None:
+    after, is_filed = looking.settings.after, outcome.state is ItemState.FILED
+    is_there_already = not is_filed and file.steps[0] == directories.REFUSED
+    if outcome.state is ItemState.FAILED or after is AfterFile.KEEP or is_there_already:
+        return
+    which = (looking.directory, file.steps, file.identity)
+    try:
+        if is_filed and after is AfterFile.DELETE:
+            await asyncio.to_thread(directories.remove, *which)
+            return
+        steps = await asyncio.to_thread(
+            directories.put_aside,
+            *which,
+            into=directories.FILED if is_filed else directories.REFUSED,
+            reason=None if is_filed else outcome.reason,
+        )
+    except FileChangedError:
+        return
+    except OSError as error:
+        name = directories.shown("/".join(file.steps))
+        looking.stuck = f"{name} cannot be taken out of the directory: {error.strerror}."
+        return
+    moved = FoundFile(steps, file.size, file.inode, file.modified_ns)
+    async with looking.transaction() as session:
+        await queries.move_items(session, looking.source.id, file.place, moved.place)
+
+
+async def _note(looking: _Round, arrival: Arrival, error: OSError) -> None:
+    """Enter into the journal that a file cannot be read."""
+    reason = ForbiddenError(f"The file cannot be read: {error.strerror}.")
+    async with looking.transaction() as session:
+        outcome = await note_failure(session, looking.source.id, arrival, reason)
+    looking.outcomes.append(outcome)
+
+
+class _ReadError(Exception):
+    """Reading a file failed."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+async def _chunks(descriptor: int, file: FoundFile) -> AsyncIterator[bytes]:
+    """Yield what is in a file.
+
+    Raises:
+        FileChangedError: somebody wrote to it meanwhile.
+        _ReadError: it cannot be read on.
+    """
+    try:
+        while chunk := await asyncio.to_thread(os.read, descriptor, _CHUNK):
+            yield chunk
+    except OSError as error:
+        raise _ReadError(error) from error
+    directories.check_unchanged(descriptor, file.identity)
+
+
+def _arrival(settings: FolderSettings, file: FoundFile, key: str) -> Arrival:
+    steps: Sequence[str] = [directories.shown(step) for step in file.steps]
+    if file.steps[0] == directories.REFUSED:
+        steps = steps[1:]
+    return Arrival(
+        key=key,
+        place=file.place,
+        name=steps[-1],
+        at=datetime.fromtimestamp(file.modified_ns / 1e9, tz=UTC),
+        size=file.size,
+        folders=tuple(steps[:-1]) if settings.keeps_tree else (),
+    )
