@@ -54,22 +54,6 @@ class About:
 _NOTHING = About()
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """What is said of a document from the beginning."""
-
-    tags: Sequence[str] = ()
-    properties: Mapping[str, PropertyValue] = field(default_factory=dict)
-
-    def facts(self) -> dict[str, Any]:
-        """Return what there is of it, for the audit trail."""
-        said = {"tags": list(self.tags), "properties": dict(self.properties)}
-        return {name: value for name, value in said.items() if value}
-
-
-_NOTHING = About()
-
-
 async def check_upload(
     session: AsyncSession,
     actor: Actor,
