@@ -1,6 +1,7 @@
 """The rules of an organisation: read, replaced, tried."""
 
 from collections.abc import Sequence
+from mimetypes import guess_type
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -89,7 +90,7 @@ async def try_rules(session: AsyncSession, actor: Actor, asked: TrialIn) -> Tria
         source_id=0 if source is None else source.id,
         source="" if source is None else source.name,
         name=name,
-        media_type=asked.media_type or media_type_of(b"", name),
+        media_type=asked.media_type or guess_type(name)[0] or media_type_of(b"", name),
         at=now(),
         sender=storable(asked.sender),
         subject=storable(asked.subject),
