@@ -48,6 +48,7 @@ from backend.operations.router import VERSION, probes
 from backend.operations.router import router as operations
 from backend.previews.router import router as previews
 from backend.scanning.router import router as scanning
+from backend.scanning.service import is_released
 from backend.search.router import router as search
 from backend.texts.router import router as texts
 from backend.trail.router import router as trail
@@ -84,7 +85,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         health_check_interval=30,
     )
     keyring = await asyncio.to_thread(open_keyring, settings)
-    app.state.content = Content.open_store(settings, keyring)
+    app.state.content = Content.open_store(
+        settings, keyring, released=partial(is_released, app.state.database)
+    )
     app.state.uploads = InProgress()
     app.state.signer = TokenSigner(settings.master_key())
     app.state.audit_signer = await asyncio.to_thread(Signer, keyring)

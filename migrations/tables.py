@@ -12,6 +12,7 @@ from backend.identity.api_keys import models as api_keys
 from backend.identity.external import models as external
 from backend.identity.passkeys import models as passkeys
 from backend.identity.second_factor import models as second_factor
+from backend.imports import models as imports
 from backend.intake import models as intake
 from backend.jobs import models as jobs
 from backend.previews import models as previews
@@ -39,6 +40,7 @@ MODELS = (
     duplicates,
     texts,
     uploads,
+    imports,
     verification,
     scanning,
     jobs,

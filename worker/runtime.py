@@ -5,7 +5,7 @@ Services are coroutines, written once; a task runs them here, under the same tra
 
 import asyncio
 from collections.abc import Coroutine
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, TypeVar
 
 from redis import Redis
@@ -16,6 +16,7 @@ from backend.core.db import Database
 from backend.core.settings import Settings
 from backend.identity.sealing import Sealer
 from backend.identity.tokens import TokenSigner
+from backend.scanning.service import is_released
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database.connect(settings)
-        self.content = Content.open_store(settings)
+        self.content = Content.open_store(settings, released=partial(is_released, self.database))
         self._runner = asyncio.Runner()
 
     @classmethod

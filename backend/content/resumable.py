@@ -104,6 +104,7 @@ class Growing:
     def __init__(
         self,
         content: Content,
+        namespace: str,
         name: str,
         draft: ResumableDraft,
         examination: Examination,
@@ -111,6 +112,7 @@ class Growing:
         examine: bool,
     ) -> None:
         self._content = content
+        self._namespace = namespace
         self._name = name
         self._draft = draft
         self._examination = examination
@@ -166,8 +168,11 @@ class Growing:
             verdict = await self._examination.verdict(self._content)
             if verdict.outcome is Outcome.NOT_SCANNED and self._examination.idled:
                 verdict = await self._examine_again()
-            self._content.judge(
-                verdict, sha256=self._draft.digest.digest().hex(), size=self._draft.size
+            verdict = await self._content.judge(
+                verdict,
+                namespace=self._namespace,
+                digest=self._draft.digest.digest(),
+                size=self._draft.size,
             )
             head = await self._content.run(self._draft.head, HEAD_BYTES)
             pending = await self._content.complete(self._draft.finish)
@@ -280,7 +285,12 @@ async def growing(
     if not examine:
         draft.leave_digest()
     opened = Growing(
-        content, name, draft, examination or Examination(draft.digest), examine=examine
+        content,
+        namespace,
+        name,
+        draft,
+        examination or Examination(draft.digest),
+        examine=examine,
     )
     keep = False
     try:

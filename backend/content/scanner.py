@@ -45,6 +45,8 @@ class Outcome(StrEnum):
 
     CLEAN = "clean"
     INFECTED = "infected"
+    RELEASED = "released"
+    """It finds malware, and an administrator has decided that it is none; the scanner itself never says so."""
     BEYOND_LIMITS = "beyond_limits"
     """It is longer or deeper than the scanner looks: another try has the same end."""
     NOT_SCANNED = "not_scanned"

@@ -4,10 +4,10 @@ The store is synchronous and its threads are its own; this module is where it me
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -56,6 +56,12 @@ _THREADS = 32
 Batch = list[bytes]
 """Consecutive pieces of a stream."""
 
+Released = Callable[[str, bytes, str], Awaitable[bool]]
+"""Tells whether an administrator has released content (its namespace, its SHA-256) from a signature.
+
+`scanning` knows that and is above; whoever opens a store to receive into puts it in place. Without it nothing is.
+"""
+
 
 @dataclass(slots=True)
 class Received:
@@ -72,20 +78,24 @@ class Received:
     """The version of the signatures it was scanned with, where that is known."""
     scan_tried: bool = False
     """Whether the scanner has looked at it, in full or as far as it looks."""
+    released_from: str | None = None
+    """The signature that the scanner finds in it, and an administrator has released it from."""
     published: bool = False
 
     @classmethod
     def of(cls, content: "Content", pending: PendingBlob, verdict: Verdict, head: bytes) -> Self:
         """Return content with what the scanner said of it, which was judged before."""
-        is_clean = verdict.outcome is Outcome.CLEAN
+        is_released = verdict.outcome is Outcome.RELEASED
+        is_scanned = is_released or verdict.outcome is Outcome.CLEAN
         return cls(
             content,
             pending,
-            is_clean,
+            is_scanned,
             head,
-            unscanned_because=None if is_clean else verdict.detail,
+            unscanned_because=None if is_scanned else verdict.detail,
             scanned_with=verdict.database,
             scan_tried=verdict.outcome is not Outcome.NOT_SCANNED,
+            released_from=verdict.detail if is_released else None,
         )
 
     @property
@@ -121,14 +131,28 @@ class Received:
 class Content:
     """The store and the scanner, as the event loop uses them."""
 
-    def __init__(self, store: BlobStore, scanner: Scanner, *, max_size: int) -> None:
+    def __init__(
+        self,
+        store: BlobStore,
+        scanner: Scanner,
+        *,
+        max_size: int,
+        released: Released | None = None,
+    ) -> None:
         self.store = store
         self.scanner = scanner
         self.max_size = max_size
+        self._released = released
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="content")
 
     @classmethod
-    def open_store(cls, settings: Settings, keyring: Keyring | None = None) -> "Content":
+    def open_store(
+        cls,
+        settings: Settings,
+        keyring: Keyring | None = None,
+        *,
+        released: Released | None = None,
+    ) -> "Content":
         """Open the store that the settings name, with a keyring that is open, or with the one they name.
 
         Raises:
@@ -137,7 +161,7 @@ class Content:
             ValueError: the address of the store, or its credentials, are malformed.
         """
         store = open_store(settings, keyring or open_keyring(settings))
-        return cls(store, Scanner(settings), max_size=settings.max_upload_size)
+        return cls(store, Scanner(settings), max_size=settings.max_upload_size, released=released)
 
     def close(self) -> None:
         """Wait for the threads at work and end them."""
@@ -183,7 +207,9 @@ class Content:
                     pending, verdict = await _both(
                         self.complete(_finish, writer, last, leftovers), _end(scan, last)
                     )
-            self.judge(verdict, sha256=pending.digest.hex(), size=pending.size)
+            verdict = await self.judge(
+                verdict, namespace=namespace, digest=pending.digest, size=pending.size
+            )
             received = Received.of(self, pending, verdict, head)
             yield received
         finally:
@@ -235,22 +261,27 @@ class Content:
     async def _move(self, batch: Batch, writer: BlobWriter, scan: ScanStream) -> None:
         await _both(self.run(_write, writer, batch), scan.send(batch))
 
-    def judge(self, verdict: Verdict, **facts: str | int) -> None:
-        """Refuse what the scanner, or the policy for what it did not scan, does not let in.
+    async def judge(self, verdict: Verdict, *, namespace: str, digest: bytes, size: int) -> Verdict:
+        """Refuse what the scanner, or the policy for what it did not scan, does not let in; return what holds.
 
-        `facts` are what is known of the content, for those who are told of malware in it.
+        That differs from what the scanner said for content that an administrator has released from this signature.
 
         Raises:
-            VirusFoundError: with `signature`, and the facts.
+            VirusFoundError: with `signature`, `sha256` and `size` in bytes.
             UnscannableError: it is beyond the scanner's limits, and what is so is refused.
             ScannerUnavailableError: scanning is required and did not happen.
         """
         if verdict.outcome is Outcome.INFECTED:
+            if self._released is not None and await self._released(
+                namespace, digest, verdict.detail
+            ):
+                return replace(verdict, outcome=Outcome.RELEASED)
             log.warning("virus_found", signature=verdict.detail)
             raise VirusFoundError(
                 f"The virus scanner recognised {verdict.detail} in this file. It was not stored.",
                 signature=verdict.detail,
-                **facts,
+                sha256=digest.hex(),
+                size=size,
             )
         refused = self.scanner.limits is LimitsPolicy.REFUSE
         if verdict.outcome is Outcome.BEYOND_LIMITS and refused:
@@ -261,6 +292,7 @@ class Content:
             raise ScannerUnavailableError(
                 f"Every file must be scanned here, and this one was not: {verdict.detail}. Nothing was kept."
             )
+        return verdict
 
     @asynccontextmanager
     async def open(self, namespace: str, digest: bytes) -> AsyncIterator["Outgoing"]:

@@ -1,5 +1,6 @@
 """Every setting the service honours, read once from the environment. No other module reads the environment."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -24,6 +25,7 @@ from backend.core.encryption_key import KeySource
 SmtpDsn = Annotated[
     Url, UrlConstraints(allowed_schemes=["smtp", "smtps", "smtp+plain"], host_required=True)
 ]
+_LISTEN = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^:\s]+):\d{1,5}")
 _SMTP_PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
 ValkeyDsn = Annotated[Url, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])]
 
@@ -66,6 +68,16 @@ class MailServer:
     user: str | None
     password: str = field(repr=False)
     sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class LetterboxAddress:
+    """Where letters of other mail servers are taken, and the files of the certificate they may be encrypted with."""
+
+    host: str
+    port: int
+    certificate: Path | None
+    key: Path | None
 
 
 class LogFormat(StrEnum):
@@ -142,6 +154,9 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     mail_from: str | None = None
 
+    intake_smtp_listen: str | None = None
+    intake_smtp_certificate: Path | None = None
+    intake_smtp_key: Path | None = None
     intake_dirs: str | None = None
     intake_mail_hosts: str | None = None
     intake_smtp_domain: str | None = None
@@ -161,6 +176,10 @@ class Settings(BaseSettings):
         self.web_dir = self.web_dir.absolute()
         if self.ocr_models is not None:
             self.ocr_models = self.ocr_models.absolute()
+        if self.intake_smtp_certificate is not None:
+            self.intake_smtp_certificate = self.intake_smtp_certificate.absolute()
+        if self.intake_smtp_key is not None:
+            self.intake_smtp_key = self.intake_smtp_key.absolute()
         return self
 
     @model_validator(mode="after")
@@ -179,6 +198,14 @@ class Settings(BaseSettings):
                 "smtp+plain:// would send the password in the clear: use smtp:// or smtps://"
             )
         return self
+
+    @field_validator("intake_smtp_listen")
+    @classmethod
+    def _letterbox_is_an_address(cls, listen: str | None) -> str | None:
+        """A typing error is said at the start, not by letters that never come."""
+        if listen is not None and not _LISTEN.fullmatch(listen):
+            raise ValueError("DMS_INTAKE_SMTP_LISTEN is an address and a port: 0.0.0.0:25")
+        return listen
 
     @field_validator("smtp_password")
     @classmethod
@@ -202,6 +229,19 @@ class Settings(BaseSettings):
             user=None if user is None else unquote(user),
             password="" if self.smtp_password is None else self.smtp_password.get_secret_value(),
             sender=self.mail_from,
+        )
+
+    @property
+    def letterbox(self) -> LetterboxAddress | None:
+        """Where letters of other mail servers are taken, if they are."""
+        if not self.intake_smtp_listen or not self.intake_smtp_domain:
+            return None
+        host, _, port = self.intake_smtp_listen.rpartition(":")
+        return LetterboxAddress(
+            host=host.strip("[]"),
+            port=int(port),
+            certificate=self.intake_smtp_certificate,
+            key=self.intake_smtp_key,
         )
 
     @property

@@ -65,11 +65,12 @@ async def children(
     return (await session.scalars(statement.order_by(*here).limit(limit))).all()
 
 
-async def id_by_name(session: AsyncSession, parent_id: int, name: str) -> int | None:
-    """Return the live folder of this name, in whatever case, below another."""
+async def id_by_name(session: AsyncSession, parent_id: int | None, name: str) -> int | None:
+    """Return the live folder of this name, in whatever case, below another (None: the cabinet)."""
+    below = Folder.parent_id.is_(None) if parent_id is None else Folder.parent_id == parent_id
     return await session.scalar(
         select(Folder.id).where(
-            Folder.parent_id == parent_id,
+            below,
             func.lower(Folder.name) == func.lower(name),
             Folder.deleted_at.is_(None),
         )

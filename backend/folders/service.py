@@ -132,6 +132,22 @@ async def create_folder(
     return folder
 
 
+async def find_path(session: AsyncSession, actor: Actor, names: Sequence[str]) -> Folder:
+    """Return the folder that the names lead to, from a cabinet down.
+
+    Raises:
+        NotFoundError: there is none, or the actor may not see it.
+    """
+    found: int | None = None
+    for name in names:
+        found = await queries.id_by_name(session, found, name)
+        if found is None:
+            break
+    if found is None:
+        raise NotFoundError(f"There is no folder {'/'.join(names)}, or you may not see it.")
+    return await get_folder(session, actor, found)
+
+
 async def make_path(
     session: AsyncSession, actor: Actor, folder_id: int, names: Sequence[str]
 ) -> int:

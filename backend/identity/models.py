@@ -57,9 +57,17 @@ class Organisation(Base):
         return store_namespace(self.id)
 
 
+_NAMESPACE = "org-"
+
+
 def store_namespace(org_id: int) -> str:
     """Return the store namespace of an organisation."""
-    return f"org-{org_id}"
+    return f"{_NAMESPACE}{org_id}"
+
+
+def organisation_of(namespace: str) -> int:
+    """Return the id of the organisation that a store namespace belongs to."""
+    return int(namespace.removeprefix(_NAMESPACE))
 
 
 class User(Base):

@@ -37,6 +37,8 @@ MOST_BACKEND_WORKERS = 4
 FAST_TASKS_PER_CORE = 2
 REQUESTS_MAY_TAKE = 30
 """Seconds that requests have to end when the service is stopped."""
+LETTERS_MAY_TAKE = 30
+"""Seconds that letters which have arrived have to be filed then."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,33 @@ def children(
             after=("prepare",),
             ready_line=re.compile(r"beat v\S+ .*is starting"),
         ),
+        *_letterbox(settings, data, with_key),
+    ]
+
+
+def _letterbox(
+    settings: Settings, data: DataDirectory, environment: Mapping[str, str]
+) -> list[ChildSpec]:
+    """Return what takes letters from other mail servers, where the settings say that they are taken."""
+    address = settings.letterbox
+    if address is None:
+        return []
+    files = {
+        "DMS_INTAKE_SMTP_CERTIFICATE": address.certificate,
+        "DMS_INTAKE_SMTP_KEY": address.key,
+    }
+    given = {name: str(path) for name, path in files.items() if path is not None}
+    return [
+        ChildSpec(
+            name="letterbox",
+            title="Letterbox",
+            command=_python("backend.cli", "smtp"),
+            environment=dict(environment) | given,
+            directory=data.run,
+            after=("prepare",),
+            ready_line=_said_at_info(settings, r"letterbox_listens"),
+            stop_grace=LETTERS_MAY_TAKE + 5.0,
+        )
     ]
 
 

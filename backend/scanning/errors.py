@@ -10,6 +10,13 @@ class QuarantineDecidedError(ConflictError):
     title = "It is not in quarantine any more"
 
 
+class NotReleasedError(ConflictError):
+    """There is no release to take back; `state` says what it is."""
+
+    code = "not_released"
+    title = "It was not released"
+
+
 class NoScannerError(ConflictError):
     """There is no scanner that could be asked."""
 

@@ -30,6 +30,8 @@ class QuarantineState(StrEnum):
     """An administrator has decided that it is no malware; it is not taken again for the same signature."""
     DELETED = "deleted"
     """An administrator has deleted every version with it."""
+    REVOKED = "revoked"
+    """It was released, and an administrator has taken that back."""
 
 
 class QuarantinedContent(Base):

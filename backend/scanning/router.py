@@ -9,7 +9,7 @@ from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
 from backend.core.web import AdministratorDep, SessionDep
 from backend.scanning import service
-from backend.scanning.errors import QuarantineDecidedError
+from backend.scanning.errors import NotReleasedError, QuarantineDecidedError
 from backend.scanning.models import QuarantineState
 from backend.scanning.schemas import QuarantineOut, ReleaseIn
 
@@ -49,8 +49,21 @@ async def list_quarantine(
 async def release_quarantined(
     session: SessionDep, actor: AdministratorDep, quarantine_id: int, body: ReleaseIn
 ) -> QuarantineOut:
-    """Let the content be read again; it is not quarantined for this signature any more."""
+    """Let the content be read again. For this signature it is neither quarantined nor refused any more."""
     return await service.release(session, actor, quarantine_id, reason=body.reason)
+
+
+@router.post(
+    "/{quarantine_id}/revoke",
+    operation_id="revokeRelease",
+    summary="Take the release of content back",
+    responses=problem_responses(NotFoundError, NotReleasedError),
+)
+async def revoke_release(
+    session: SessionDep, actor: AdministratorDep, quarantine_id: int
+) -> QuarantineOut:
+    """Treat the content as malware again: what is stored of it goes into quarantine, and it is not taken any more."""
+    return await service.revoke(session, actor, quarantine_id)
 
 
 @router.delete(

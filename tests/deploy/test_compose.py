@@ -29,11 +29,12 @@ def test_every_container_is_confined(name: str) -> None:
     assert declared["mem_limit"]
 
 
-def test_nothing_but_nginx_can_be_reached() -> None:
-    assert {name for name in NAMES if "ports" in SERVICES[name]} == {"nginx"}
+def test_nothing_but_nginx_can_be_reached_unless_letters_are_to_be_taken() -> None:
+    assert {name for name in NAMES if "ports" in SERVICES[name]} == {"nginx", "letterbox"}
+    assert {name for name in NAMES if "profiles" in SERVICES[name]} == {"letterbox"}
     assert COMPOSE["networks"]["dms-network"]["internal"]
     outside = {name for name in NAMES if "outside" in SERVICES[name]["networks"]}
-    assert outside == {"nginx", "freshclam"}
+    assert outside == {"nginx", "freshclam", "letterbox"}
     assert "dms-network" not in SERVICES["freshclam"]["networks"]
 
 
@@ -47,11 +48,12 @@ def holders(secret: str) -> set[str]:
 
 
 def test_each_is_told_no_more_secrets_than_it_needs() -> None:
-    assert holders("encryption_key") == {"backend", "worker-fast", "worker-heavy", "init"}
+    storing = {"backend", "letterbox", "worker-fast", "worker-heavy"}
+    assert holders("encryption_key") == {*storing, "init"}
     assert holders("database_owner_url") == {"migrate"}
     assert holders("admin_password") == {"init"}
     assert holders("postgres_password") == {"postgres"}
-    assert holders("tls_key") == {"nginx"}
+    assert holders("tls_key") == {"nginx", "letterbox"}
     # Its own session, which PgBouncer does not give.
     assert holders("database_direct_url") == {"relay", "init"}
 

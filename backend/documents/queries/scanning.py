@@ -52,6 +52,16 @@ async def blobs_to_scan(
     return (await session.execute(statement)).all()
 
 
+async def unquarantined_blobs(
+    session: AsyncSession, digests: Sequence[bytes]
+) -> Sequence[Row[int, bytes, int]]:
+    """Return (id, digest, size) of those of the blobs that are not in quarantine."""
+    statement = select(Blob.id, Blob.digest, Blob.size).where(
+        Blob.digest.in_(digests), Blob.quarantined_as.is_(None)
+    )
+    return (await session.execute(statement)).all()
+
+
 async def scan_backlog(session: AsyncSession, scope: Scope) -> Row[int, int]:
     """Return (number, bytes) of the blobs that are to be scanned."""
     statement = select(func.count(), total_of(Blob.size)).where(*_in_scope(scope))

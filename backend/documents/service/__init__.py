@@ -58,6 +58,7 @@ from backend.documents.service.scanning import (
     record_scan,
     release,
     scan_backlog,
+    unquarantined_blobs,
 )
 from backend.documents.service.stored import is_anything_stored
 from backend.documents.service.uploading import publish
@@ -116,5 +117,6 @@ __all__ = [
     "same_content",
     "scan_backlog",
     "stored_totals",
+    "unquarantined_blobs",
     "version_content",
 ]

@@ -40,6 +40,15 @@ async def blobs_to_scan(session: AsyncSession, scope: Scope, *, limit: int) -> l
     ]
 
 
+async def unquarantined_blobs(
+    session: AsyncSession, digests: Sequence[bytes]
+) -> list[ScannableBlob]:
+    """Return those of the blobs with these digests that are not in quarantine."""
+    return [
+        ScannableBlob(*row) for row in await queries.scanning.unquarantined_blobs(session, digests)
+    ]
+
+
 async def scan_backlog(session: AsyncSession, scope: Scope) -> tuple[int, int]:
     """Return how many blobs are to be scanned, and their bytes. Reads all that are."""
     count, size = await queries.scanning.scan_backlog(session, scope)

@@ -31,10 +31,11 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What an upload became."""
+    """What an upload became, and what that is called."""
 
     document_id: int
     created: bool
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ async def record_document(
                 name=free,
                 **about.facts(),
             )
-            return Recorded(document_id, created=True)
+            return Recorded(document_id, created=True, name=free)
         taken_by = await queries.documents.id_by_name(session, folder_id, free)
         if taken_by is None:
             continue  # given back between the insert and the look
@@ -153,7 +154,7 @@ async def record_document(
             raise await name_taken(session, actor, folder_id, name, taken_by)
         if is_version:
             await record_version(session, actor, received, document_id=taken_by, comment=comment)
-            return Recorded(taken_by, created=False)
+            return Recorded(taken_by, created=False, name=free)
         free = await free_name(session, folder_id, name)
     raise DocumentNameTakenError(
         f"The name {name!r} is being taken over and over; try again.", name=name
@@ -307,8 +308,8 @@ async def _new_version(
         number=number,
         blob_id=await publish(session, received, org_id=actor.org_id),
         media_type=media_type,
-        scan_status=ScanStatus.CLEAN if received.scanned else ScanStatus.UNSCANNED,
-        scan_detail=received.unscanned_because,
+        scan_status=_scan_status(received),
+        scan_detail=received.released_from or received.unscanned_because,
         index_status=IndexStatus.PENDING,
         comment=comment,
         created_by=actor.user_id,
@@ -316,6 +317,12 @@ async def _new_version(
     session.add(version)
     await session.flush()
     return version
+
+
+def _scan_status(received: Received) -> ScanStatus:
+    if received.released_from is not None:
+        return ScanStatus.RELEASED
+    return ScanStatus.CLEAN if received.scanned else ScanStatus.UNSCANNED
 
 
 async def publish(session: AsyncSession, received: Received, *, org_id: int) -> int:
@@ -379,6 +386,7 @@ async def _record_content(
             "sha256": received.digest.hex(),
             "size": received.size,
             "media_type": version.media_type,
+            **({"released_from": received.released_from} if received.released_from else {}),
         },
         folder_id=folder_id,
     )

@@ -15,7 +15,7 @@ from backend.intake.service.looking import (
     renew,
     why_not,
 )
-from backend.intake.service.posting import file_letter, find_address, state_of
+from backend.intake.service.posting import file_letter, find_address, lets_in, state_of
 from backend.intake.service.rereading import TEXT_READ, apply_text_rules, text_was_read
 from backend.intake.service.ruling import get_rules, put_rules, rules_etag, try_rules
 from backend.intake.service.running import run
@@ -55,6 +55,7 @@ __all__ = [
     "find_address",
     "get_rules",
     "get_source",
+    "lets_in",
     "list_items",
     "list_sources",
     "put_rules",

@@ -91,6 +91,8 @@ class Outcome:
     reason: str | None = None
     is_new: bool = True
     """Whether that was decided now; what was filed before stays as it is."""
+    code: str | None = None
+    """The code of the error, where it was not filed."""
 
 
 async def file_item(
@@ -148,7 +150,7 @@ async def note_failure(
         await queries.count_item(session, source_id, state)
     if before is not state or tries == 1:
         await _record_failure(session, source, arrival, error, state)
-    return Outcome(state, error.detail)
+    return Outcome(state, error.detail, code=error.code)
 
 
 def wait_after(tries: int) -> timedelta:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from fnmatch import fnmatchcase
 
 from backend.core.db import Tenant
 from backend.intake import queries
 from backend.intake.letters import Part, read_letter
 from backend.intake.models import ItemState, Keeps
 from backend.intake.queries import Address
+from backend.intake.schemas import SmtpSettings
 from backend.intake.service.filing import Arrival, Desk, Outcome, file_item
 from backend.intake.service.sources import get_source
 
@@ -18,6 +20,20 @@ async def find_address(desk: Desk, address: str) -> Address | None:
     """Return the source, of whatever organisation, that takes letters to an address; None where none does."""
     async with desk.database.transaction() as session:
         return await queries.find_address(session, address)
+
+
+async def lets_in(desk: Desk, found: Address, sender: str) -> bool:
+    """Tell whether a source takes letters of a sender, as the envelope has it.
+
+    Raises:
+        SourceNotFoundError: the source was deleted meanwhile.
+    """
+    async with desk.database.transaction(Tenant(found.org_id)) as session:
+        source = await get_source(session, found.source_id)
+    allowed = SmtpSettings.model_validate(source.settings).senders
+    return not allowed or any(
+        fnmatchcase(sender.casefold(), pattern.casefold()) for pattern in allowed
+    )
 
 
 async def file_letter(

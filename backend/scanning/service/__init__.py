@@ -10,9 +10,11 @@ from backend.scanning.service.holding import (
     count_held_everywhere,
     delete,
     hold,
+    is_released,
     letter,
     list_quarantine,
     release,
+    revoke,
 )
 from backend.scanning.service.rescanning import rescan_slice
 from backend.scanning.service.running import (
@@ -36,10 +38,12 @@ __all__ = [
     "delete",
     "get",
     "hold",
+    "is_released",
     "letter",
     "list_quarantine",
     "release",
     "rescan_slice",
     "resume",
+    "revoke",
     "run_scan",
 ]

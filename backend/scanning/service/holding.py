@@ -8,6 +8,7 @@ from backend.audit import service as audit
 from backend.audit.service import Deed
 from backend.core.actor import Actor
 from backend.core.clock import now
+from backend.core.db import Database, Tenant
 from backend.core.errors import NotFoundError
 from backend.core.outbox import emit
 from backend.core.pagination import decode_cursor, encode_cursor
@@ -16,9 +17,10 @@ from backend.documents import service as documents
 from backend.documents.models import ScanStatus
 from backend.documents.service import Reference, ScannableBlob
 from backend.identity import service as identity
+from backend.identity.models import organisation_of
 from backend.notifications.mail import Letter
 from backend.scanning import letters, queries
-from backend.scanning.errors import QuarantineDecidedError
+from backend.scanning.errors import NotReleasedError, QuarantineDecidedError
 from backend.scanning.models import QuarantinedContent, QuarantineState
 from backend.scanning.schemas import Decider, HeldDocument, QuarantineOut
 
@@ -98,6 +100,37 @@ async def release(
     return (await _describe(session, actor, [entry]))[0]
 
 
+async def revoke(session: AsyncSession, actor: Actor, quarantine_id: int) -> QuarantineOut:
+    """Take a release back: the content is malware again, what of it is stored is held, and it is not taken any more.
+
+    Raises:
+        NotFoundError: the organisation has no such entry.
+        NotReleasedError: it was not released, or that was taken back before.
+    """
+    entry = await _entry(session, quarantine_id)
+    if entry.state is not QuarantineState.RELEASED:
+        raise NotReleasedError(f"It is {entry.state}, not released.", state=entry.state)
+    await _decide(session, actor, entry, QuarantineState.REVOKED, reason=entry.reason)
+    for blob in await documents.unquarantined_blobs(session, [entry.digest]):
+        await hold(
+            session,
+            blob,
+            org_id=actor.org_id,
+            signature=entry.signature,
+            scanned_with=entry.scanned_with,
+        )
+    return (await _describe(session, actor, [entry]))[0]
+
+
+async def is_released(database: Database, namespace: str, digest: bytes, signature: str) -> bool:
+    """Tell whether an administrator of the namespace's organisation has released content from a signature.
+
+    In a transaction of its own: asked while content is received, when none is open.
+    """
+    async with database.transaction(Tenant(organisation_of(namespace))) as session:
+        return await queries.is_excepted(session, digest, signature)
+
+
 async def delete(session: AsyncSession, actor: Actor, quarantine_id: int) -> None:
     """Delete every version with the content for good, and the documents that have no other. Raises like `release`."""
     entry = await _held(session, quarantine_id)
@@ -127,10 +160,15 @@ async def count_held_everywhere(session: AsyncSession) -> int:
     return await queries.count_held_everywhere(session)
 
 
-async def _held(session: AsyncSession, quarantine_id: int) -> QuarantinedContent:
+async def _entry(session: AsyncSession, quarantine_id: int) -> QuarantinedContent:
     entry = await queries.lock(session, quarantine_id)
     if entry is None:
         raise NotFoundError(f"There is no {quarantine_id} in quarantine.")
+    return entry
+
+
+async def _held(session: AsyncSession, quarantine_id: int) -> QuarantinedContent:
+    entry = await _entry(session, quarantine_id)
     if entry.state is not QuarantineState.HELD:
         raise QuarantineDecidedError(f"It was {entry.state} before.", state=entry.state)
     return entry

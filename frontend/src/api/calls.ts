@@ -430,6 +430,12 @@ export const releaseQuarantined = (quarantine_id: number, reason: string) =>
       body: { reason },
     }),
   );
+export const revokeRelease = (quarantine_id: number) =>
+  ok(
+    client.POST("/api/v1/quarantine/{quarantine_id}/revoke", {
+      params: { path: { quarantine_id } },
+    }),
+  );
 export const deleteQuarantined = (quarantine_id: number) =>
   ok(client.DELETE("/api/v1/quarantine/{quarantine_id}", { params: { path: { quarantine_id } } }));
 

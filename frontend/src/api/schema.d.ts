@@ -2310,9 +2310,29 @@ export interface paths {
         put?: never;
         /**
          * Release content from quarantine
-         * @description Let the content be read again; it is not quarantined for this signature any more.
+         * @description Let the content be read again. For this signature it is neither quarantined nor refused any more.
          */
         post: operations["releaseQuarantined"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/{quarantine_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take the release of content back
+         * @description Treat the content as malware again: what is stored of it goes into quarantine, and it is not taken any more.
+         */
+        post: operations["revokeRelease"];
         delete?: never;
         options?: never;
         head?: never;
@@ -6011,7 +6031,7 @@ export interface components {
          * @description What became of content in which malware was found.
          * @enum {string}
          */
-        QuarantineState: "held" | "released" | "deleted";
+        QuarantineState: "held" | "released" | "deleted" | "revoked";
         /**
          * Queue
          * @description Where a task waits.
@@ -17681,6 +17701,77 @@ export interface operations {
                 };
             };
             /** @description `quarantine_decided`: It is not in quarantine any more. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    revokeRelease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                quarantine_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantineOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_released`: It was not released. */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -1290,7 +1290,9 @@ export const en = {
     title: "Quarantine",
     advice: {
       held: "Malware was found in this content after it was stored. Nobody can open or download it, in whatever document it is, until you release or delete it.",
-      released: "It can be read again, and is not taken again for the same signature.",
+      released:
+        "It can be read and uploaded again: for this signature it is neither quarantined nor refused, until you take that back.",
+      revoked: "It was released once. It counts as malware again.",
       deleted:
         "Every version with this content is gone. The bytes are destroyed by the next collections.",
     },
@@ -1301,7 +1303,12 @@ export const en = {
       "Every version with this content is deleted for good, and with it the documents that have no other version. This cannot be undone.",
     deleteTitle: "Delete this content everywhere?",
     forbiddenText: "Only administrators see the quarantine.",
-    heading: { held: "Waiting for a decision", released: "Released", deleted: "Deleted" },
+    heading: {
+      held: "Waiting for a decision",
+      released: "Released",
+      revoked: "Releases taken back",
+      deleted: "Deleted",
+    },
     here: "This content is in quarantine",
     hereText:
       "The virus scanner found {{signature}} in it after it was stored. Nobody can open or download it; an administrator can release or delete it.",
@@ -1309,16 +1316,27 @@ export const en = {
     none: {
       held: "Nothing is in quarantine",
       released: "Nothing was released",
+      revoked: "No release was taken back",
       deleted: "Nothing was deleted",
     },
     reason: "Why is it no malware?",
     release: "Release…",
     releasedDone: "It can be read again",
     releaseText:
-      "Everyone who may read its documents can open the content again. It is not taken again for {{signature}}; for another signature it is.",
+      "Everyone who may read its documents can open the content again, and it can be uploaded again. It does not count as malware for {{signature}} any more; for another signature it does.",
     releaseTitle: "Release from quarantine",
+    revoke: "Take back",
+    revokedDone: "It counts as malware again",
+    revokeText:
+      "Content with {{signature}} goes back into quarantine wherever it is, and is not taken any more when it is uploaded.",
+    revokeTitle: "Take this release back?",
     signatures: "Found with signatures {{version}}",
-    state: { held: "In quarantine", released: "Released", deleted: "Deleted" },
+    state: {
+      held: "In quarantine",
+      released: "Released",
+      revoked: "Taken back",
+      deleted: "Deleted",
+    },
     which: "Which content is shown",
   },
   jobs: {

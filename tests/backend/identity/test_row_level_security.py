@@ -43,6 +43,7 @@ from backend.identity.models import (
     RefreshToken,
     User,
 )
+from backend.imports.models import Import, ImportedFile
 from backend.intake.models import Item, ItemState, RuleList, Source, SourceKind
 from backend.jobs.models import FailedJob, Failure, JobState
 from backend.notifications.mail import Language
@@ -253,6 +254,20 @@ async def fill(database: Database, signer: Signer, org_id: int) -> int:
             )
         )
         await add(UploadLimits(org_id=org_id))
+        brought = await add(
+            Import(org_id=org_id, folder_id=folder.id, source=unique, source_digest=b"")
+        )
+        await add(
+            ImportedFile(
+                import_id=brought.id,
+                path_digest=b"",
+                org_id=org_id,
+                path=unique,
+                size=1,
+                mtime_ns=1,
+                document_id=document.id,
+            )
+        )
         source = await add(
             Source(
                 org_id=org_id,

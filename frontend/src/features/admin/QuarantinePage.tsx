@@ -15,7 +15,7 @@ import { IconLock, IconShieldCheck, IconTrashX } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { useState, type SubmitEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { deleteQuarantined, releaseQuarantined } from "@/api/calls";
+import { deleteQuarantined, releaseQuarantined, revokeRelease } from "@/api/calls";
 import { keys, quarantineQuery, queryClient } from "@/api/queries";
 import type { Quarantined, QuarantineState } from "@/api/types";
 import { useMe } from "@/app/useMe";
@@ -30,7 +30,7 @@ import { i18next } from "@/i18n";
 import { NamedDocument } from "./NamedDocument";
 import classes from "./StoragePage.module.css";
 
-const STATES = ["held", "released", "deleted"] as const satisfies QuarantineState[];
+const STATES = ["held", "released", "revoked", "deleted"] as const satisfies QuarantineState[];
 
 const changed = () => queryClient.invalidateQueries({ queryKey: keys.quarantine });
 
@@ -51,6 +51,23 @@ function askDelete(entry: Quarantined): void {
     onConfirm: () => {
       deleteQuarantined(entry.id)
         .then(() => notifyDone(i18next.t("quarantine.deletedDone")))
+        .catch(notifyError)
+        .finally(() => void changed());
+    },
+  });
+}
+
+function askRevoke(entry: Quarantined): void {
+  modals.openConfirmModal({
+    title: i18next.t("quarantine.revokeTitle"),
+    children: (
+      <Text size="sm">{i18next.t("quarantine.revokeText", { signature: entry.signature })}</Text>
+    ),
+    labels: { confirm: i18next.t("quarantine.revoke"), cancel: i18next.t("common.cancel") },
+    confirmProps: { color: "red" },
+    onConfirm: () => {
+      revokeRelease(entry.id)
+        .then(() => notifyDone(i18next.t("quarantine.revokedDone")))
         .catch(notifyError)
         .finally(() => void changed());
     },
@@ -115,7 +132,7 @@ function Quarantine() {
   );
 }
 
-const COLORS = { held: "red", released: "yellow", deleted: "gray" } as const;
+const COLORS = { held: "red", released: "yellow", revoked: "gray", deleted: "gray" } as const;
 
 function Entry({ entry }: { entry: Quarantined }) {
   const { t } = useTranslation();
@@ -163,6 +180,13 @@ function Entry({ entry }: { entry: Quarantined }) {
               onClick={() => askDelete(entry)}
             >
               {t("quarantine.delete")}
+            </Button>
+          </Group>
+        )}
+        {entry.state === "released" && (
+          <Group gap="xs" mt={6}>
+            <Button size="compact-sm" variant="default" onClick={() => askRevoke(entry)}>
+              {t("quarantine.revoke")}
             </Button>
           </Group>
         )}
