@@ -33,6 +33,11 @@ export const en = {
     trash: "Trash",
     users: "Users",
   },
+  leave: {
+    leave: "Leave without saving",
+    stay: "Stay here",
+    text: "What you changed is not saved yet.",
+  },
   notFound: {
     title: "There is nothing at this address",
     text: "The link may be old, or it was typed wrongly.",
@@ -503,8 +508,6 @@ export const en = {
     inForce: "In force",
     inWords: "In words",
     keepMine: "Go on with mine",
-    leave: "Leave without saving",
-    leaveText: "What you changed is not saved yet.",
     leaveTitle: "Leave this policy?",
     line: "Line {{line}}:",
     missing: "There is no such thing; it says nothing.",
@@ -526,7 +529,6 @@ export const en = {
       "Shows on the documents there are who would gain and lose access. Nothing is changed by it.",
     stale: "Somebody saved version {{number}} meanwhile",
     staleText: "What you wrote is still here and is not saved.",
-    stay: "Stay here",
     tab: { attached: "Holds for", simulator: "Simulator", versions: "Versions" },
     takeTheirs: "Take theirs",
     title: "Policies",
