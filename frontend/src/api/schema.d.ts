@@ -2339,6 +2339,182 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/intake/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the ways in
+         * @description Return all of them, the oldest first.
+         */
+        get: operations["listSources"];
+        put?: never;
+        /**
+         * Create a way in
+         * @description Have a directory watched, a mailbox looked into, or letters to an address taken.
+         */
+        post: operations["createSource"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/intake/sources/{source_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a way in
+         * @description Return one, with how it fares.
+         */
+        get: operations["getSource"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a way in
+         * @description Delete it with its journal; the documents it brought stay.
+         */
+        delete: operations["deleteSource"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a way in
+         * @description Change what is given. Another server or user needs the password again.
+         */
+        patch: operations["updateSource"];
+        trace?: never;
+    };
+    "/api/v1/intake/sources/{source_id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try whether a way in works
+         * @description Connect, or look at the directory, and say what there is to know. Nothing is filed.
+         */
+        post: operations["checkSource"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/intake/sources/{source_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look at a way in now
+         * @description Have it looked at without waiting for its time.
+         */
+        post: operations["runSource"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/intake/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what came in
+         * @description Return the journal, newest first.
+         */
+        get: operations["listItems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/intake/items/{item_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try again to file something
+         * @description Have what was refused, or failed, fetched and tried again now.
+         */
+        post: operations["retryItem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/intake/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the rules of the ways in
+         * @description Return them in their order.
+         */
+        get: operations["getRules"];
+        /**
+         * Replace the rules of the ways in
+         * @description Replace all of them; what was filed before stays where it is.
+         */
+        put: operations["putRules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/intake/rules/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try rules on something that might come in
+         * @description Say what the rules given, or those there are, would make of it; nothing is done.
+         */
+        post: operations["tryRules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/storage": {
         parameters: {
             query?: never;
@@ -2721,6 +2897,18 @@ export interface components {
             is_trashed: boolean;
         };
         /**
+         * AfterFile
+         * @description What becomes of a file once it is filed.
+         * @enum {string}
+         */
+        AfterFile: "delete" | "move" | "keep";
+        /**
+         * AfterLetter
+         * @description What becomes of a letter in its mailbox once it is filed.
+         * @enum {string}
+         */
+        AfterLetter: "seen" | "move" | "delete";
+        /**
          * ApiKeyCreate
          * @description A new key.
          * @example {
@@ -2987,37 +3175,6 @@ export interface components {
          * @enum {string}
          */
         CheckMode: "quick" | "full";
-        /**
-         * CheckOut
-         * @description One check of the store, as far as it concerns the organisation.
-         * @example {
-         *       "id": 12,
-         *       "is_active": true,
-         *       "mode": "full",
-         *       "progress": 0.42,
-         *       "started_at": "2026-03-01T02:00:00Z",
-         *       "trigger": "scrub"
-         *     }
-         */
-        CheckOut: {
-            /** Id */
-            id: number;
-            trigger: components["schemas"]["Trigger"];
-            mode: components["schemas"]["CheckMode"];
-            /** Sample Percent */
-            sample_percent: number | null;
-            /**
-             * Started At
-             * Format: date-time
-             */
-            started_at: string;
-            /** Finished At */
-            finished_at: string | null;
-            /** Is Active */
-            is_active: boolean;
-            /** Progress */
-            progress: number;
-        };
         /**
          * CheckpointOut
          * @description A signed statement of how the chain stood: `signed` is what the Ed25519 signature (Base64) is over.
@@ -3931,6 +4088,21 @@ export interface components {
             permissions: string[];
         };
         /**
+         * FolderPlace
+         * @description Where a source files.
+         */
+        FolderPlace: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /**
+             * Path
+             * @description The names from the cabinet down, with slashes between.
+             */
+            path: string;
+        };
+        /**
          * FolderRef
          * @description A folder by name, for breadcrumbs.
          */
@@ -3940,6 +4112,39 @@ export interface components {
             /** Name */
             name: string;
             kind: components["schemas"]["FolderKind"];
+        };
+        /**
+         * FolderSettings
+         * @description A watched directory.
+         */
+        FolderSettings: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "folder";
+            /**
+             * Directory
+             * @description An absolute path, below one that the installation allows.
+             */
+            directory: string;
+            /**
+             * @description `move` puts what was filed into `.filed` below the directory.
+             * @default move
+             */
+            after: components["schemas"]["AfterFile"];
+            /**
+             * Stable Seconds
+             * @description How long a file must not have changed.
+             * @default 10
+             */
+            stable_seconds: number;
+            /**
+             * Keeps Tree
+             * @description Whether folders below the directory are made here too.
+             * @default true
+             */
+            keeps_tree: boolean;
         };
         /**
          * FolderUpdate
@@ -4392,6 +4597,93 @@ export interface components {
             name: string;
         };
         /**
+         * ItemDocument
+         * @description The document that an item became.
+         */
+        ItemDocument: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Folder Id */
+            folder_id: number;
+        };
+        /**
+         * ItemOut
+         * @description What a source brought, and what became of it.
+         * @example {
+         *       "at": "2026-03-02T09:14:00Z",
+         *       "document": {
+         *         "folder_id": 12,
+         *         "id": 45,
+         *         "name": "scan0001.pdf"
+         *       },
+         *       "id": 71,
+         *       "name": "scan0001.pdf",
+         *       "rules": [
+         *         "Invoices by month"
+         *       ],
+         *       "size": 48213,
+         *       "source": {
+         *         "id": 4,
+         *         "kind": "folder",
+         *         "name": "Scanner on the first floor"
+         *       },
+         *       "state": "filed",
+         *       "tries": 1
+         *     }
+         */
+        ItemOut: {
+            /** Id */
+            id: number;
+            source: components["schemas"]["ItemSource"];
+            /** Name */
+            name: string;
+            /** Sender */
+            sender: string | null;
+            /** Subject */
+            subject: string | null;
+            /**
+             * Size
+             * @description Bytes.
+             */
+            size: number | null;
+            state: components["schemas"]["ItemState"];
+            /** Reason */
+            reason: string | null;
+            /** Tries */
+            tries: number;
+            /** @description Null: there is none, it is gone, or you may not see it. */
+            document: components["schemas"]["ItemDocument"] | null;
+            /**
+             * Rules
+             * @description The names of the rules that applied.
+             */
+            rules: string[];
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+        };
+        /**
+         * ItemSource
+         * @description The source of an item.
+         */
+        ItemSource: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            kind: components["schemas"]["SourceKind"];
+        };
+        /**
+         * ItemState
+         * @description What became of an item.
+         * @enum {string}
+         */
+        ItemState: "filed" | "refused" | "failed";
+        /**
          * JobDocument
          * @description The document a job is about.
          */
@@ -4448,6 +4740,12 @@ export interface components {
             failed: number;
         };
         JsonValue: unknown;
+        /**
+         * Keeps
+         * @description What is kept of a letter.
+         * @enum {string}
+         */
+        Keeps: "message" | "attachments" | "both";
         /**
          * KeyState
          * @description What keys to list.
@@ -4561,6 +4859,91 @@ export interface components {
              * @description A code of the authenticator app, or a recovery code, where there is one.
              */
             otp?: string | null;
+        };
+        /**
+         * MailboxSettings
+         * @description A mailbox that is looked into by IMAP.
+         */
+        MailboxSettings: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "mailbox";
+            /** Host */
+            host: string;
+            /**
+             * Port
+             * @default 993
+             */
+            port: number;
+            /** @default tls */
+            security: components["schemas"]["Security"];
+            /** User */
+            user: string;
+            /**
+             * Mailbox
+             * @default INBOX
+             */
+            mailbox: string;
+            /** @default seen */
+            after: components["schemas"]["AfterLetter"];
+            /**
+             * Moved To
+             * @description The mailbox for what was filed.
+             */
+            moved_to?: string | null;
+            /**
+             * Every Seconds
+             * @default 300
+             */
+            every_seconds: number;
+            /**
+             * Password
+             * @description Never shown again; without one, the former stays.
+             */
+            password?: string | null;
+        };
+        /**
+         * MailboxSettingsOut
+         * @description A mailbox that is looked into by IMAP.
+         */
+        MailboxSettingsOut: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "mailbox";
+            /** Host */
+            host: string;
+            /**
+             * Port
+             * @default 993
+             */
+            port: number;
+            /** @default tls */
+            security: components["schemas"]["Security"];
+            /** User */
+            user: string;
+            /**
+             * Mailbox
+             * @default INBOX
+             */
+            mailbox: string;
+            /** @default seen */
+            after: components["schemas"]["AfterLetter"];
+            /**
+             * Moved To
+             * @description The mailbox for what was filed.
+             */
+            moved_to?: string | null;
+            /**
+             * Every Seconds
+             * @default 300
+             */
+            every_seconds: number;
+            /** Has Password */
+            has_password: boolean;
         };
         /**
          * MeOut
@@ -4982,6 +5365,13 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
+        /** Page[ItemOut] */
+        Page_ItemOut_: {
+            /** Items */
+            items: components["schemas"]["ItemOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[PolicyOut] */
         Page_PolicyOut_: {
             /** Items */
@@ -5218,6 +5608,16 @@ export interface components {
         PermittedOut: {
             user: components["schemas"]["PrincipalOut"];
             decided_by: components["schemas"]["RuleOut"];
+        };
+        /**
+         * PersonRef
+         * @description A user by name.
+         */
+        PersonRef: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
         };
         /**
          * PolicyIn
@@ -5870,6 +6270,56 @@ export interface components {
          */
         Role: "administrator" | "member" | "auditor";
         /**
+         * Rule
+         * @description Decides where an item goes and what is said of it.
+         * @example {
+         *       "enabled": true,
+         *       "id": 1,
+         *       "name": "Invoices by month",
+         *       "stop": true,
+         *       "then": {
+         *         "folder_id": 12,
+         *         "properties": {
+         *           "department": "Accounting"
+         *         },
+         *         "subfolder": "{year}/{month}",
+         *         "tags": [
+         *           "incoming"
+         *         ],
+         *         "type": "invoice"
+         *       },
+         *       "when": {
+         *         "media_type": "application/pdf",
+         *         "name": "*invoice*",
+         *         "source_ids": [
+         *           4
+         *         ]
+         *       }
+         *     }
+         */
+        Rule: {
+            /**
+             * Id
+             * @description None for a new one.
+             */
+            id?: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            when?: components["schemas"]["When"];
+            then?: components["schemas"]["Then"];
+            /**
+             * Stop
+             * @description Whether the rules after it are left out.
+             * @default false
+             */
+            stop: boolean;
+        };
+        /**
          * RuleOut
          * @description A rule that speaks of what was asked: where it comes from, for whom, and where it stands.
          */
@@ -5918,6 +6368,81 @@ export interface components {
              * @description Why an administrator took it.
              */
             reason: string | null;
+        };
+        /**
+         * RulesIn
+         * @description All rules, in their order.
+         * @example {
+         *       "items": [
+         *         {
+         *           "enabled": true,
+         *           "id": 1,
+         *           "name": "Invoices by month",
+         *           "stop": true,
+         *           "then": {
+         *             "folder_id": 12,
+         *             "properties": {
+         *               "department": "Accounting"
+         *             },
+         *             "subfolder": "{year}/{month}",
+         *             "tags": [
+         *               "incoming"
+         *             ],
+         *             "type": "invoice"
+         *           },
+         *           "when": {
+         *             "media_type": "application/pdf",
+         *             "name": "*invoice*",
+         *             "source_ids": [
+         *               4
+         *             ]
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
+        RulesIn: {
+            /** Items */
+            items: components["schemas"]["Rule"][];
+        };
+        /**
+         * RulesOut
+         * @description All rules, in their order.
+         * @example {
+         *       "items": [
+         *         {
+         *           "enabled": true,
+         *           "id": 1,
+         *           "name": "Invoices by month",
+         *           "stop": true,
+         *           "then": {
+         *             "folder_id": 12,
+         *             "properties": {
+         *               "department": "Accounting"
+         *             },
+         *             "subfolder": "{year}/{month}",
+         *             "tags": [
+         *               "incoming"
+         *             ],
+         *             "type": "invoice"
+         *           },
+         *           "when": {
+         *             "media_type": "application/pdf",
+         *             "name": "*invoice*",
+         *             "source_ids": [
+         *               4
+         *             ]
+         *           }
+         *         }
+         *       ],
+         *       "revision": 3
+         *     }
+         */
+        RulesOut: {
+            /** Items */
+            items: components["schemas"]["Rule"][];
+            /** Revision */
+            revision: number;
         };
         /**
          * RunningJobOut
@@ -6265,6 +6790,12 @@ export interface components {
              */
             code: string;
         };
+        /**
+         * Security
+         * @description How the connection to a mail server is protected.
+         * @enum {string}
+         */
+        Security: "tls" | "starttls" | "plain";
         /**
          * ServiceAccountCreate
          * @description A new service account.
@@ -6640,6 +7171,24 @@ export interface components {
          */
         Size: "thumbnail" | "medium" | "large";
         /**
+         * SmtpSettings
+         * @description Letters that other servers deliver to an address of ours.
+         */
+        SmtpSettings: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "smtp";
+            /** Address */
+            address: string;
+            /**
+             * Senders
+             * @description Who is let in; empty: everybody.
+             */
+            senders?: string[];
+        };
+        /**
          * SocketTicket
          * @description What opens the WebSocket, within its few seconds.
          * @example {
@@ -6665,6 +7214,147 @@ export interface components {
          * @enum {string}
          */
         SortBy: "name" | "updated_at" | "created_at" | "size";
+        /**
+         * SourceIn
+         * @description A way in to be made.
+         * @example {
+         *       "acts_as": 3,
+         *       "folder_id": 12,
+         *       "name": "Scanner on the first floor",
+         *       "settings": {
+         *         "after": "move",
+         *         "directory": "/srv/scans",
+         *         "keeps_tree": true,
+         *         "kind": "folder",
+         *         "stable_seconds": 10
+         *       }
+         *     }
+         */
+        SourceIn: {
+            /** Name */
+            name: string;
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            /** Folder Id */
+            folder_id: number;
+            /**
+             * Acts As
+             * @description The id of an active user of the organisation.
+             */
+            acts_as: number;
+            /** @description Of letters; `both` unless it is said. */
+            keeps?: components["schemas"]["Keeps"] | null;
+            /** Settings */
+            settings: components["schemas"]["FolderSettings"] | components["schemas"]["MailboxSettings"] | components["schemas"]["SmtpSettings"];
+        };
+        /**
+         * SourceKind
+         * @description What kind of way in a source is.
+         * @enum {string}
+         */
+        SourceKind: "folder" | "mailbox" | "smtp";
+        /**
+         * SourceOut
+         * @description A way in.
+         * @example {
+         *       "acts_as": {
+         *         "id": 3,
+         *         "name": "Ada"
+         *       },
+         *       "created_at": "2026-02-11T15:00:00Z",
+         *       "enabled": true,
+         *       "filed": 1200,
+         *       "folder": {
+         *         "id": 12,
+         *         "name": "Incoming",
+         *         "path": "Accounting/Incoming"
+         *       },
+         *       "id": 4,
+         *       "kind": "folder",
+         *       "last_run_at": "2026-03-02T09:14:00Z",
+         *       "name": "Scanner on the first floor",
+         *       "refused": 3,
+         *       "revision": 2,
+         *       "settings": {
+         *         "after": "move",
+         *         "directory": "/srv/scans",
+         *         "keeps_tree": true,
+         *         "kind": "folder",
+         *         "stable_seconds": 10
+         *       },
+         *       "state": "working"
+         *     }
+         */
+        SourceOut: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            kind: components["schemas"]["SourceKind"];
+            /** Enabled */
+            enabled: boolean;
+            /** @description Null: it is gone, or you may not see it. */
+            folder: components["schemas"]["FolderPlace"] | null;
+            /** @description Whose rights it has, and who owns what it files. */
+            acts_as: components["schemas"]["PersonRef"];
+            /** @description What of letters; null where there are none. */
+            keeps: components["schemas"]["Keeps"] | null;
+            /** Settings */
+            settings: components["schemas"]["FolderSettings"] | components["schemas"]["MailboxSettingsOut"] | components["schemas"]["SmtpSettings"];
+            state: components["schemas"]["SourceState"];
+            /** Last Run At */
+            last_run_at: string | null;
+            /** Last Error */
+            last_error: string | null;
+            /** Filed */
+            filed: number;
+            /** Refused */
+            refused: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Revision */
+            revision: number;
+        };
+        /**
+         * SourceState
+         * @description How a source fares.
+         * @enum {string}
+         */
+        SourceState: "new" | "working" | "failing" | "paused";
+        /**
+         * SourceUpdate
+         * @description What to change of a way in; settings as a whole, of the same kind.
+         * @example {
+         *       "enabled": false
+         *     }
+         */
+        SourceUpdate: {
+            /** Name */
+            name?: string | null;
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Folder Id */
+            folder_id?: number | null;
+            /** Acts As */
+            acts_as?: number | null;
+            keeps?: components["schemas"]["Keeps"] | null;
+            /** Settings */
+            settings?: (components["schemas"]["FolderSettings"] | components["schemas"]["MailboxSettings"] | components["schemas"]["SmtpSettings"]) | null;
+        };
+        /**
+         * SourcesOut
+         * @description The ways in.
+         */
+        SourcesOut: {
+            /** Items */
+            items: components["schemas"]["SourceOut"][];
+        };
         /**
          * Stage
          * @description What a version goes through after it is stored, and takes long.
@@ -6739,9 +7429,9 @@ export interface components {
             faults: {
                 [key: string]: number;
             };
-            last_full_check: components["schemas"]["CheckOut"] | null;
-            last_quick_check: components["schemas"]["CheckOut"] | null;
-            current_check: components["schemas"]["CheckOut"] | null;
+            last_full_check: components["schemas"]["backend__verification__schemas__CheckOut"] | null;
+            last_quick_check: components["schemas"]["backend__verification__schemas__CheckOut"] | null;
+            current_check: components["schemas"]["backend__verification__schemas__CheckOut"] | null;
             /** Scrub Days */
             scrub_days: number;
             /** Next Check At */
@@ -6950,6 +7640,32 @@ export interface components {
             readable: string[];
         };
         /**
+         * Then
+         * @description What a rule does.
+         */
+        Then: {
+            /** Folder Id */
+            folder_id?: number | null;
+            /**
+             * Subfolder
+             * @description Folders below it, made where they lack.
+             */
+            subfolder?: string | null;
+            /** Name */
+            name?: string | null;
+            /**
+             * Type
+             * @description Becomes the property `type`.
+             */
+            type?: string | null;
+            /** Tags */
+            tags?: string[];
+            /** Properties */
+            properties?: {
+                [key: string]: string | boolean | number | null;
+            };
+        };
+        /**
          * TokenOut
          * @description An access token, and for how many seconds it is good.
          * @example {
@@ -7001,6 +7717,84 @@ export interface components {
              * @description Where it was, from the cabinet down.
              */
             location: components["schemas"]["FolderRef"][];
+        };
+        /**
+         * TrialIn
+         * @description An item that there might be, and rules to try on it; without rules, those there are.
+         * @example {
+         *       "media_type": "application/pdf",
+         *       "name": "invoice 17.pdf",
+         *       "source_id": 4
+         *     }
+         */
+        TrialIn: {
+            /** Name */
+            name: string;
+            /** Sender */
+            sender?: string | null;
+            /** Subject */
+            subject?: string | null;
+            /**
+             * Media Type
+             * @description Told by the name, unless it is said.
+             */
+            media_type?: string | null;
+            /** Source Id */
+            source_id?: number | null;
+            /**
+             * Text
+             * @description What would be read out of it; without one, rules on text do not apply.
+             */
+            text?: string | null;
+            /** Rules */
+            rules?: components["schemas"]["Rule"][] | null;
+        };
+        /**
+         * TrialOut
+         * @description What rules would do.
+         * @example {
+         *       "applied": [
+         *         "Invoices by month"
+         *       ],
+         *       "folder": {
+         *         "id": 12,
+         *         "name": "Incoming",
+         *         "path": "Accounting/Incoming"
+         *       },
+         *       "name": "invoice 17.pdf",
+         *       "properties": {
+         *         "department": "Accounting"
+         *       },
+         *       "subfolder": "2026/03",
+         *       "tags": [
+         *         "incoming"
+         *       ],
+         *       "type": "invoice"
+         *     }
+         */
+        TrialOut: {
+            /**
+             * Applied
+             * @description The names of the rules that would apply.
+             */
+            applied: string[];
+            /** @description Null: there is none, or you may not see it. */
+            folder: components["schemas"]["FolderPlace"] | null;
+            /**
+             * Subfolder
+             * @description Folders below it, with slashes between.
+             */
+            subfolder: string | null;
+            /** Name */
+            name: string;
+            /** Type */
+            type: string | null;
+            /** Tags */
+            tags: string[];
+            /** Properties */
+            properties: {
+                [key: string]: string | boolean | number | null;
+            };
         };
         /**
          * Trigger
@@ -7529,6 +8323,27 @@ export interface components {
             status: components["schemas"]["PreviewStatus"];
         };
         /**
+         * When
+         * @description What must hold for a rule to apply: all that is given.
+         */
+        When: {
+            /** Source Ids */
+            source_ids?: number[];
+            /** Name */
+            name?: string | null;
+            /** Sender */
+            sender?: string | null;
+            /** Subject */
+            subject?: string | null;
+            /** Media Type */
+            media_type?: string | null;
+            /**
+             * Text
+             * @description Stands in the text, in whatever case: applies once that was read.
+             */
+            text?: string | null;
+        };
+        /**
          * WhoCanOut
          * @description Everybody who may do something.
          * @example {
@@ -7703,6 +8518,51 @@ export interface components {
             email: string;
             /** Name */
             name: string;
+        };
+        /**
+         * CheckOut
+         * @description Whether a source could be looked at now, and what there is to know of it.
+         * @example {
+         *       "detail": "12 letters wait in INBOX.",
+         *       "ok": true
+         *     }
+         */
+        backend__intake__schemas__CheckOut: {
+            /** Ok */
+            ok: boolean;
+            /** Detail */
+            detail: string;
+        };
+        /**
+         * CheckOut
+         * @description One check of the store, as far as it concerns the organisation.
+         * @example {
+         *       "id": 12,
+         *       "is_active": true,
+         *       "mode": "full",
+         *       "progress": 0.42,
+         *       "started_at": "2026-03-01T02:00:00Z",
+         *       "trigger": "scrub"
+         *     }
+         */
+        backend__verification__schemas__CheckOut: {
+            /** Id */
+            id: number;
+            trigger: components["schemas"]["Trigger"];
+            mode: components["schemas"]["CheckMode"];
+            /** Sample Percent */
+            sample_percent: number | null;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Is Active */
+            is_active: boolean;
+            /** Progress */
+            progress: number;
         };
     };
     responses: never;
@@ -16891,6 +17751,761 @@ export interface operations {
             };
             /** @description `quarantine_decided`: It is not in quarantine any more. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    listSources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourcesOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SourceIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `address_taken`: The address is taken. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `settings_refused`: Not allowed in this installation. `invalid`: Invalid value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                source_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `source_not_found`: No such way in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    deleteSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                source_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `source_not_found`: No such way in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    updateSource: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag the change is based on. */
+                "if-match"?: string | null;
+            };
+            path: {
+                source_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SourceUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `source_not_found`: No such way in. `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `address_taken`: The address is taken. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stale`: Changed by someone else. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `settings_refused`: Not allowed in this installation. `invalid`: Invalid value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                source_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["backend__intake__schemas__CheckOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `source_not_found`: No such way in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    runSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                source_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `source_not_found`: No such way in. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `source_paused`: The way in is switched off. `not_of_this_kind`: Not with this kind of way in. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    listItems: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description By which way. */
+                source_id?: number | null;
+                /** @description What became of it. */
+                state?: components["schemas"]["ItemState"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ItemOut_"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_cursor`: Invalid cursor. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryItem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `item_not_found`: No such item. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `item_filed`: It has been filed. `not_of_this_kind`: Not with this kind of way in. `source_paused`: The way in is switched off. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    getRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putRules: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the rules the change is based on. */
+                "if-match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RulesIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stale`: Changed by someone else. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rule_invalid`: The rule is not valid. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden`: Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `source_not_found`: No such way in. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
