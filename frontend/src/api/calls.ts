@@ -450,6 +450,45 @@ export const dismissFailedJob = (job_id: number) =>
 export const getProgress = (id: number) =>
   ok(client.GET("/api/v1/documents/{document_id}/progress", { params: ofDocument(id) }));
 
+// Ways in
+const ofSource = (source_id: number) => ({ path: { source_id } });
+/** Both the sources and the list of rules are changed against the revision that was read. */
+const asEtag = (revision: number): string => `"${revision}"`;
+export const listIntakeSources = async () => (await ok(client.GET("/api/v1/intake/sources"))).items;
+export const createIntakeSource = (body: Schemas["SourceIn"]) =>
+  ok(client.POST("/api/v1/intake/sources", { body }));
+export const updateIntakeSource = (id: number, body: Schemas["SourceUpdate"], revision?: number) =>
+  ok(
+    client.PATCH("/api/v1/intake/sources/{source_id}", {
+      params: {
+        ...ofSource(id),
+        ...(revision === undefined ? {} : { header: { "if-match": asEtag(revision) } }),
+      },
+      body,
+    }),
+  );
+export const deleteIntakeSource = (id: number) =>
+  ok(client.DELETE("/api/v1/intake/sources/{source_id}", { params: ofSource(id) }));
+export const checkIntakeSource = (id: number) =>
+  ok(client.POST("/api/v1/intake/sources/{source_id}/check", { params: ofSource(id) }));
+export const runIntakeSource = (id: number) =>
+  ok(client.POST("/api/v1/intake/sources/{source_id}/run", { params: ofSource(id) }));
+export type IntakeItemsQuery = QueryOf<"listItems">;
+export const listIntakeItems = (query: IntakeItemsQuery) =>
+  ok(client.GET("/api/v1/intake/items", { params: { query: { limit: 50, ...query } } }));
+export const retryIntakeItem = (item_id: number) =>
+  ok(client.POST("/api/v1/intake/items/{item_id}/retry", { params: { path: { item_id } } }));
+export const listIntakeRules = () => ok(client.GET("/api/v1/intake/rules"));
+export const replaceIntakeRules = (revision: number, items: Schemas["Rule"][]) =>
+  ok(
+    client.PUT("/api/v1/intake/rules", {
+      params: { header: { "if-match": asEtag(revision) } },
+      body: { items },
+    }),
+  );
+export const tryIntakeRules = (body: Schemas["TrialIn"]) =>
+  ok(client.POST("/api/v1/intake/rules/try", { body }));
+
 // Audit
 export type AuditQuery = QueryOf<"listAuditEvents">;
 export const listAuditEvents = (query: AuditQuery) =>

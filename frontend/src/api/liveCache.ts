@@ -17,6 +17,8 @@ const PREVIEW_CHANGED = "document.preview_changed";
 /** What administrators are told of the quarantine, and of jobs that failed. */
 export const QUARANTINE_CHANGED = "quarantine.changed";
 export const JOBS_CHANGED = "jobs.changed";
+/** What they are told when a source was changed, or has brought something. */
+const SOURCE_CHANGED = "intake.source_changed";
 
 /** What those who see a document are told while somebody works on it. */
 export const PROGRESS = "document.progress";
@@ -25,6 +27,7 @@ const OF_ADMINISTRATORS: Record<string, readonly string[]> = {
   [FAULTS_CHANGED]: keys.storage,
   [QUARANTINE_CHANGED]: keys.quarantine,
   [JOBS_CHANGED]: keys.jobs,
+  [SOURCE_CHANGED]: keys.intake,
 };
 
 let timer: ReturnType<typeof setTimeout> | undefined;

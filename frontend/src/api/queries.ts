@@ -31,6 +31,7 @@ export const keys = {
   storage: ["storage"] as const,
   quarantine: ["quarantine"] as const,
   jobs: ["jobs"] as const,
+  intake: ["intake"] as const,
   credentials: ["credentials"] as const,
 };
 
@@ -397,6 +398,29 @@ export const failedJobsQuery = (state: FailedState) =>
     initialPageParam: firstPage,
     getNextPageParam: nextCursor,
   });
+
+/** Sources work by themselves, and tell nobody: whoever looks at them asks. */
+export const intakeSourcesQuery = queryOptions({
+  queryKey: [...keys.intake, "sources"],
+  queryFn: calls.listIntakeSources,
+  refetchInterval: 5_000,
+});
+
+export const intakeItemsQuery = (query: calls.IntakeItemsQuery) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.intake, "items", query],
+    queryFn: ({ pageParam }) => calls.listIntakeItems({ ...query, ...from(pageParam) }),
+    initialPageParam: firstPage,
+    getNextPageParam: nextCursor,
+    refetchInterval: 5_000,
+  });
+
+/** Asked for again, so that whoever edits them hears early that somebody else did. */
+export const intakeRulesQuery = queryOptions({
+  queryKey: [...keys.intake, "rules"],
+  queryFn: calls.listIntakeRules,
+  refetchInterval: 15_000,
+});
 
 export const progressQuery = (id: number) =>
   queryOptions({ queryKey: keys.progress(id), queryFn: () => calls.getProgress(id) });

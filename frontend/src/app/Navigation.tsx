@@ -5,6 +5,7 @@ import {
   IconDatabase,
   IconListCheck,
   IconHome,
+  IconInbox,
   IconLayoutSidebarLeftCollapse,
   IconLogin2,
   IconProgress,
@@ -25,14 +26,20 @@ import { Logo } from "./Logo";
 import classes from "./Navigation.module.css";
 import { useMe } from "./useMe";
 
-type PlaceProps = { to: LinkProps["to"]; icon: Icon; label: string };
+type PlaceProps = {
+  to: LinkProps["to"];
+  icon: Icon;
+  label: string;
+  /** Whether one is there on the pages below it too. */
+  below?: boolean;
+};
 
-function Place({ to, icon: Glyph, label }: PlaceProps) {
+function Place({ to, icon: Glyph, label, below = false }: PlaceProps) {
   return (
     <Link
       to={to}
       className={classes.place ?? ""}
-      activeOptions={{ exact: true, includeSearch: false }}
+      activeOptions={{ exact: !below, includeSearch: false }}
       activeProps={{ "data-active": true }}
     >
       <Glyph size={17} stroke={1.7} aria-hidden />
@@ -77,6 +84,9 @@ export function Navigation({ onClose }: { onClose: () => void }) {
         {isAdministrator && <Place to="/sign-in" icon={IconLogin2} label={t("signIn.title")} />}
         {isAdministrator && (
           <Place to="/recognition" icon={IconTextScan2} label={t("recognition.title")} />
+        )}
+        {isAdministrator && (
+          <Place to="/ways-in" icon={IconInbox} label={t("intake.title")} below />
         )}
         {isAdministrator && <Place to="/storage" icon={IconDatabase} label={t("nav.storage")} />}
         {isAdministrator && (

@@ -21,6 +21,7 @@ import {
   accessSearch,
   auditSearch,
   documentSearch,
+  intakeSearch,
   librarySearch,
   loginSearch,
   policiesSearch,
@@ -243,6 +244,25 @@ const jobsRoute = createRoute({
   component: lazyRouteComponent(() => import("@/features/admin/JobsPage"), "JobsPage"),
 });
 
+const waysInRoute = createRoute({
+  ...inApp,
+  path: "/ways-in",
+  component: lazyRouteComponent(() => import("@/features/intake/SourcesPage"), "SourcesPage"),
+});
+
+const intakeItemsRoute = createRoute({
+  ...inApp,
+  path: "/ways-in/items",
+  validateSearch: intakeSearch,
+  component: lazyRouteComponent(() => import("@/features/intake/ItemsPage"), "ItemsPage"),
+});
+
+const intakeRulesRoute = createRoute({
+  ...inApp,
+  path: "/ways-in/rules",
+  component: lazyRouteComponent(() => import("@/features/intake/RulesPage"), "RulesPage"),
+});
+
 const securityRoute = createRoute({
   ...inApp,
   path: "/security",
@@ -294,6 +314,9 @@ const routeTree = rootRoute.addChildren([
     storageRoute,
     quarantineRoute,
     jobsRoute,
+    waysInRoute,
+    intakeItemsRoute,
+    intakeRulesRoute,
     securityRoute,
     signInRoute,
     recognitionRoute,

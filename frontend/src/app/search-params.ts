@@ -117,6 +117,13 @@ export function auditSearch(raw: Raw): AuditSearch {
   };
 }
 
+export const INTAKE_STATES = ["filed", "refused", "failed"] as const;
+export type IntakeSearch = { source?: number; state?: (typeof INTAKE_STATES)[number] };
+
+export function intakeSearch(raw: Raw): IntakeSearch {
+  return { source: positive(raw.source), state: oneOf(raw.state, INTAKE_STATES) };
+}
+
 export const SIGN_IN_VIEWS = ["policy", "keys", "accounts"] as const;
 export type SignInView = (typeof SIGN_IN_VIEWS)[number];
 export const KEY_STATES = ["used", "idle", "expired"] as const;

@@ -36,6 +36,22 @@ export function formatWhen(iso: string, now: Date = new Date()): string {
   return date.toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
 }
 
+const STEPS = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+] as const;
+
+/** How long ago: “2 minutes ago”; what was just now or is ahead, by another clock, is now. */
+export function formatAgo(iso: string, now: number = Date.now()): string {
+  const words = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+  const seconds = Math.max(0, Math.round((now - new Date(iso).getTime()) / 1000));
+  for (const [unit, size] of STEPS) {
+    if (seconds >= size) return words.format(-Math.floor(seconds / size), unit);
+  }
+  return words.format(seconds < 5 ? 0 : -seconds, "second");
+}
+
 /** In full, for tooltips and details. */
 export const formatDateTime = (iso: string): string =>
   new Date(iso).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });

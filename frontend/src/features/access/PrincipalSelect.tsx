@@ -14,19 +14,33 @@ type PrincipalSelectProps = {
   onChange: (value: Principal | null) => void;
   /** Who is left out, as the service writes them. */
   without?: ReadonlySet<string>;
+  /** Only people, no groups. */
+  peopleOnly?: boolean;
+  description?: string;
+  required?: boolean;
 };
 
 const labelOf = (one: Principal): string =>
   one.email === null ? one.name : `${one.name} (${one.email})`;
 
-export function PrincipalSelect({ label, value, onChange, without }: PrincipalSelectProps) {
+export function PrincipalSelect({
+  label,
+  value,
+  onChange,
+  without,
+  peopleOnly = false,
+  description,
+  required = false,
+}: PrincipalSelectProps) {
   const { t } = useTranslation();
   const [typed, setTyped] = useState("");
   const [sought] = useDebouncedValue(typed, 200);
   // The box shows who is chosen by their label, which is no search for them.
   const words = value !== null && sought === labelOf(value) ? "" : sought;
   const found = useQuery({ ...principalsQuery(words), placeholderData: keepPreviousData });
-  const candidates = (found.data ?? []).filter((one) => !without?.has(one.principal));
+  const candidates = (found.data ?? []).filter(
+    (one) => !without?.has(one.principal) && !(peopleOnly && isGroup(one)),
+  );
   const shown =
     value === null || candidates.some((one) => one.principal === value.principal)
       ? candidates
@@ -36,16 +50,23 @@ export function PrincipalSelect({ label, value, onChange, without }: PrincipalSe
   return (
     <Select
       label={label}
-      placeholder={t("access.choose")}
+      description={description}
+      required={required}
+      withAsterisk={false}
+      placeholder={t(peopleOnly ? "access.choosePerson" : "access.choose")}
       searchable
       clearable
       nothingFoundMessage={t("access.nobodyFound")}
       filter={({ options: all }) => all}
       onSearchChange={setTyped}
-      data={[
-        { group: t("people.groups.title"), items: options(shown.filter(isGroup)) },
-        { group: t("nav.users"), items: options(shown.filter((one) => !isGroup(one))) },
-      ]}
+      data={
+        peopleOnly
+          ? options(shown)
+          : [
+              { group: t("people.groups.title"), items: options(shown.filter(isGroup)) },
+              { group: t("nav.users"), items: options(shown.filter((one) => !isGroup(one))) },
+            ]
+      }
       value={value?.principal ?? null}
       onChange={(chosen) => onChange(shown.find((one) => one.principal === chosen) ?? null)}
     />

@@ -8,6 +8,7 @@ import { createPolicy } from "@/api/calls";
 import { accessChanged, keys, queryClient } from "@/api/queries";
 import { notifyDone } from "@/components/notify";
 import { PageHead } from "@/components/PageHead";
+import { useLeaveGuard } from "@/components/useLeaveGuard";
 import { ErrorNote } from "@/features/library/dialogs";
 import { ForAdministrators } from "./ForAdministrators";
 import classes from "./Policies.module.css";
@@ -15,7 +16,7 @@ import { PolicyFields } from "./PolicyFields";
 import { FIRST_TEXT } from "./policyText";
 import { Simulator } from "./Simulator";
 import { read, useCheck } from "./useCheck";
-import { useDraft, useLeaveGuard } from "./useDraft";
+import { useDraft } from "./useDraft";
 
 export function NewPolicyPage() {
   return (
@@ -56,7 +57,7 @@ function NewPolicy() {
       });
     },
   });
-  useLeaveGuard(isChanged);
+  useLeaveGuard(isChanged, t("policies.leaveTitle"));
   return (
     <>
       <PageHead title={t("policies.new")}>

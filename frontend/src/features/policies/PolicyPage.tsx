@@ -13,6 +13,7 @@ import { POLICY_TABS, type PolicyTab } from "@/app/search-params";
 import { notifyDone } from "@/components/notify";
 import { PageHead } from "@/components/PageHead";
 import { ErrorState } from "@/components/States";
+import { useLeaveGuard } from "@/components/useLeaveGuard";
 import { ErrorNote } from "@/features/library/dialogs";
 import { Attachments } from "./Attachments";
 import { openChange } from "./change";
@@ -22,7 +23,7 @@ import { PolicyFields } from "./PolicyFields";
 import { writePolicy } from "./policyText";
 import { Simulator } from "./Simulator";
 import { read, useCheck } from "./useCheck";
-import { useDraft, useLeaveGuard, type Draft } from "./useDraft";
+import { useDraft, type Draft } from "./useDraft";
 import { Versions } from "./Versions";
 
 const route = getRouteApi("/app/policies/$policyId");
@@ -62,7 +63,7 @@ function EditPolicy({ policy }: { policy: Policy }) {
   const navigate = route.useNavigate();
   const saved = savedOf(policy);
   const { draft, change, reset, isChanged } = useDraft(saved);
-  useLeaveGuard(isChanged);
+  useLeaveGuard(isChanged, t("policies.leaveTitle"));
   const checked = useCheck(draft.text);
   const isStale = isChanged && draft.version !== policy.version;
   const says = draft.text !== saved.text;

@@ -4,6 +4,7 @@ import { Spotlight, spotlight } from "@mantine/spotlight";
 import {
   IconDatabase,
   IconHome,
+  IconInbox,
   IconProgress,
   IconSearch,
   IconServer2,
@@ -52,6 +53,7 @@ export function Palette() {
       ? ([
           { to: "/users", label: t("nav.users"), icon: IconUsers },
           { to: "/policies", label: t("policies.title"), icon: IconShieldLock },
+          { to: "/ways-in", label: t("intake.title"), icon: IconInbox },
           { to: "/storage", label: t("nav.storage"), icon: IconDatabase },
           { to: "/quarantine", label: t("quarantine.title"), icon: IconVirus },
           { to: "/jobs", label: t("jobs.title"), icon: IconProgress },

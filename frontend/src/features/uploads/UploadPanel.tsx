@@ -23,7 +23,7 @@ import { formatCount, formatSize } from "@/components/format";
 import { explain } from "@/components/useExplain";
 import { Interrupted } from "./Interrupted";
 import { uploadPanel, useUploadPanel } from "./panelState";
-import type { QueueSnapshot } from "./queue";
+import type { QueueSnapshot } from "./board";
 import type { UploadGroup, UploadStatus } from "./states";
 import { UploadRow } from "./UploadRow";
 import { saveReport } from "./report";

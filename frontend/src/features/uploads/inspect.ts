@@ -3,7 +3,7 @@ import { checkUploads, findSameContent } from "@/api/calls";
 import { ApiProblem } from "@/api/problem";
 import type { SameContent } from "@/api/types";
 import { sha256Of } from "./digest";
-import type { Inspected, Inspection } from "./queue";
+import type { Inspected, Inspection } from "./service";
 
 /** What is larger is not read twice: the answer of its upload tells who has it already. */
 const DIGESTED = 2 ** 30;

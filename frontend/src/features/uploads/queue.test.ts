@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ApiProblem, NetworkProblem } from "@/api/problem";
 import type { IndexStatus, SameContent, UploadedDocument } from "@/api/types";
 import type { KeptRoot, KeptUpload, UploadKeeper } from "./kept";
-import { UploadQueue, type Inspected, type UploadService } from "./queue";
+import { UploadQueue } from "./queue";
+import type { Inspected, UploadService } from "./service";
 import type { SendOptions, UploadState } from "./transport";
 
 /** A service whose uploads end when the test says so. */

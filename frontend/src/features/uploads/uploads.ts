@@ -11,7 +11,9 @@ import { fileWithin, mayBeRead } from "./handles";
 import { inspectFiles } from "./inspect";
 import { IndexedKeeper } from "./kept";
 import { uploadPanel } from "./panelState";
-import { type QueueSnapshot, UploadQueue, type UploadService } from "./queue";
+import type { QueueSnapshot } from "./board";
+import { UploadQueue } from "./queue";
+import type { UploadService } from "./service";
 import { discardUpload, randomKey, sendUpload, uploadState } from "./transport";
 import { foundInDrop } from "./walk";
 
