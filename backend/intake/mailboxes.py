@@ -69,7 +69,7 @@ class _Client(imaplib.IMAP4):
 class _TlsClient(imaplib.IMAP4_SSL, _Client):
     """The same, encrypted from its first byte."""
 
-    def open(self, host: str = "", port: int = 993, timeout: float | None = None) -> None:
+    def open(self, host: str = "", port: int | None = 993, timeout: float | None = None) -> None:
         super().open(host, port, timeout)
         self.opening = _cutting(self, _COMMAND_SECONDS)
 

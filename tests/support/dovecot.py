@@ -104,6 +104,9 @@ class Dovecot:
     def flags(self, mailbox: str = "INBOX") -> list[set[str]]:
         """The flags of each letter, in their order."""
         with self.connected(mailbox) as client:
+            _, [count] = client.select(mailbox)
+            if count == b"0":
+                return []
             _, answer = client.fetch("1:*", "(FLAGS)")
             lines = [one for one in answer if isinstance(one, bytes)]
             return [

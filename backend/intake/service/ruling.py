@@ -57,7 +57,7 @@ async def put_rules(
     before = [Rule.model_validate(one) for one in row.rules]
     await _check_references(session, actor, before, asked.items)
     known = {rule.id for rule in before}
-    numbered = []
+    numbered: list[Rule] = []
     for place, rule in enumerate(asked.items):
         if rule.id not in known:
             row.last_id += 1
