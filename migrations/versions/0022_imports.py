@@ -25,7 +25,9 @@ def upgrade() -> None:
             ["folder_id"], ["folders.id"], name="fk_imports_folder_id", ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_imports"),
-        sa.UniqueConstraint("folder_id", "source_digest", name="uq_imports_folder_id"),
+        sa.UniqueConstraint(
+            "folder_id", "source_digest", name="uq_imports_folder_id_source_digest"
+        ),
     )
     protect("imports")
     op.create_table(

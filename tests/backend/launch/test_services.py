@@ -82,3 +82,23 @@ def test_a_secret_is_told_only_to_those_who_need_it(
     specs = planned(tmp_path, database_url=OWN)
     told = {name for name, spec in specs.items() if spec.environment.get(secret) == values[secret]}
     assert told == who
+
+
+def test_letters_are_taken_only_where_address_and_domain_are_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    listen = {"intake_smtp_listen": "0.0.0.0:2525"}
+    domain = {"intake_smtp_domain": "in.example.org"}
+    for given in ({}, listen, domain):
+        assert "letterbox" not in planned(tmp_path, **given)
+    files = {"intake_smtp_certificate": Path("mail.pem")}
+    letterbox = planned(tmp_path, **listen, **domain, **files)["letterbox"]
+    assert letterbox.command[-1] == "smtp"
+    # It is started elsewhere.
+    told = letterbox.environment["DMS_INTAKE_SMTP_CERTIFICATE"]
+    assert told == str(tmp_path / "mail.pem")
+    assert "DMS_DATABASE_OWNER_URL" not in letterbox.environment
+    for wrong in ("2525", "127.0.0.1", "::1:x", "host:port"):
+        with pytest.raises(ValueError, match="DMS_INTAKE_SMTP_LISTEN"):
+            Settings(intake_smtp_listen=wrong)
