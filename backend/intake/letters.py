@@ -13,6 +13,7 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
+from email.policy import Compat32
 from email.utils import collapse_rfc2231_value, parseaddr, parsedate_to_datetime
 
 from backend.core.clock import now
@@ -29,6 +30,18 @@ _MOST_PARTS = 500
 _LONGEST_FIELD = 10_000
 # What the standard library raises on letters that are not as RFC 5322 has them.
 _BROKEN = (MessageError, LookupError, ValueError, TypeError, AttributeError, RecursionError)
+
+
+class _AsSent(Compat32):
+    """Fields as text, whatever they hold: bytes that nobody said the encoding of are UTF-8 mostly (RFC 6532)."""
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        """Return a field's value."""
+        del name
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+_AS_SENT = _AsSent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ class Letter:
 def read_letter(data: bytes, keeps: Keeps) -> Letter:
     """Take a letter apart. One without attachments is kept as a message, whatever is to be kept of others."""
     header, body = _split(data)
-    fields = BytesHeaderParser().parsebytes(header[:_LARGEST_HEADER])
+    fields = BytesHeaderParser(policy=_AS_SENT).parsebytes(header[:_LARGEST_HEADER])
     subject = _field(fields, "Subject")
     message = Part(f"{subject or 'letter'}.eml", data)
     attachments = [] if keeps is Keeps.MESSAGE else _attachments(data)
@@ -94,7 +107,7 @@ def _attachments(data: bytes) -> list[Part]:
     if lines > _MOST_LINES or multiparts > _MOST_MULTIPARTS:
         return []
     try:
-        found = list(_parts(message_from_bytes(data)))
+        found = list(_parts(message_from_bytes(data, policy=_AS_SENT)))
         if len(found) > _MOST_PARTS:
             return []
         named = [_attached(part, is_embedded=embedded) for part, embedded in found]
@@ -177,8 +190,8 @@ def _date(message: Message) -> datetime:
 
 
 def _decoded(value: str) -> str | None:
-    """Return a field as text: encoded words decoded, and bytes that no one said the encoding of."""
-    value = value[:_LONGEST_FIELD].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """Return a field as text, its encoded words decoded."""
+    value = value[:_LONGEST_FIELD]
     with suppress(*_BROKEN):
         value = str(make_header(decode_header(value)))
     return storable(value) or None

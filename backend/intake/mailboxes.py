@@ -69,7 +69,7 @@ class _Client(imaplib.IMAP4):
 class _TlsClient(imaplib.IMAP4_SSL, _Client):
     """The same, encrypted from its first byte."""
 
-    def open(self, host: str = "", port: int = 993, timeout: float | None = None) -> None:
+    def open(self, host: str = "", port: int | None = 993, timeout: float | None = None) -> None:
         super().open(host, port, timeout)
         self.opening = _cutting(self, _COMMAND_SECONDS)
 
@@ -106,6 +106,10 @@ class Mailbox:
         self._client: Any = box.client
         self._account = account
         self.validity = self._number("UIDVALIDITY")
+        with self._bounded():
+            # Many servers tell more of what they can once somebody is in.
+            _, answer = self._client.capability()
+        self._capabilities = frozenset(_text(answer).upper().split())
 
     def place(self, uid: int) -> str:
         """Return what names a letter for as long as the server keeps to its numbers."""
@@ -171,11 +175,11 @@ class Mailbox:
 
     def close(self) -> None:
         """Take leave of the server, if it still listens."""
-        with suppress(imaplib.IMAP4.error, ImapToolsError, OSError), self._bounded():
+        with suppress(SourceUnreachableError), self._bounded():
             self._client.logout()
 
     def _can(self, capability: str) -> bool:
-        return capability in self._client.capabilities
+        return capability in self._capabilities
 
     def _number(self, name: str) -> int:
         values = self._client.untagged_responses.get(name) or [b""]
@@ -288,7 +292,7 @@ def _understood(account: Account) -> Iterator[None]:
         why = error.strerror or str(error)
         raise SourceUnreachableError(f"{where} cannot be reached: {why}.") from error
     except (imaplib.IMAP4.error, ImapToolsError) as error:
-        raise SourceUnreachableError(f"{where} refuses: {_text(error.args)}") from error
+        raise SourceUnreachableError(f"{where} refuses: {_text(error.args, most=300)}") from error
 
 
 def _quoted(mailbox: str) -> str:
@@ -296,8 +300,8 @@ def _quoted(mailbox: str) -> str:
     return encoded.decode() if isinstance(encoded, bytes) else encoded
 
 
-def _text(answer: Sequence[Any]) -> str:
+def _text(answer: Sequence[Any], *, most: int = 2_000) -> str:
     said = " ".join(
         one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in answer
     )
-    return "".join(one if one.isprintable() else " " for one in said)[:300]
+    return "".join(one if one.isprintable() else " " for one in said)[:most]

@@ -1,5 +1,6 @@
 """A real IMAP server: Dovecot, run by whoever runs the tests, over TLS, STARTTLS and in the clear."""
 
+import grp
 import imaplib
 import os
 import pwd
@@ -7,11 +8,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.launch.valkey import free_port
 from tests.support.mail import certificate
@@ -71,6 +74,7 @@ class Dovecot:
     """A running IMAP server with one account."""
 
     home: Path
+    owner: pwd.struct_passwd
     plain_port: int
     tls_port: int
     process: subprocess.Popen[bytes] | None = None
@@ -110,7 +114,11 @@ class Dovecot:
     def start(self) -> None:
         program = shutil.which("dovecot", path="/usr/sbin:/usr/bin")
         assert program, "the tests need dovecot: tools/install-test-packages"
-        self.process = subprocess.Popen([program, "-F", "-c", self.home / "dovecot.conf"])
+        command = [program, "-F", "-c", self.home / "dovecot.conf"]
+        whose: dict[str, Any] = {}
+        if os.getuid() == 0:
+            whose = {"user": self.owner.pw_uid, "group": self.owner.pw_gid, "extra_groups": []}
+        self.process = subprocess.Popen(command, **whose)
         ends = time.monotonic() + _PATIENCE
         while time.monotonic() < ends:
             assert self.process.poll() is None, (self.home / "log").read_text()
@@ -149,24 +157,34 @@ class Dovecot:
 
 
 @contextmanager
-def dovecot(home: Path) -> Iterator[Dovecot]:
+def dovecot() -> Iterator[Dovecot]:
     """Run an IMAP server whose account has an empty mailbox."""
-    for name in ("run", "mail"):
-        (home / name).mkdir(parents=True)
-    certificate(home)
-    (home / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
-    server = Dovecot(home, free_port(), free_port())
-    owner = pwd.getpwuid(os.getuid())
-    settings = {
-        "home": home,
-        "owner": owner.pw_name,
-        "group": owner.pw_name,
-        "plain_port": server.plain_port,
-        "tls_port": server.tls_port,
-    }
-    (home / "dovecot.conf").write_text(_CONFIGURATION.format(**settings))
-    server.start()
+    # It never opens a mailbox as root: then it is nobody's, who must be able to reach its directory.
+    owner = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+    home = Path(tempfile.mkdtemp(prefix="dovecot-"))
+    home.chmod(0o755)
+    server = Dovecot(home, owner, free_port(), free_port())
     try:
+        _prepare(server)
+        server.start()
         yield server
     finally:
         server.stop()
+        shutil.rmtree(home)
+
+
+def _prepare(server: Dovecot) -> None:
+    for name in ("run", "mail"):
+        (server.home / name).mkdir()
+    certificate(server.home)
+    (server.home / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
+    settings = {
+        "home": server.home,
+        "owner": server.owner.pw_name,
+        "group": grp.getgrgid(server.owner.pw_gid).gr_name,
+        "plain_port": server.plain_port,
+        "tls_port": server.tls_port,
+    }
+    (server.home / "dovecot.conf").write_text(_CONFIGURATION.format(**settings))
+    for path in (server.home, *server.home.iterdir()):
+        os.chown(path, server.owner.pw_uid, server.owner.pw_gid)

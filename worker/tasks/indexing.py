@@ -110,7 +110,7 @@ async def _read_whole(runtime: Runtime, org_id: int, version: VersionContent, *,
                 words=result.metadata.words(),
             )
             await _keep(session, org_id, version_id, result, languages)
-            if result.status == IndexStatus.INDEXED:
+            if result.status == "indexed":
                 await intake.text_was_read(session, org_id=org_id, version_id=version_id)
 
 

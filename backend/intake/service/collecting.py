@@ -76,18 +76,18 @@ async def collect(desk: Desk, source: Source, account: Account) -> Looked:
     except SourceUnreachableError as error:
         return Looked(error=str(error))
     looking = _Round(desk, source, settings, mailbox)
-    error, has_more = None, False
+    failure, has_more = None, False
     try:
         has_more = await _look(looking)
     except SourceUnreachableError as lost:
-        error = str(lost)
+        failure = str(lost)
     finally:
         await asyncio.to_thread(opening.__exit__, None, None, None)
     fresh = [one.state for one in looking.outcomes if one.is_new]
     return Looked(
         filed=fresh.count(ItemState.FILED),
         refused=fresh.count(ItemState.REFUSED),
-        error=error,
+        error=failure,
         has_more=has_more,
     )
 

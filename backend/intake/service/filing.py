@@ -153,7 +153,7 @@ async def note_failure(
 
 def wait_after(tries: int) -> timedelta:
     """Return how long is waited after so many tries."""
-    return min(_FIRST_WAIT * 2 ** min(tries - 1, 20), _LONGEST_WAIT)
+    return min(_FIRST_WAIT * (1 << min(tries - 1, 20)), _LONGEST_WAIT)
 
 
 async def acting_for(session: AsyncSession, source: Source) -> Actor:

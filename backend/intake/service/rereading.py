@@ -1,6 +1,7 @@
 """The second pass: rules on the text of an item, once that was read. What anybody has touched since stays as it is."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -97,18 +98,18 @@ async def _change(
     below = passes.after.folder_id or source.folder_id
     if passes.is_moved and below is not None:
         folder_id = await folders.make_path(session, actor, below, passes.after.subfolder)
-    values = {
-        "folder_id": folder_id,
-        "tags": list(dict.fromkeys([*document.tags, *passes.after.tags])),
-        "properties": document.properties | passes.after.properties,
-    }
+    change = partial(
+        changing.update_document,
+        session,
+        actor,
+        document.id,
+        folder_id=folder_id,
+        tags=list(dict.fromkeys([*document.tags, *passes.after.tags])),
+        properties=document.properties | passes.after.properties,
+    )
     try:
-        return await changing.update_document(
-            session, actor, document.id, name=passes.new_name, **values
-        )
+        return await change(name=passes.new_name)
     except DocumentNameTakenError as error:
         suggestions = error.data["suggestions"]
         assert isinstance(suggestions, dict)  # noqa: S101  # as `name_taken` makes it
-        return await changing.update_document(
-            session, actor, document.id, name=suggestions["rename"], **values
-        )
+        return await change(name=suggestions["rename"])

@@ -1,6 +1,7 @@
 """The rules of an organisation: read, replaced, tried."""
 
 from collections.abc import Sequence
+from mimetypes import guess_type
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -56,7 +57,7 @@ async def put_rules(
     before = [Rule.model_validate(one) for one in row.rules]
     await _check_references(session, actor, before, asked.items)
     known = {rule.id for rule in before}
-    numbered = []
+    numbered: list[Rule] = []
     for place, rule in enumerate(asked.items):
         if rule.id not in known:
             row.last_id += 1
@@ -89,7 +90,7 @@ async def try_rules(session: AsyncSession, actor: Actor, asked: TrialIn) -> Tria
         source_id=0 if source is None else source.id,
         source="" if source is None else source.name,
         name=name,
-        media_type=asked.media_type or media_type_of(b"", name),
+        media_type=asked.media_type or guess_type(name)[0] or media_type_of(b"", name),
         at=now(),
         sender=storable(asked.sender),
         subject=storable(asked.subject),

@@ -76,13 +76,17 @@ def look(settings: FolderSettings, root: PurePosixPath) -> str:
         SourceUnreachableError: it cannot be read; or changed, and is to be.
     """
     with directories.opened(root, settings.directory) as directory:
-        if settings.after is not AfterFile.KEEP and not os.access(directory, os.W_OK | os.X_OK):
+        if settings.after is not AfterFile.KEEP and not _is_writable(directory):
             raise SourceUnreachableError(
                 f"The service may read {settings.directory}, but not take anything out of it."
             )
         waiting = directories.count_files(directory, most=_COUNTED)
     more = " or more" if waiting == _COUNTED else ""
     return f"{waiting:,}{more} files are in {settings.directory}."
+
+
+def _is_writable(directory: int) -> bool:
+    return os.access(".", os.W_OK | os.X_OK, dir_fd=directory, effective_ids=True)
 
 
 async def _look(looking: _Round) -> bool:
@@ -208,8 +212,10 @@ async def _chunks(descriptor: int, file: FoundFile) -> AsyncIterator[bytes]:
         FileChangedError: somebody wrote to it meanwhile.
         _ReadError: it cannot be read on.
     """
+    left = file.size  # what is added meanwhile is not waited for: it has changed then
     try:
-        while chunk := await asyncio.to_thread(os.read, descriptor, _CHUNK):
+        while left and (chunk := await asyncio.to_thread(os.read, descriptor, min(left, _CHUNK))):
+            left -= len(chunk)
             yield chunk
     except OSError as error:
         raise _ReadError(error) from error

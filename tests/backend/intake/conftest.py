@@ -79,9 +79,9 @@ class Ways:
 
     async def documents(self, folder_id: int) -> dict[str, dict[str, Any]]:
         """The documents of a folder by their names."""
-        answer = await self.api.get(f"/folders/{folder_id}/documents")
+        answer = await self.api.get(f"/folders/{folder_id}/children")
         assert answer.status_code == 200, answer.text
-        return {one["name"]: one for one in answer.json()["items"]}
+        return {one["name"]: one for one in answer.json()["documents"]}
 
     async def rules(self, *rules: dict[str, Any]) -> None:
         etag = (await self.api.get("/intake/rules")).headers["etag"]

@@ -76,7 +76,7 @@ async def test_whoever_changes_the_server_must_know_the_password(ways: Ways) -> 
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "asked",
     [
         {"kind": "folder", "directory": "/etc"},
         {"kind": "folder", "directory": "relative"},
@@ -88,14 +88,13 @@ async def test_whoever_changes_the_server_must_know_the_password(ways: Ways) -> 
     ids=["outside", "relative", "dots", "elsewhere", "suffix", "host"],
 )
 async def test_the_installation_says_what_a_source_may_have(
-    ways: Ways, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ways: Ways, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ways.settings, "intake_mail_hosts", "mail.example.org,*.example.com")
-    if "directory" in settings:
-        directory = settings["directory"].format(root=ways.directory)
-        settings = {**settings, "directory": directory}
+    if "directory" in asked:
+        asked = {**asked, "directory": asked["directory"].format(root=ways.directory)}
     body = {"name": "S", "folder_id": await ways.cabinet(), "acts_as": ways.api.user_id}
-    answer = await ways.api.post("/intake/sources", json={**body, "settings": settings})
+    answer = await ways.api.post("/intake/sources", json={**body, "settings": asked})
     assert (answer.status_code, answer.json()["code"]) == (422, "settings_refused")
 
 

@@ -132,11 +132,10 @@ async def test_a_file_that_changes_while_it_is_read_is_not_filed(
                 writer.write(b"more")
             yield chunk
 
-    monkeypatch.setattr(watching, "_chunks", slowly)
-    shown = await ways.look(source)
+    with monkeypatch.context() as patch:
+        patch.setattr(watching, "_chunks", slowly)
+        shown = await ways.look(source)
     assert (shown["filed"], await ways.items()) == (0, [])
-    monkeypatch.undo()
-    monkeypatch.setattr(ways.settings, "intake_dirs", str(ways.directory.parent))
     await ways.look(source)
     [item] = await ways.items()
     assert (item["state"], item["size"]) == ("filed", 7)
@@ -151,11 +150,10 @@ async def test_killed_before_the_move_it_is_only_moved(
     def die(*_: Any, **__: Any) -> None:
         raise asyncio.CancelledError
 
-    monkeypatch.setattr(directories, "put_aside", die)
-    with pytest.raises(asyncio.CancelledError):
-        await ways.look(source)
-    monkeypatch.undo()
-    monkeypatch.setattr(ways.settings, "intake_dirs", str(ways.directory.parent))
+    with monkeypatch.context() as patch:
+        patch.setattr(directories, "put_aside", die)
+        with pytest.raises(asyncio.CancelledError):
+            await ways.look(source)
     await ways.forget_lease(source)
     shown = await ways.look(source)
     assert (shown["filed"], left(ways.directory)) == (1, {".filed/a.txt"})
