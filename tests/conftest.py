@@ -192,6 +192,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterato
         tmp_path_factory.mktemp("service"),
         DMS_CLAMD_SOCKET=str(scanner.socket),
         DMS_SCAN="required",
+        DMS_INTAKE_DIRS=str(tmp_path_factory.mktemp("intake")),
     ) as started:
         yield started
 

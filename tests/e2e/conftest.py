@@ -53,6 +53,17 @@ async def page(context: BrowserContext, service: Service) -> Page:
 
 
 @pytest.fixture
+async def inspectable(browser: Browser, service: Service) -> AsyncIterator[Page]:
+    """A page with the administrator signed in to which axe can be added; our own policy forbids that."""
+    context = await browser.new_context(locale="en-GB", bypass_csp=True)
+    context.set_default_timeout(PATIENCE_MS)
+    opened = await context.new_page()
+    await sign_in(opened, service)
+    yield opened
+    await context.close()
+
+
+@pytest.fixture
 def cabinet(service: Service) -> Cabinet:
     name = f"Cabinet {secrets.token_hex(3)}"
     answer = service.login().post("/folders", json={"name": name, "parent_id": None})

@@ -1,10 +1,11 @@
 """WCAG 2.2 AA by axe on every screen, in light and dark, and no sideways scrolling on a phone."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.e2e.pages import PATIENCE_MS, Cabinet, Person, new_person, sign_in
 from tests.support.service import ROOT, Service
@@ -46,7 +47,9 @@ def filled(service: Service, cabinet: Cabinet) -> dict[str, int]:
     long_name = f"{'A rather long name ' * 6}.txt"
     for name, content in {
         "page.pdf": PDF,
-        "text.pdf": samples.pdf([samples.text_page(["Words that can be corrected"])]),
+        "text.pdf": samples.pdf(
+            [samples.text_page(["Words that can be corrected"]), samples.text_page(["The end"])]
+        ),
         long_name: b"lease " * 200,
         "x.bin": b"\x00\x01",
     }.items():
@@ -99,6 +102,22 @@ async def violations(page: Page) -> list[str]:
         for one in result["violations"]
         for node in one["nodes"]
     ]
+
+
+async def too_wide(page: Page) -> list[str]:
+    """What makes the page, or a part of it that one reads downwards, scroll sideways."""
+    found: list[str] = await page.evaluate(
+        """() => {
+            const wide = [...document.querySelectorAll("main, main *")].filter((one) =>
+                getComputedStyle(one).overflowX === "auto" && one.scrollWidth > one.clientWidth);
+            const past = document.documentElement.scrollWidth <= innerWidth ? [] :
+                [...document.querySelectorAll("body *")].filter((one) =>
+                    one.getBoundingClientRect().right > innerWidth);
+            return [...wide, ...past].map((one) =>
+                `${one.tagName} ${one.className} ${one.textContent.slice(0, 40)}`);
+        }"""
+    )
+    return found
 
 
 async def visit(page: Page, url: str, shown: str) -> None:
@@ -219,6 +238,47 @@ async def test_axe_finds_nothing_on_any_screen(
     assert {screen: ones for screen, ones in found.items() if ones} == {}
 
 
+@asynccontextmanager
+async def on_a_phone(page: Page) -> AsyncIterator[None]:
+    """Show the page as it is on a phone while the block runs."""
+    await page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+    yield
+    await page.set_viewport_size({"width": OFFICE["width"], "height": OFFICE["height"]})
+
+
+async def test_what_opens_on_a_document_is_accessible_and_fits_a_phone(
+    themed: Page, service: Service, filled: dict[str, int]
+) -> None:
+    page = themed
+    found: dict[str, list[str]] = {}
+
+    async def look(part: str, shown: Locator) -> None:
+        await expect(shown).to_be_visible()
+        found[part] = await violations(page)
+        async with on_a_phone(page):
+            await expect(shown).to_be_visible()
+            found[f"{part} on a phone"] = await too_wide(page)
+
+    text = f"{service.url}/documents/{filled['text.pdf']}"
+    await visit(page, f"{text}?tab=text", "Words that can be corrected")
+    await page.get_by_role("button", name="Correct page 1").click()
+    await look("correction", page.get_by_role("textbox", name="Text of page 1"))
+    await page.get_by_role("button", name="Cancel").click()
+    await page.get_by_text("Layers", exact=True).click()
+    await look("layers", page.get_by_text("Layer 1", exact=True))
+    await page.get_by_role("button", name="Read again…").click()
+    await look("reading again", page.get_by_role("dialog").get_by_text("Languages").first)
+
+    await page.goto(f"{text}?q=corrected")
+    tools = page.get_by_role("toolbar", name="Preview tools")
+    await expect(tools.get_by_role("status")).to_have_text("1 of 1")
+    await look("hit", page.locator("[data-hit=current]"))
+    await tools.get_by_role("button", name="Thumbnails of the pages").click()
+    strip = page.get_by_role("navigation", name="Thumbnails of the pages")
+    await look("thumbnails", strip.get_by_role("button", name="Go to page 1", exact=True))
+    assert {part: ones for part, ones in found.items() if ones} == {}
+
+
 async def test_the_sign_in_page_is_accessible(browser: Browser, service: Service) -> None:
     context = await browser.new_context(bypass_csp=True)
     page = await context.new_page()
@@ -237,7 +297,7 @@ async def test_no_screen_scrolls_sideways(
     viewport: dict[str, int],
 ) -> None:
     await page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
-    too_wide = {}
+    found = {}
     for url, shown in (
         (service.url, "Recently filed"),
         (f"{service.url}/library", cabinet.name),
@@ -246,7 +306,11 @@ async def test_no_screen_scrolls_sideways(
         (f"{service.url}/documents/{filled['page.pdf']}", "amount"),
         (f"{service.url}/documents/{filled['page.pdf']}", "About this file"),
         (f"{service.url}/documents/{filled['page.pdf']}?tab=versions", "Version 1"),
+        (f"{service.url}/documents/{filled['page.pdf']}?tab=history", "Changed"),
         (f"{service.url}/documents/{filled['page.pdf']}?tab=access", "On this document"),
+        (f"{service.url}/documents/{filled['text.pdf']}?tab=text", "Page 1"),
+        (f"{service.url}/recognition", "None chosen"),
+        (f"{service.url}/audit", "Sealed events"),
         (f"{service.url}/access/folder/{cabinet.id}", "On this folder"),
         (f"{service.url}/policies", cabinet.name),
         (f"{service.url}/policies/{written}?tab=versions", "In force"),
@@ -264,15 +328,9 @@ async def test_no_screen_scrolls_sideways(
         (f"{service.url}/sign-in?show=accounts", "New service account"),
     ):
         await visit(page, url, shown)
-        width = await page.evaluate(
-            """() => Math.max(document.documentElement.scrollWidth,
-                ...[...document.querySelectorAll("main, main *")]
-                    .filter((one) => getComputedStyle(one).overflowX === "auto")
-                    .map((one) => one.scrollWidth - one.clientWidth + innerWidth))"""
-        )
-        if width > viewport["width"]:
-            too_wide[url] = width
-    assert too_wide == {}
+        if wide := await too_wide(page):
+            found[url] = wide
+    assert found == {}
 
 
 async def test_a_phone_reaches_everything(page: Page, service: Service, cabinet: Cabinet) -> None:

@@ -1,37 +1,19 @@
 """What an administrator and an owner see when malware is found in stored content, and when a job has failed."""
 
 import secrets
-from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
-from tests.e2e.pages import PATIENCE_MS, Cabinet, sign_in
-from tests.e2e.test_accessibility import violations
+from tests.e2e.pages import Cabinet
+from tests.e2e.test_accessibility import too_wide, violations
 from tests.support.clamd import Clamd
 from tests.support.service import Service
 
 
 @pytest.fixture
-async def page(browser: Browser, service: Service) -> AsyncIterator[Page]:
-    """A signed-in page; axe cannot be added under our own policy."""
-    context = await browser.new_context(locale="en-GB", bypass_csp=True)
-    context.set_default_timeout(PATIENCE_MS)
-    opened = await context.new_page()
-    await sign_in(opened, service)
-    yield opened
-    await context.close()
-
-
-async def too_wide(page: Page) -> list[str]:
-    """Return what makes the page scroll sideways."""
-    found: list[str] = await page.evaluate(
-        """() => document.documentElement.scrollWidth <= innerWidth ? [] :
-            [...document.querySelectorAll("body *")]
-                .filter((one) => one.getBoundingClientRect().right > innerWidth)
-                .map((one) => `${one.tagName} ${one.className} ${one.textContent.slice(0, 40)}`)"""
-    )
-    return found
+def page(inspectable: Page) -> Page:
+    return inspectable
 
 
 @pytest.fixture

@@ -73,7 +73,10 @@ export const draftOfRule = ({ id, name, enabled, when, then, stop }: IntakeRule)
 });
 
 /** What was left empty is not said. */
-const said = (text: string | null): string | null => text?.trim() || null;
+function said(text: string | null): string | null {
+  const words = text?.trim() ?? "";
+  return words === "" ? null : words;
+}
 
 export function ruleOf({ id, name, enabled, when, then, stop }: RuleDraft): IntakeRule {
   const named = then.properties.filter((one) => one.name.trim() !== "");
