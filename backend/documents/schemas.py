@@ -99,7 +99,7 @@ class Disposition(StrEnum):
     ATTACHMENT = "attachment"
 
 
-class UserRef(BaseModel):
+class PersonRef(BaseModel):
     """A user by name."""
 
     id: int
@@ -124,7 +124,7 @@ class VersionOut(BaseModel):
     index_detail: str | None = Field(description="Why there is no text to search, for a person.")
     page_count: int | None
     created_at: datetime
-    created_by: UserRef
+    created_by: PersonRef
     comment: str | None
 
 
@@ -159,7 +159,7 @@ class DocumentOut(BaseModel):
     sha256: str
     created_at: datetime
     updated_at: datetime
-    owner: UserRef
+    owner: PersonRef
     tags: list[str]
     properties: dict[str, PropertyValue]
     status: Literal["active", "trashed"]
@@ -332,7 +332,7 @@ class TrashItem(BaseModel):
     id: int
     name: str
     deleted_at: datetime
-    deleted_by: UserRef
+    deleted_by: PersonRef
     purge_at: datetime = Field(description="When it is deleted for good.")
     location: list[FolderRef] = Field(description="Where it was, from the cabinet down.")
 

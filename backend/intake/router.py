@@ -34,10 +34,10 @@ from backend.intake.errors import (
 )
 from backend.intake.models import ItemState
 from backend.intake.schemas import (
-    CheckOut,
     ItemOut,
     RulesIn,
     RulesOut,
+    SourceCheckOut,
     SourceIn,
     SourceOut,
     SourcesOut,
@@ -152,7 +152,7 @@ async def delete_source(session: SessionDep, actor: AdministratorDep, source_id:
 )
 async def check_source(
     request: Request, units: UnitsDep, settings: SettingsDep, source_id: int
-) -> CheckOut:
+) -> SourceCheckOut:
     """Connect, or look at the directory, and say what there is to know. Nothing is filed."""
     async with units.begin() as (session, actor):
         require_administrator(actor)

@@ -307,7 +307,7 @@ class SourceUpdate(_Input):
     settings: SettingsIn | None = None
 
 
-class CheckOut(BaseModel):
+class SourceCheckOut(BaseModel):
     """Whether a source could be looked at now, and what there is to know of it."""
 
     model_config = ConfigDict(

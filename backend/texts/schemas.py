@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
-from backend.documents.schemas import UserRef
+from backend.documents.schemas import PersonRef
 from backend.texts.models import LayerKind
 from backend.texts.pages import PageSource, PageStatus
 
@@ -233,7 +233,7 @@ class LayerOut(BaseModel):
     number: int
     kind: LayerKind
     created_at: datetime
-    created_by: UserRef | None = Field(
+    created_by: PersonRef | None = Field(
         description="Who corrected or restored, or asked for the reading; null for what is read by itself."
     )
     comment: str | None

@@ -20,7 +20,7 @@ from backend.core.outbox import emit
 from backend.core.pagination import decode_cursor, encode_cursor
 from backend.documents import queries
 from backend.documents.models import Document
-from backend.documents.schemas import PropertyValue, TrashItem, UserRef
+from backend.documents.schemas import PersonRef, PropertyValue, TrashItem
 from backend.documents.service.reading import get_document
 from backend.documents.service.uploading import check_fresh, free_name, name_taken
 from backend.folders import service as folders
@@ -135,7 +135,7 @@ async def list_trash(
             id=row.id,
             name=row.name,
             deleted_at=row.deleted_at,
-            deleted_by=UserRef(id=row.deleted_by, name=row.user_name),
+            deleted_by=PersonRef(id=row.deleted_by, name=row.user_name),
             purge_at=row.deleted_at + keep,
             location=trails[row.folder_id][:-1] if row.type == "folder" else trails[row.folder_id],
         )

@@ -23,8 +23,8 @@ from backend.documents.schemas import (
     FolderContents,
     MetadataOut,
     Order,
+    PersonRef,
     SortBy,
-    UserRef,
     VersionOut,
 )
 from backend.folders import service as folders
@@ -301,7 +301,7 @@ def describe_version(version: Version) -> VersionOut:
         index_detail=version.index_detail,
         page_count=version.page_count,
         created_at=version.created_at,
-        created_by=UserRef(id=version.creator.id, name=version.creator.name),
+        created_by=PersonRef(id=version.creator.id, name=version.creator.name),
         comment=version.comment,
     )
 
@@ -328,7 +328,7 @@ async def describe(
                 sha256=version.sha256,
                 created_at=document.created_at,
                 updated_at=document.updated_at,
-                owner=UserRef(id=document.owner.id, name=document.owner.name),
+                owner=PersonRef(id=document.owner.id, name=document.owner.name),
                 tags=document.tags,
                 properties=document.properties,
                 status="active" if document.deleted_at is None else "trashed",

@@ -8,23 +8,23 @@ from backend.identity.sealing import SealBrokenError, Sealer
 from backend.intake.errors import SourceUnreachableError
 from backend.intake.models import Source, SourceKind
 from backend.intake.permitted import allowed_root, check_address, check_host
-from backend.intake.schemas import CheckOut, FolderSettings, MailboxSettings, SmtpSettings
+from backend.intake.schemas import FolderSettings, MailboxSettings, SmtpSettings, SourceCheckOut
 from backend.intake.service import collecting, watching
 
 
 async def check(
     source: Source, *, objection: str | None, settings: Settings, sealer: Sealer
-) -> CheckOut:
+) -> SourceCheckOut:
     """Look at a source and say what a person needs to know; `objection` is why nothing could be filed."""
     try:
         found = await _look(source, settings, sealer)
     except (SourceUnreachableError, SealBrokenError) as error:
-        return CheckOut(ok=False, detail=_why(error))
+        return SourceCheckOut(ok=False, detail=_why(error))
     except DomainError as error:
-        return CheckOut(ok=False, detail=error.detail)
+        return SourceCheckOut(ok=False, detail=error.detail)
     if objection is not None:
-        return CheckOut(ok=False, detail=f"{found} But nothing could be filed: {objection}")
-    return CheckOut(ok=True, detail=found)
+        return SourceCheckOut(ok=False, detail=f"{found} But nothing could be filed: {objection}")
+    return SourceCheckOut(ok=True, detail=found)
 
 
 async def _look(source: Source, settings: Settings, sealer: Sealer) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.actor import Actor
 from backend.documents import service as documents
 from backend.documents.models import Document, Version
-from backend.documents.schemas import UserRef
+from backend.documents.schemas import PersonRef
 from backend.search import service as search
 from backend.search.matching import find_hits
 from backend.texts import queries
@@ -188,7 +188,7 @@ async def list_layers(
                 created_at=layer.created_at,
                 created_by=None
                 if layer.creator is None
-                else UserRef(id=layer.creator.id, name=layer.creator.name),
+                else PersonRef(id=layer.creator.id, name=layer.creator.name),
                 comment=layer.comment,
                 engines=sorted({name for one in (of.engines or []) for name in one.split("+")})
                 if of

@@ -3040,7 +3040,7 @@ export interface components {
              * @description To the minute.
              */
             last_used_at: string | null;
-            user: components["schemas"]["backend__identity__schemas__UserRef"];
+            user: components["schemas"]["UserRef"];
             /** @description Whether it acts for a person or for a service account. */
             kind: components["schemas"]["UserKind"];
             /**
@@ -3195,6 +3195,37 @@ export interface components {
          * @enum {string}
          */
         CheckMode: "quick" | "full";
+        /**
+         * CheckOut
+         * @description One check of the store, as far as it concerns the organisation.
+         * @example {
+         *       "id": 12,
+         *       "is_active": true,
+         *       "mode": "full",
+         *       "progress": 0.42,
+         *       "started_at": "2026-03-01T02:00:00Z",
+         *       "trigger": "scrub"
+         *     }
+         */
+        CheckOut: {
+            /** Id */
+            id: number;
+            trigger: components["schemas"]["Trigger"];
+            mode: components["schemas"]["CheckMode"];
+            /** Sample Percent */
+            sample_percent: number | null;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Is Active */
+            is_active: boolean;
+            /** Progress */
+            progress: number;
+        };
         /**
          * CheckpointOut
          * @description A signed statement of how the chain stood: `signed` is what the Ed25519 signature (Base64) is over.
@@ -3431,7 +3462,7 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
-            owner: components["schemas"]["backend__documents__schemas__UserRef"];
+            owner: components["schemas"]["PersonRef"];
             /** Tags */
             tags: string[];
             /** Properties */
@@ -4578,7 +4609,7 @@ export interface components {
             groups: components["schemas"]["InvitedGroup"][];
             language: components["schemas"]["Language"];
             state: components["schemas"]["InvitationState"];
-            invited_by: components["schemas"]["backend__identity__schemas__UserRef"];
+            invited_by: components["schemas"]["UserRef"];
             /**
              * Created At
              * Format: date-time
@@ -4818,7 +4849,7 @@ export interface components {
              */
             created_at: string;
             /** @description Who corrected or restored, or asked for the reading; null for what is read by itself. */
-            created_by: components["schemas"]["backend__documents__schemas__UserRef"] | null;
+            created_by: components["schemas"]["PersonRef"] | null;
             /** Comment */
             comment: string | null;
             /** Engines */
@@ -4982,7 +5013,7 @@ export interface components {
          *     }
          */
         MeOut: {
-            user: components["schemas"]["backend__identity__schemas__UserRef"];
+            user: components["schemas"]["UserRef"];
             organisation: components["schemas"]["OrganisationRef"];
             role: components["schemas"]["Role"];
         };
@@ -7235,6 +7266,20 @@ export interface components {
          */
         SortBy: "name" | "updated_at" | "created_at" | "size";
         /**
+         * SourceCheckOut
+         * @description Whether a source could be looked at now, and what there is to know of it.
+         * @example {
+         *       "detail": "12 letters wait in INBOX.",
+         *       "ok": true
+         *     }
+         */
+        SourceCheckOut: {
+            /** Ok */
+            ok: boolean;
+            /** Detail */
+            detail: string;
+        };
+        /**
          * SourceIn
          * @description A way in to be made.
          * @example {
@@ -7449,9 +7494,9 @@ export interface components {
             faults: {
                 [key: string]: number;
             };
-            last_full_check: components["schemas"]["backend__verification__schemas__CheckOut"] | null;
-            last_quick_check: components["schemas"]["backend__verification__schemas__CheckOut"] | null;
-            current_check: components["schemas"]["backend__verification__schemas__CheckOut"] | null;
+            last_full_check: components["schemas"]["CheckOut"] | null;
+            last_quick_check: components["schemas"]["CheckOut"] | null;
+            current_check: components["schemas"]["CheckOut"] | null;
             /** Scrub Days */
             scrub_days: number;
             /** Next Check At */
@@ -7725,7 +7770,7 @@ export interface components {
              * Format: date-time
              */
             deleted_at: string;
-            deleted_by: components["schemas"]["backend__documents__schemas__UserRef"];
+            deleted_by: components["schemas"]["PersonRef"];
             /**
              * Purge At
              * Format: date-time
@@ -8115,7 +8160,7 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
-            owner: components["schemas"]["backend__documents__schemas__UserRef"];
+            owner: components["schemas"]["PersonRef"];
             /** Tags */
             tags: string[];
             /** Properties */
@@ -8247,6 +8292,23 @@ export interface components {
             created_at: string;
         };
         /**
+         * UserRef
+         * @description A user, as others are shown one.
+         * @example {
+         *       "email": "grace@example.org",
+         *       "id": 7,
+         *       "name": "Grace Hopper"
+         *     }
+         */
+        UserRef: {
+            /** Id */
+            id: number;
+            /** Email */
+            email: string;
+            /** Name */
+            name: string;
+        };
+        /**
          * UserUpdate
          * @description What is to change of a user; what is left out stays.
          * @example {
@@ -8328,7 +8390,7 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
-            created_by: components["schemas"]["backend__documents__schemas__UserRef"];
+            created_by: components["schemas"]["PersonRef"];
             /** Comment */
             comment: string | null;
         };
@@ -8511,78 +8573,6 @@ export interface components {
              * @description What `q` finds, each as the places of its words in `words`, from 0: one of a word, several of a phrase. Found as the search finds it.
              */
             hits: number[][];
-        };
-        /**
-         * UserRef
-         * @description A user by name.
-         */
-        backend__documents__schemas__UserRef: {
-            /** Id */
-            id: number;
-            /** Name */
-            name: string;
-        };
-        /**
-         * UserRef
-         * @description A user, as others are shown one.
-         * @example {
-         *       "email": "grace@example.org",
-         *       "id": 7,
-         *       "name": "Grace Hopper"
-         *     }
-         */
-        backend__identity__schemas__UserRef: {
-            /** Id */
-            id: number;
-            /** Email */
-            email: string;
-            /** Name */
-            name: string;
-        };
-        /**
-         * CheckOut
-         * @description Whether a source could be looked at now, and what there is to know of it.
-         * @example {
-         *       "detail": "12 letters wait in INBOX.",
-         *       "ok": true
-         *     }
-         */
-        backend__intake__schemas__CheckOut: {
-            /** Ok */
-            ok: boolean;
-            /** Detail */
-            detail: string;
-        };
-        /**
-         * CheckOut
-         * @description One check of the store, as far as it concerns the organisation.
-         * @example {
-         *       "id": 12,
-         *       "is_active": true,
-         *       "mode": "full",
-         *       "progress": 0.42,
-         *       "started_at": "2026-03-01T02:00:00Z",
-         *       "trigger": "scrub"
-         *     }
-         */
-        backend__verification__schemas__CheckOut: {
-            /** Id */
-            id: number;
-            trigger: components["schemas"]["Trigger"];
-            mode: components["schemas"]["CheckMode"];
-            /** Sample Percent */
-            sample_percent: number | null;
-            /**
-             * Started At
-             * Format: date-time
-             */
-            started_at: string;
-            /** Finished At */
-            finished_at: string | null;
-            /** Is Active */
-            is_active: boolean;
-            /** Progress */
-            progress: number;
         };
     };
     responses: never;
@@ -18201,7 +18191,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["backend__intake__schemas__CheckOut"];
+                    "application/json": components["schemas"]["SourceCheckOut"];
                 };
             };
             /** @description `unauthenticated`: Sign in first. */
