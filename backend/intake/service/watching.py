@@ -82,6 +82,8 @@ def look(settings: FolderSettings, root: PurePosixPath) -> str:
                 f"The service may read {settings.directory}, but not take anything out of it."
             )
         waiting = directories.count_files(directory, most=_COUNTED)
+    if waiting == 1:
+        return f"1 file is in {settings.directory}."
     more = " or more" if waiting == _COUNTED else ""
     return f"{waiting:,}{more} files are in {settings.directory}."
 
