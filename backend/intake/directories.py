@@ -127,6 +127,17 @@ def open_file(directory: int, steps: Sequence[str], identity: str) -> int:
     return descriptor
 
 
+def is_there(directory: int, steps: Sequence[str], identity: str) -> bool:
+    """Tell whether a file is where it was found, and what it was."""
+    try:
+        os.close(open_file(directory, steps, identity))
+    except FileChangedError:
+        return False
+    except OSError:
+        pass  # it may not be read, and is there
+    return True
+
+
 def check_unchanged(descriptor: int, identity: str) -> None:
     """Return if an open file is what it was when it was found.
 

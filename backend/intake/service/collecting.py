@@ -102,6 +102,8 @@ def look(account: Account, settings: MailboxSettings) -> str:
         if settings.moved_to is not None:
             mailbox.check_move(settings.moved_to)
         waiting = len(mailbox.search(unseen=settings.after is AfterLetter.SEEN))
+    if waiting == 1:
+        return f"1 letter waits in {settings.mailbox}."
     return f"{waiting:,} letters wait in {settings.mailbox}."
 
 

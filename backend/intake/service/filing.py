@@ -41,7 +41,7 @@ from backend.intake.service.sources import get_source
 log = structlog.get_logger(__name__)
 
 MOST_TRIES = 12
-"""Some two days in all."""
+"""Within a day."""
 _FIRST_WAIT = timedelta(minutes=1)
 _LONGEST_WAIT = timedelta(hours=6)
 _FOR_GOOD = (VirusFoundError, UnscannableError, UploadTooLargeError, FileTypeRefusedError)

@@ -19,6 +19,7 @@ LEASE = timedelta(seconds=60)
 """How long whoever looks at a source may be silent; it renews three times as often."""
 _BATCH = 100
 _LOST_AFTER = timedelta(minutes=5)
+_AFTER_FAILURE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,17 @@ async def finish(session: AsyncSession, source_id: int, looked: Looked) -> None:
     source.lease_until = None
     source.last_run_at = now()
     source.last_error = looked.error
-    source.due_at = now() + (timedelta(0) if looked.has_more else _interval(source))
+    source.due_at = now() + _wait(source, looked)
     await session.flush()
     if is_news or is_first:
         await announce(session, org_id=source.org_id, source_id=source_id)
+
+
+def _wait(source: Source, looked: Looked) -> timedelta:
+    """Return how long until a source is due again; servers lock accounts that are tried all the time."""
+    if looked.error is not None:
+        return max(_AFTER_FAILURE, _interval(source))
+    return timedelta(0) if looked.has_more else _interval(source)
 
 
 def _interval(source: Source) -> timedelta:

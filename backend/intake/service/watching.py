@@ -31,6 +31,7 @@ _SECONDS = 60
 """After so long others have their turn; the rest is gone on with at once."""
 _CHUNK = 1024 * 1024
 _COUNTED = 10_000
+_GONE = "The file is not there any more, or was changed."
 
 
 @dataclass(slots=True)
@@ -81,6 +82,8 @@ def look(settings: FolderSettings, root: PurePosixPath) -> str:
                 f"The service may read {settings.directory}, but not take anything out of it."
             )
         waiting = directories.count_files(directory, most=_COUNTED)
+    if waiting == 1:
+        return f"1 file is in {settings.directory}."
     more = " or more" if waiting == _COUNTED else ""
     return f"{waiting:,}{more} files are in {settings.directory}."
 
@@ -120,15 +123,19 @@ def _is_due(item: Item | None, settings: FolderSettings) -> bool:
 
 
 async def _retry(looking: _Round) -> None:
-    """Try again what was refused and put aside, where somebody asked for that."""
+    """Try again what was put aside, where somebody asked for that; of what is gone, say so."""
     async with looking.transaction() as session:
         due = await queries.due_items(session, looking.source.id, now(), limit=_BATCH)
     for item in due:
         steps = directories.steps_of(item.place)
-        if steps[0] != directories.REFUSED:
-            continue  # it is found where it was
         inode, size, modified_ns = map(int, directories.identity_of(item.key).split(":"))
-        await _take(looking, FoundFile(steps, size, inode, modified_ns), key=item.key)
+        file = FoundFile(steps, size, inode, modified_ns)
+        which = (looking.directory, steps, file.identity)
+        if not await asyncio.to_thread(directories.is_there, *which):
+            async with looking.transaction() as session:
+                await queries.update_item(session, item.id, reason=_GONE, retry_at=None, at=now())
+        elif steps[0] == directories.REFUSED:
+            await _take(looking, file, key=item.key)
 
 
 async def _take(looking: _Round, file: FoundFile, *, key: str | None = None) -> None:

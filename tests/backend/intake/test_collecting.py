@@ -71,7 +71,7 @@ async def test_other_ways_to_connect(ways: Ways, server: Dovecot, security: str)
     settings = settings_of(server, security=security, port=server.plain_port)
     source = await ways.source(settings)
     checked = (await ways.api.post(f"/intake/sources/{source['id']}/check")).json()
-    assert checked == {"ok": True, "detail": "1 letters wait in INBOX."}
+    assert checked == {"ok": True, "detail": "1 letter waits in INBOX."}
     assert (await ways.look(source))["filed"] == 1
 
 

@@ -191,7 +191,7 @@ async def test_a_check_says_what_is_wrong(ways: Ways, member: Api) -> None:
     (ways.directory / "one.txt").write_text("one")
     assert (await ways.api.post(f"{path}/check")).json() == {
         "ok": True,
-        "detail": f"1 files are in {ways.directory}.",
+        "detail": f"1 file is in {ways.directory}.",
     }
     await ways.api.patch(path, {"acts_as": member.user_id})
     told = (await ways.api.post(f"{path}/check")).json()

@@ -234,6 +234,19 @@ async def test_what_finds_no_room_is_tried_again(ways: Ways) -> None:
     assert (item["state"], item["tries"]) == ("filed", 2)
 
 
+async def test_what_is_gone_is_not_tried_again(ways: Ways) -> None:
+    source = await ways.folder_source()
+    await ways.api.put("/storage/limits", {"quota": 3})
+    write(ways.directory, "a.txt", b"too much")
+    await ways.look(source)
+    (ways.directory / "a.txt").unlink()
+    await ways.retry_now()
+    await ways.look(source)
+    [item] = await ways.items()
+    assert (item["state"], item["tries"]) == ("failed", 1)
+    assert "not there any more" in item["reason"]
+
+
 async def test_without_the_right_nothing_is_touched(ways: Ways, member: Api) -> None:
     source = await ways.folder_source(acts_as=member.user_id)
     path = write(ways.directory, "a.txt")
