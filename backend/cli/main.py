@@ -4,6 +4,7 @@ Six processes of a starting service are subcommands: each would else load the wh
 would need longer for that than for all the rest.
 """
 
+import os
 from importlib import import_module
 from typing import Any
 
@@ -31,7 +32,9 @@ COMMANDS = {
 }
 """Where each subcommand is: its module, and the function or the group of further subcommands."""
 
+_WITHOUT_DATABASE = ("up", "openapi")
 _EXIT_NO_KEY = 3
+_EXIT_UNREACHABLE = 4
 
 
 class _Subcommands(TyperGroup):
@@ -52,12 +55,17 @@ class _Subcommands(TyperGroup):
         return typer.main.get_command(single)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the subcommand; without the key to the store it ends with the reason alone."""
+        """Run the subcommand; without the key to the store, or the database, it ends with the reason alone."""
         try:
             return super().invoke(ctx)
         except EncryptionKeyError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(_EXIT_NO_KEY) from None
+        except ConnectionError as error:
+            typer.echo(
+                f"What this needs cannot be reached: {error}. Is the service running?", err=True
+            )
+            raise typer.Exit(_EXIT_UNREACHABLE) from None
 
 
 app = typer.Typer(
@@ -66,5 +74,8 @@ app = typer.Typer(
 
 
 @app.callback()
-def _describe() -> None:
+def _begin(context: typer.Context) -> None:
     """DMS Enterprise: document management."""
+    if context.invoked_subcommand in _WITHOUT_DATABASE or "DMS_DATABASE_URL" in os.environ:
+        return
+    import_module("backend.cli.embedded").use_database()

@@ -141,10 +141,10 @@ class Service:
         }
 
     def _addresses(self) -> dict[str, str]:
-        """What the supervisor tells the children, for commands run beside them."""
+        """What the supervisor tells the children, for commands run beside them; the database they find themselves."""
         [backend] = self.processes("uvicorn", "backend.main")
         told = backend.environ()
-        names = ("DMS_DATABASE_URL", "DMS_REDIS_URL", "ENCRYPTION_KEY", "ENCRYPTION_KEY_FILE")
+        names = ("DMS_REDIS_URL", "ENCRYPTION_KEY", "ENCRYPTION_KEY_FILE")
         return {name: told[name] for name in names if name in told}
 
 
