@@ -57,7 +57,7 @@ IfMatch = Annotated[str | None, Header(description="The ETag the change is based
 RulesIfMatch = Annotated[str, Header(description="The ETag of the rules the change is based on.")]
 
 
-@router.get("/sources", operation_id="listSources", summary="List the ways in")
+@router.get("/sources", operation_id="listIntakeSources", summary="List the ways in")
 async def list_sources(session: SessionDep, actor: AdministratorDep) -> SourcesOut:
     """Return all of them, the oldest first."""
     return SourcesOut(items=await service.list_sources(session, actor))
@@ -65,7 +65,7 @@ async def list_sources(session: SessionDep, actor: AdministratorDep) -> SourcesO
 
 @router.post(
     "/sources",
-    operation_id="createSource",
+    operation_id="createIntakeSource",
     summary="Create a way in",
     status_code=status.HTTP_201_CREATED,
     responses=problem_responses(*_WRITTEN),
@@ -89,7 +89,7 @@ async def create_source(
 
 @router.get(
     "/sources/{source_id}",
-    operation_id="getSource",
+    operation_id="getIntakeSource",
     summary="Get a way in",
     responses=problem_responses(SourceNotFoundError),
 )
@@ -104,7 +104,7 @@ async def get_source(
 
 @router.patch(
     "/sources/{source_id}",
-    operation_id="updateSource",
+    operation_id="updateIntakeSource",
     summary="Change a way in",
     responses=problem_responses(SourceNotFoundError, StaleError, *_WRITTEN),
 )
@@ -134,7 +134,7 @@ async def update_source(
 
 @router.delete(
     "/sources/{source_id}",
-    operation_id="deleteSource",
+    operation_id="deleteIntakeSource",
     summary="Delete a way in",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problem_responses(SourceNotFoundError),
@@ -146,7 +146,7 @@ async def delete_source(session: SessionDep, actor: AdministratorDep, source_id:
 
 @router.post(
     "/sources/{source_id}/check",
-    operation_id="checkSource",
+    operation_id="checkIntakeSource",
     summary="Try whether a way in works",
     responses=problem_responses(SourceNotFoundError),
 )
@@ -165,7 +165,7 @@ async def check_source(
 
 @router.post(
     "/sources/{source_id}/run",
-    operation_id="runSource",
+    operation_id="runIntakeSource",
     summary="Look at a way in now",
     status_code=status.HTTP_202_ACCEPTED,
     responses=problem_responses(SourceNotFoundError, SourcePausedError, NotOfThisKindError),
@@ -177,7 +177,7 @@ async def run_source(session: SessionDep, actor: AdministratorDep, source_id: in
 
 @router.get(
     "/items",
-    operation_id="listItems",
+    operation_id="listIntakeItems",
     summary="List what came in",
     responses=problem_responses(InvalidCursorError),
 )
@@ -198,7 +198,7 @@ async def list_items(
 
 @router.post(
     "/items/{item_id}/retry",
-    operation_id="retryItem",
+    operation_id="retryIntakeItem",
     summary="Try again to file something",
     status_code=status.HTTP_202_ACCEPTED,
     responses=problem_responses(
@@ -210,7 +210,7 @@ async def retry_item(session: SessionDep, actor: AdministratorDep, item_id: int)
     await service.request_retry(session, actor, item_id)
 
 
-@router.get("/rules", operation_id="getRules", summary="Get the rules of the ways in")
+@router.get("/rules", operation_id="getIntakeRules", summary="Get the rules of the ways in")
 async def get_rules(session: SessionDep, actor: AdministratorDep, response: Response) -> RulesOut:
     """Return them in their order."""
     rules = await service.get_rules(session, actor)
@@ -220,7 +220,7 @@ async def get_rules(session: SessionDep, actor: AdministratorDep, response: Resp
 
 @router.put(
     "/rules",
-    operation_id="putRules",
+    operation_id="putIntakeRules",
     summary="Replace the rules of the ways in",
     responses=problem_responses(StaleError, RuleInvalidError),
 )
@@ -239,7 +239,7 @@ async def put_rules(
 
 @router.post(
     "/rules/try",
-    operation_id="tryRules",
+    operation_id="tryIntakeRules",
     summary="Try rules on something that might come in",
     responses=problem_responses(SourceNotFoundError),
 )

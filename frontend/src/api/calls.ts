@@ -473,7 +473,7 @@ export const checkIntakeSource = (id: number) =>
   ok(client.POST("/api/v1/intake/sources/{source_id}/check", { params: ofSource(id) }));
 export const runIntakeSource = (id: number) =>
   ok(client.POST("/api/v1/intake/sources/{source_id}/run", { params: ofSource(id) }));
-export type IntakeItemsQuery = QueryOf<"listItems">;
+export type IntakeItemsQuery = QueryOf<"listIntakeItems">;
 export const listIntakeItems = (query: IntakeItemsQuery) =>
   ok(client.GET("/api/v1/intake/items", { params: { query: { limit: 50, ...query } } }));
 export const retryIntakeItem = (item_id: number) =>

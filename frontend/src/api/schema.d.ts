@@ -2370,13 +2370,13 @@ export interface paths {
          * List the ways in
          * @description Return all of them, the oldest first.
          */
-        get: operations["listSources"];
+        get: operations["listIntakeSources"];
         put?: never;
         /**
          * Create a way in
          * @description Have a directory watched, a mailbox looked into, or letters to an address taken.
          */
-        post: operations["createSource"];
+        post: operations["createIntakeSource"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2394,21 +2394,21 @@ export interface paths {
          * Get a way in
          * @description Return one, with how it fares.
          */
-        get: operations["getSource"];
+        get: operations["getIntakeSource"];
         put?: never;
         post?: never;
         /**
          * Delete a way in
          * @description Delete it with its journal; the documents it brought stay.
          */
-        delete: operations["deleteSource"];
+        delete: operations["deleteIntakeSource"];
         options?: never;
         head?: never;
         /**
          * Change a way in
          * @description Change what is given. Another server or user needs the password again.
          */
-        patch: operations["updateSource"];
+        patch: operations["updateIntakeSource"];
         trace?: never;
     };
     "/api/v1/intake/sources/{source_id}/check": {
@@ -2424,7 +2424,7 @@ export interface paths {
          * Try whether a way in works
          * @description Connect, or look at the directory, and say what there is to know. Nothing is filed.
          */
-        post: operations["checkSource"];
+        post: operations["checkIntakeSource"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2444,7 +2444,7 @@ export interface paths {
          * Look at a way in now
          * @description Have it looked at without waiting for its time.
          */
-        post: operations["runSource"];
+        post: operations["runIntakeSource"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2462,7 +2462,7 @@ export interface paths {
          * List what came in
          * @description Return the journal, newest first.
          */
-        get: operations["listItems"];
+        get: operations["listIntakeItems"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2484,7 +2484,7 @@ export interface paths {
          * Try again to file something
          * @description Have what was refused, or failed, fetched and tried again now.
          */
-        post: operations["retryItem"];
+        post: operations["retryIntakeItem"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2502,12 +2502,12 @@ export interface paths {
          * Get the rules of the ways in
          * @description Return them in their order.
          */
-        get: operations["getRules"];
+        get: operations["getIntakeRules"];
         /**
          * Replace the rules of the ways in
          * @description Replace all of them; what was filed before stays where it is.
          */
-        put: operations["putRules"];
+        put: operations["putIntakeRules"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2528,7 +2528,7 @@ export interface paths {
          * Try rules on something that might come in
          * @description Say what the rules given, or those there are, would make of it; nothing is done.
          */
-        post: operations["tryRules"];
+        post: operations["tryIntakeRules"];
         delete?: never;
         options?: never;
         head?: never;
@@ -17851,7 +17851,7 @@ export interface operations {
             };
         };
     };
-    listSources: {
+    listIntakeSources: {
         parameters: {
             query?: never;
             header?: never;
@@ -17891,7 +17891,7 @@ export interface operations {
             };
         };
     };
-    createSource: {
+    createIntakeSource: {
         parameters: {
             query?: never;
             header?: never;
@@ -17965,7 +17965,7 @@ export interface operations {
             };
         };
     };
-    getSource: {
+    getIntakeSource: {
         parameters: {
             query?: never;
             header?: never;
@@ -18026,7 +18026,7 @@ export interface operations {
             };
         };
     };
-    deleteSource: {
+    deleteIntakeSource: {
         parameters: {
             query?: never;
             header?: never;
@@ -18085,7 +18085,7 @@ export interface operations {
             };
         };
     };
-    updateSource: {
+    updateIntakeSource: {
         parameters: {
             query?: never;
             header?: {
@@ -18174,7 +18174,7 @@ export interface operations {
             };
         };
     };
-    checkSource: {
+    checkIntakeSource: {
         parameters: {
             query?: never;
             header?: never;
@@ -18235,7 +18235,7 @@ export interface operations {
             };
         };
     };
-    runSource: {
+    runIntakeSource: {
         parameters: {
             query?: never;
             header?: never;
@@ -18306,7 +18306,7 @@ export interface operations {
             };
         };
     };
-    listItems: {
+    listIntakeItems: {
         parameters: {
             query?: {
                 /** @description How many items at most. */
@@ -18365,7 +18365,7 @@ export interface operations {
             };
         };
     };
-    retryItem: {
+    retryIntakeItem: {
         parameters: {
             query?: never;
             header?: never;
@@ -18436,7 +18436,7 @@ export interface operations {
             };
         };
     };
-    getRules: {
+    getIntakeRules: {
         parameters: {
             query?: never;
             header?: never;
@@ -18476,7 +18476,7 @@ export interface operations {
             };
         };
     };
-    putRules: {
+    putIntakeRules: {
         parameters: {
             query?: never;
             header: {
@@ -18543,7 +18543,7 @@ export interface operations {
             };
         };
     };
-    tryRules: {
+    tryIntakeRules: {
         parameters: {
             query?: never;
             header?: never;
