@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.e2e.pages import Cabinet
-from tests.e2e.test_accessibility import too_wide, violations
+from tests.e2e.test_accessibility import still_too_wide, violations
 from tests.support.prose import Prose
 from tests.support.service import Service, wait_until
 
@@ -45,7 +45,7 @@ async def test_nearly_the_same_letters_are_found_in_the_report_and_on_their_page
     await expect(page.get_by_text("another.txt")).to_have_count(0)
     assert await violations(page) == []
     await page.set_viewport_size({"width": 360, "height": 740})
-    assert await too_wide(page) == []
+    assert await still_too_wide(page) == []
     await page.set_viewport_size({"width": 1280, "height": 800})
     await group.get_by_role("link", name="letter.txt", exact=True).click()
     shown = page.get_by_role("region", name="Related")

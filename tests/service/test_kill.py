@@ -16,7 +16,7 @@ import pytest
 from tests.support.clamd import Clamd
 from tests.support.service import Service, running_service, wait_until
 
-ROUNDS = int(os.environ.get("DMS_KILLS", "8"))
+ROUNDS = int(os.environ.get("DMS_KILLS", "6"))
 UPLOADERS = 4
 LARGEST = 6 * 2**20
 

@@ -468,7 +468,6 @@ def test_kills_at_any_moment_lose_nothing_that_was_acknowledged(
         if len(lines[-2] if len(lines) > 1 else "") == 64:
             break
     content = noise(size)
-    written_more(store, b"") if acknowledged < size else None
     with store.open_draft(NAMESPACE, NAME) as draft:
         if draft.size < size:
             draft.write(content[draft.size :])

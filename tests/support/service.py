@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import psutil
 
+from tests.support.commands import dms
+
 ROOT = Path(__file__).parents[2]
 START_MAY_TAKE = 180.0
 
@@ -52,15 +54,7 @@ class Service:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a `dms` subcommand against this service's data."""
-        return subprocess.run(
-            [sys.executable, "-m", "backend.cli", *arguments],
-            env={**self._environment(), **self._addresses()},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        return dms({**self._environment(), **self._addresses()}, *arguments, seconds=600)
 
     def start(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True)

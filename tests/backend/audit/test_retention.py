@@ -2,8 +2,6 @@
 
 import json
 import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +19,7 @@ from backend.core.settings import Settings
 from backend.launch.postgres import EmbeddedPostgres, Role
 from storage import Keyring
 from tests.backend.audit.conftest import Trail
-from tests.conftest import ROOT
+from tests.support.commands import dms as run_dms
 
 NOTHING = timedelta()
 
@@ -177,10 +175,7 @@ def dms(
         "ENCRYPTION_KEY": key.get_secret_value(),
         **({} if owner is None else {"DMS_DATABASE_OWNER_URL": owner}),
     }
-    command: Sequence[str] = [sys.executable, "-m", "backend.cli", "audit", *arguments]
-    return subprocess.run(
-        command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    return run_dms(environment, "audit", *arguments)
 
 
 async def test_the_commands(

@@ -20,7 +20,7 @@ from backend.core.settings import Settings
 from backend.verification.models import StoreCheck
 from tests.conftest import ROOT
 from tests.support.api import Api
-from tests.support.commands import command, environment_of
+from tests.support.commands import command, dms, environment_of
 
 WHOLE, DAMAGE, USAGE, UNCHECKED = range(4)
 
@@ -42,9 +42,8 @@ class Fsck:
         )
 
     def run(self, *options: str, **changes: str) -> tuple[int, str, str]:
-        process = self.start(*options, **changes)
-        out, err = process.communicate(timeout=120)
-        return process.returncode, out, err
+        ended = dms(environment_of(self.settings, **changes), "fsck", *options)
+        return ended.returncode, ended.stdout, ended.stderr
 
     def lines(self, *options: str) -> tuple[int, list[dict[str, Any]], dict[str, Any]]:
         """Return the exit code, the findings and the summary."""

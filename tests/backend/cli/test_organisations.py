@@ -3,26 +3,20 @@
 import asyncio
 import os
 import re
-import subprocess
-import sys
 
 from httpx import AsyncClient
 
 from backend.core.settings import Settings
 from tests.backend.identity.accounts import unique_email
-from tests.conftest import ROOT
 from tests.support.api import Api
+from tests.support.commands import dms
 
 
 async def create(settings: Settings, *arguments: str) -> tuple[int, str]:
     run = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "backend.cli", "organisation", "create", *arguments],
-        env={"PATH": os.environ["PATH"], "DMS_DATABASE_URL": str(settings.database_url)},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+        dms,
+        {"PATH": os.environ["PATH"], "DMS_DATABASE_URL": str(settings.database_url)},
+        *("organisation", "create", *arguments),
     )
     assert "Traceback" not in run.stderr, run.stderr
     return run.returncode, run.stdout
