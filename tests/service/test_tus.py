@@ -156,44 +156,52 @@ def kill_backend(service: Service) -> None:
             process.send_signal(signal.SIGKILL)
 
 
+@pytest.fixture(scope="module")
+def killed_service(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterator[Service]:
+    """A service of their own for those that kill it."""
+    with running_service(
+        tmp_path_factory.mktemp("killed"),
+        DMS_CLAMD_SOCKET=str(scanner.socket),
+        DMS_SCAN="required",
+    ) as started:
+        yield started
+
+
 @pytest.mark.slow
 @pytest.mark.e2e
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("parallel", [1, 3])
 def test_a_server_killed_on_the_way_goes_on_where_it_was(
-    tmp_path: Path, scanner: Clamd, parallel: int
+    killed_service: Service, tmp_path: Path, parallel: int
 ) -> None:
     """kill -9 of the backend, then another client program that knows nothing but the address of the upload."""
-    size = 300 * MIB
+    service, size = killed_service, 300 * MIB
     expected = made_file(tmp_path / "file", size)
-    with running_service(
-        tmp_path / "data", DMS_CLAMD_SOCKET=str(scanner.socket), DMS_SCAN="required"
-    ) as service:
-        client = service.login()
-        folder = client.post("/folders", json={"name": "Killed"}).json()["id"]
-        options = {
-            "metadata": {"filename": "large.bin", "folder_id": str(folder)},
-            "urlStorage": str(tmp_path / "urls.json"),
-            "parallelUploads": parallel,
-        }
-        with tus_client(service, client, tmp_path / "file", **options) as run:
-            run.until_sent(size * 7 // 10)
-            kill_backend(service)
-        wait_until(service.is_ready, seconds=60, what="ready again")
-        client = service.login()
-        unfinished = client.get("/uploads").json()
-        assert len(unfinished) == parallel
-        with tus_client(service, client, tmp_path / "file", **options) as run:
-            document = run.document()
-            assert any("resumed" in line for line in run.said)
-            sent = [line["sent"] for line in run.said if "sent" in line]
-        assert sent[0] > size // parallel // 2
-        assert document["sha256"] == expected
-        assert document["current_version"]["scan_status"] == "clean"
-        assert read_digest(client, document["id"]) == expected
-        assert drafts(service) == []
-        assert client.get("/uploads").json() == []
-        assert service.command("fsck").returncode == 0
+    client = service.login()
+    folder = client.post("/folders", json={"name": f"Killed {parallel}"}).json()["id"]
+    options = {
+        "metadata": {"filename": "large.bin", "folder_id": str(folder)},
+        "urlStorage": str(tmp_path / "urls.json"),
+        "parallelUploads": parallel,
+    }
+    with tus_client(service, client, tmp_path / "file", **options) as run:
+        run.until_sent(size * 7 // 10)
+        kill_backend(service)
+    wait_until(service.is_ready, seconds=60, what="ready again")
+    client = service.login()
+    unfinished = client.get("/uploads").json()
+    assert len(unfinished) == parallel
+    with tus_client(service, client, tmp_path / "file", **options) as run:
+        document = run.document()
+        assert any("resumed" in line for line in run.said)
+        sent = [line["sent"] for line in run.said if "sent" in line]
+    assert sent[0] > size // parallel // 2
+    assert document["sha256"] == expected
+    assert document["current_version"]["scan_status"] == "clean"
+    assert read_digest(client, document["id"]) == expected
+    assert drafts(service) == []
+    assert client.get("/uploads").json() == []
+    assert service.command("fsck").returncode == 0
 
 
 def curl(*arguments: str) -> tuple[int, dict[str, str], str]:
