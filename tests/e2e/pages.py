@@ -7,8 +7,9 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.support.service import Service
 
-# One slow machine may run everything at once: browser, service, OCR and the other tests.
-PATIENCE_MS = 30_000
+# One slow machine may run everything at once: browser, service, OCR and the other tests. And what a test uploads waits
+# behind the pages of all that was uploaded before.
+PATIENCE_MS = 90_000
 
 
 @dataclass(frozen=True)
