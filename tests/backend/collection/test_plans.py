@@ -1,13 +1,12 @@
 """How the statements of a collection run, as the application's role, on enough rows that it matters."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.collection import queries
@@ -15,6 +14,7 @@ from backend.core.clock import now
 from backend.core.db import Database, Tenant
 from backend.launch.postgres import DATABASE, EmbeddedPostgres
 from tests.support.archive import Archive, new_archive
+from tests.support.queries import collected_queries
 
 # Too dear to be filled in each test process: tests/support/scheduling.py keeps these tests in one.
 BLOBS = 20_000
@@ -75,20 +75,6 @@ async def crowded(database: Database, postgres: EmbeddedPostgres) -> AsyncIterat
                 await session.execute(text(f"DELETE FROM {table}"))  # noqa: S608  # the organisation's own
 
 
-@contextmanager
-def collected() -> Iterator[list[tuple[str, Any]]]:
-    statements: list[tuple[str, Any]] = []
-
-    def collect(_c: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        statements.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", collect)
-    try:
-        yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", collect)
-
-
 async def explain(
     session: AsyncSession, statement: str, parameters: Any, *, generic: bool
 ) -> list[dict[str, Any]]:
@@ -122,7 +108,7 @@ async def test_no_statement_reads_a_whole_table(
 ) -> None:
     async with database.transaction(Tenant(crowded.org_id)) as session:
         async with session.begin_nested() as undone:
-            with collected() as statements:
+            with collected_queries() as statements:
                 await STATEMENTS[name](session)
             await undone.rollback()
         [(statement, parameters)] = [one for one in statements if "blobs" in one[0]]

@@ -1,15 +1,12 @@
 """Users for the tests of identity, and what they do with their access tokens."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from httpx import AsyncClient, Response
-from sqlalchemy import event
-
-from backend.core.db import Database
 
 
 @dataclass(frozen=True)
@@ -53,19 +50,3 @@ async def sign_in(client: AsyncClient, account: Account) -> SignedIn:
     )
     assert answer.status_code == 200, answer.text
     return SignedIn(account, client, {"Authorization": f"Bearer {answer.json()['access_token']}"})
-
-
-@contextmanager
-def counted_statements(database: Database) -> Iterator[list[str]]:
-    """Collect the statements that any connection of the database executes in the block."""
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)

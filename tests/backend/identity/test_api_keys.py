@@ -21,11 +21,11 @@ from tests.backend.identity.accounts import (
     Account,
     MakeAccount,
     SignedIn,
-    counted_statements,
     sign_in,
 )
 from tests.backend.identity.trail import recorded
 from tests.support.api import Api
+from tests.support.queries import counted_queries
 
 READ_ONLY = ["dms:*:List", "dms:*:Read"]
 MakeKey = Callable[..., Awaitable[str]]
@@ -138,7 +138,7 @@ async def test_the_last_use_is_noted_once_a_minute(
     created = await make(user)
     writes = []
     for _ in range(3):
-        with counted_statements(app.state.database) as statements:
+        with counted_queries() as statements:
             await call(client, created["key"], "GET", "/me")
         writes.append(sum(statement.startswith("UPDATE") for statement in statements))
     assert writes == [1, 0, 0]
@@ -402,9 +402,9 @@ async def test_a_bearer_token_costs_two_statements_as_before(
 ) -> None:
     key = (await make(user))["key"]
     await call(client, key, "GET", "/me")
-    with counted_statements(app.state.database) as by_token:
+    with counted_queries() as by_token:
         await user.request("GET", "/me")
-    with counted_statements(app.state.database) as by_key:
+    with counted_queries() as by_key:
         await call(client, key, "GET", "/me")
     assert len(by_token) == 4
     assert len(by_key) == 5

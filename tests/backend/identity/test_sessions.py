@@ -21,11 +21,11 @@ from tests.backend.identity.accounts import (
     Account,
     ClientAt,
     MakeAccount,
-    counted_statements,
     sign_in,
     unique_address,
     unique_email,
 )
+from tests.support.queries import counted_queries
 
 LOGIN, REFRESH, LOGOUT = "/api/v1/auth/login", "/api/v1/auth/refresh", "/api/v1/auth/logout"
 
@@ -380,7 +380,7 @@ async def test_a_signed_in_request_costs_two_queries_before_its_own(
     client: AsyncClient, account: Account, app: FastAPI
 ) -> None:
     here = await sign_in(client, account)
-    with counted_statements(app.state.database) as statements:
+    with counted_queries() as statements:
         assert (await here.request("GET", "/me")).status_code == 200
     # The tenant, the actor; then the user and the organisation.
     assert len(statements) == 4, statements

@@ -16,10 +16,10 @@ from tests.backend.identity.accounts import (
     Account,
     MakeAccount,
     SignedIn,
-    counted_statements,
     sign_in,
     unique_email,
 )
+from tests.support.queries import counted_queries
 
 
 def new_user(**changes: object) -> dict[str, object]:
@@ -107,7 +107,7 @@ async def test_users_are_listed_by_name_page_by_page(
     seen: list[dict[str, object]] = []
     query: dict[str, object] = {"limit": 2}
     while True:
-        with counted_statements(app.state.database) as statements:
+        with counted_queries() as statements:
             page = (await administrator.request("GET", "/users", params=query)).json()
         assert len(statements) == 3, statements
         seen += page["items"]

@@ -3,15 +3,14 @@
 The searched table may have no policy and its statements no shape under which `@@` is evaluated row by row (ADR 0004).
 """
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access import service as access
@@ -24,6 +23,7 @@ from backend.search.queries import upkeep, wording
 from backend.search.queries.searching import Criteria
 from backend.search.syntax import parse
 from tests.backend.search.conftest import Library, new_organisation
+from tests.support.queries import collected_queries
 
 # Too dear to be filled in each test process: tests/support/scheduling.py keeps these tests in one.
 DOCUMENTS = 4_000
@@ -95,21 +95,6 @@ async def archive(database: Database, postgres: EmbeddedPostgres) -> tuple[Actor
     return library.administrator, member
 
 
-@contextmanager
-def _collected() -> Iterator[list[tuple[str, Any]]]:
-    statements: list[tuple[str, Any]] = []
-
-    def collect(_c: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if "document_search" in statement:
-            statements.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", collect)
-    try:
-        yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", collect)
-
-
 async def explain(
     database: Database,
     actor: Actor,
@@ -126,9 +111,11 @@ async def explain(
             await access.visible_keys(session, await access.view(session, actor)),
             words=await wording.compile_words(session, actor.org_id, parse(words)),
         )
-        with _collected() as statements:
+        with collected_queries() as collected:
             await work(session, criteria)
-        for statement, parameters in statements:
+        for statement, parameters in collected:
+            if "document_search" not in statement:
+                continue
             plan = await _plan(session, statement, parameters, generic=generic)
             _walk(plan, plans.nodes)
     return plans

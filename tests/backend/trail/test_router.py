@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from backend.audit import service as audit
 from backend.audit.service import Deed
@@ -15,6 +14,7 @@ from backend.audit.statements import Signer, Statement
 from backend.core.clock import now
 from backend.core.db import Database, Tenant
 from tests.support.api import Api
+from tests.support.queries import counted_queries
 
 
 async def found(api: Api, **filters: Any) -> list[dict[str, Any]]:
@@ -89,27 +89,14 @@ async def test_pages_follow_one_another_without_gap_or_repetition(admin: Api) ->
     assert bad.json()["code"] == "invalid_cursor"
 
 
-async def test_a_page_takes_the_same_number_of_queries_whatever_its_length(
-    admin: Api, database: Database, app: Any
-) -> None:
-    counted = 0
-
-    def count(*_: object) -> None:
-        nonlocal counted
-        counted += 1
-
-    engine = app.state.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", count)
-    try:
+async def test_a_page_takes_the_same_number_of_queries_whatever_its_length(admin: Api) -> None:
+    with counted_queries() as one:
         await found(admin, limit=1)
-        one, counted = counted, 0
-        for number in range(5):
-            await admin.folder(f"F{number}")
-        counted = 0
+    for number in range(5):
+        await admin.folder(f"F{number}")
+    with counted_queries() as many:
         await found(admin)
-        assert counted == one
-    finally:
-        event.remove(engine, "before_cursor_execute", count)
+    assert len(many) == len(one)
 
 
 async def test_events_get_their_place_in_the_chain(admin: Api, database: Database) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from backend.audit.models import AuditEvent
 from backend.core.actor import Role
 from backend.core.db import Database, Tenant
-from tests.backend.identity.accounts import counted_statements
 from tests.support.api import Api, new_user
+from tests.support.queries import counted_queries
 
 
 async def group(api: Api, name: str) -> int:
@@ -94,7 +94,7 @@ async def test_groups_are_listed_by_name_and_found_by_part_of_it(
     assert names == [one["name"] for one in (await admin.get("/groups")).json()["items"]]
     assert {one["name"] for one in await pages(admin, "/groups", q="BEA")} == {"bea", "Bea 2"}
     assert [one["name"] for one in await pages(admin, "/groups", q="%")] == ["100%"]
-    with counted_statements(app.state.database) as statements:
+    with counted_queries() as statements:
         shown = (await member.get("/groups")).json()["items"]
     assert len(statements) == 3, statements
     assert [one["name"] for one in shown] == names

@@ -18,11 +18,11 @@ from tests.backend.identity.accounts import (
     Account,
     ClientAt,
     SignedIn,
-    counted_statements,
     sign_in,
     unique_email,
 )
 from tests.backend.identity.mailing import Mailing
+from tests.support.queries import counted_queries
 
 ASK, REDEEM = "/api/v1/auth/password-reset", "/api/v1/auth/password-reset/redeem"
 NEW = "staple and a few more"
@@ -87,7 +87,7 @@ async def test_nothing_tells_whether_there_is_an_account(
 ) -> None:
     answers, work = [], []
     for email in (account.email, unique_email(), "no address at all"):
-        with counted_statements(app.state.database) as statements:
+        with counted_queries() as statements:
             answers.append(await ask(client_at, email))
         work.append(statements)
     assert [answer.status_code for answer in answers] == [202, 202, 202]
