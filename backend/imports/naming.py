@@ -1,12 +1,8 @@
 """What names on a disk become here: a disk takes any bytes but two, a document's name is text that people can read."""
 
 from dataclasses import dataclass
-from unicodedata import normalize
 
-from backend.core.names import MAX_NAME_LENGTH, InvalidNameError, clean_name
-
-_SUBSTITUTE = "_"
-_LONGEST_EXTENSION = 16
+from backend.core.names import InvalidNameError, clean_name, usable_name
 
 
 def shown(path: bytes) -> str:
@@ -33,26 +29,4 @@ class Naming:
             if self.encoding is None:
                 raise InvalidNameError("Its name is no text in UTF-8.") from None
             text = raw.decode(self.encoding, "replace")
-        return clean_name(text) if self.encoding is None else _mended(text)
-
-
-def _mended(text: str) -> str:
-    """Return a name that can be: characters that no name may have are replaced, and it is cut before its extension."""
-    kept = "".join(one if _is_allowed(one) else _SUBSTITUTE for one in normalize("NFC", text))
-    stem, dot, extension = kept.rpartition(".")
-    if len(kept) > MAX_NAME_LENGTH:
-        if not stem or len(extension) > _LONGEST_EXTENSION:
-            stem, dot, extension = kept, "", ""
-        kept = stem[: MAX_NAME_LENGTH - len(dot + extension)] + dot + extension
-    try:
-        return clean_name(kept)
-    except InvalidNameError:  # nothing but white space, or dots
-        return _SUBSTITUTE
-
-
-def _is_allowed(character: str) -> bool:
-    try:
-        clean_name(f"a{character}a")
-    except InvalidNameError:
-        return False
-    return True
+        return clean_name(text) if self.encoding is None else usable_name(text, otherwise="_")

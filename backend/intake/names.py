@@ -1,22 +1,11 @@
-"""Names that came from elsewhere, made into such as documents and folders may have."""
+"""Names and texts that came from elsewhere, made into such as documents, folders and the database may have."""
 
-import unicodedata
-from pathlib import PurePath
-
-from backend.core.names import MAX_NAME_LENGTH, InvalidNameError, clean_name
-
-_LONGEST_EXTENSION = 16
+from backend.core.names import usable_name
 
 
-def usable_name(name: str, *, otherwise: str) -> str:
-    """Return a name as near to this one as there may be; `otherwise` where nothing of it can be used."""
-    text = unicodedata.normalize("NFC", name)
-    kept = "".join(one if _is_allowed(one) else "_" for one in text)
-    kept = _shortened(" ".join(kept.split()))
-    try:
-        return clean_name(kept)
-    except InvalidNameError:
-        return otherwise
+def one_line_name(name: str, *, otherwise: str) -> str:
+    """Return a name as near to this one as there may be, on one line; `otherwise` where nothing of it can be used."""
+    return usable_name(" ".join(name.split()), otherwise=otherwise)
 
 
 def storable(text: str | None, *, most: int = 1_000) -> str | None:
@@ -25,21 +14,3 @@ def storable(text: str | None, *, most: int = 1_000) -> str | None:
         return None
     text = text.encode("utf-8", "replace").decode()
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:most]
-
-
-def _is_allowed(character: str) -> bool:
-    try:
-        clean_name(f"a{character}a")
-    except InvalidNameError:
-        return character.isspace()
-    return True
-
-
-def _shortened(name: str) -> str:
-    """Cut a name in its middle: what it ends in says what it is."""
-    if len(name) <= MAX_NAME_LENGTH:
-        return name
-    extension = PurePath(name).suffix
-    if len(extension) > _LONGEST_EXTENSION:
-        extension = ""
-    return name[: MAX_NAME_LENGTH - len(extension)].rstrip() + extension

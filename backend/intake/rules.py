@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from backend.documents.schemas import PropertyValue
-from backend.intake.names import usable_name
+from backend.intake.names import one_line_name
 from backend.intake.schemas import Rule, When
 
 TYPE = "type"
@@ -107,7 +107,7 @@ def _apply(rule: Rule, facts: Facts, decision: Decision) -> None:
 
 def _folders(template: str, facts: Facts) -> tuple[str, ...]:
     steps = [_filled(step, facts) for step in template.split("/") if step.strip()]
-    return tuple(usable_name(step, otherwise="_") for step in steps[:_MOST_FOLDERS] if step)
+    return tuple(one_line_name(step, otherwise="_") for step in steps[:_MOST_FOLDERS] if step)
 
 
 def _named(template: str, facts: Facts) -> str:
@@ -116,7 +116,7 @@ def _named(template: str, facts: Facts) -> str:
     extension = PurePath(facts.name).suffix
     if extension and not name.casefold().endswith(extension.casefold()):
         name += extension
-    return usable_name(name, otherwise=facts.name)
+    return one_line_name(name, otherwise=facts.name)
 
 
 def _filled(template: str, facts: Facts) -> str:

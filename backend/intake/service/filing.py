@@ -33,7 +33,7 @@ from backend.identity import service as identity
 from backend.identity.models import store_namespace
 from backend.intake import queries
 from backend.intake.models import ItemState, Source
-from backend.intake.names import storable, usable_name
+from backend.intake.names import one_line_name, storable
 from backend.intake.rules import Decision, Facts, decide, go_by_text
 from backend.intake.service.ruling import rules_of
 from backend.intake.service.sources import get_source
@@ -80,7 +80,7 @@ class Arrival:
     @property
     def document_name(self) -> str:
         """What the document is called, unless rules or others have another say."""
-        return usable_name(self.name, otherwise="file")
+        return one_line_name(self.name, otherwise="file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +296,7 @@ async def _record_failure(
 
 
 def _tree(arrival: Arrival) -> list[str]:
-    return [usable_name(step, otherwise="_") for step in arrival.folders]
+    return [one_line_name(step, otherwise="_") for step in arrival.folders]
 
 
 def _facts(source: Source, arrival: Arrival, received: Received) -> Facts:

@@ -16,7 +16,7 @@ from backend.folders import service as folders
 from backend.intake import queries
 from backend.intake.errors import RuleInvalidError
 from backend.intake.models import Source
-from backend.intake.names import storable, usable_name
+from backend.intake.names import one_line_name, storable
 from backend.intake.rules import TYPE, Decision, Facts, decide
 from backend.intake.schemas import Rule, RulesIn, RulesOut, TrialIn, TrialOut
 from backend.intake.service.places import folder_places
@@ -85,7 +85,7 @@ async def try_rules(session: AsyncSession, actor: Actor, asked: TrialIn) -> Tria
     """
     source = None if asked.source_id is None else await get_source(session, asked.source_id)
     rules = asked.rules if asked.rules is not None else await rules_of(session, actor.org_id)
-    name = usable_name(asked.name, otherwise="file")
+    name = one_line_name(asked.name, otherwise="file")
     facts = Facts(
         source_id=0 if source is None else source.id,
         source="" if source is None else source.name,
