@@ -1,9 +1,7 @@
 """`dms fsck`: checking what is stored, and repairing it."""
 
 import asyncio
-import contextlib
 import json
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from backend.cli.acts import record_act
+from backend.cli.running import opened_store, stopping
 from backend.content.keys import open_keyring
 from backend.content.service import Content
 from backend.content.stores import open_copy
@@ -30,7 +29,7 @@ from backend.uploads import service as uploads
 from backend.verification import service as verification
 from backend.verification.models import CheckMode, StoreCheck, Trigger
 from backend.verification.service import Finding, Pace, Sample, Scope
-from storage import BlobStore, Keyring, StoreError, StoreUnavailableError
+from storage import BlobStore, Keyring, StoreError
 
 
 class ExitCode(IntEnum):
@@ -127,12 +126,12 @@ async def _check(settings: Settings, options: _Options) -> ExitCode:
     database = Database.connect(settings)
     try:
         with ExitStack() as stack:
-            content = stack.enter_context(contextlib.closing(_open_store(settings)))
+            content = stack.enter_context(opened_store(settings))
             source = None
             if options.repair_from is not None:
                 source = stack.enter_context(_source(settings, options.repair_from))
             check = await _begin(database, options)
-            stack.enter_context(_stopping(pace))
+            stack.enter_context(stopping(pace))
             finished = await verification.run_check(
                 database,
                 content,
@@ -163,13 +162,6 @@ def _facts(check: StoreCheck) -> dict[str, int | str | bool]:
     }
 
 
-def _open_store(settings: Settings) -> Content:
-    try:
-        return Content.open_store(settings)
-    except ValueError as error:
-        raise StoreUnavailableError(str(error)) from error
-
-
 @contextmanager
 def _source(settings: Settings, where: str) -> Iterator[BlobStore]:
     """Open the store that repairs come from: a store's address or directory, or a data directory with its keyring."""
@@ -197,20 +189,6 @@ def _copy_in(settings: Settings, directory: Path) -> BlobStore:
             keyring if keyring.is_file() else settings.keyring_path, settings.master_key()
         ),
     )
-
-
-@contextmanager
-def _stopping(pace: Pace) -> Iterator[None]:
-    """Let Ctrl-C, or a request to terminate, end the check where its cursor can be kept."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, pace.stop)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 async def _begin(database: Database, options: _Options) -> StoreCheck:

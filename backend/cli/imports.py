@@ -2,15 +2,12 @@
 
 import asyncio
 import base64
-import contextlib
 import json
 import os
-import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -22,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from backend.cli.acts import record_act
-from backend.content.service import Content
+from backend.cli.running import opened_store, stopping
 from backend.core.db import Database
 from backend.core.errors import DomainError
 from backend.core.logging import configure_logging
@@ -35,7 +32,7 @@ from backend.imports.naming import Naming, shown
 from backend.imports.service import Choice, Found, Outcome, Result, Run
 from backend.imports.tree import Tree
 from backend.scanning.service import is_released
-from storage import StoreError, StoreUnavailableError
+from storage import StoreError
 
 _MOST_JOBS = 32
 _TOLD_EVERY = 10.0
@@ -187,7 +184,10 @@ async def _import(
     pace = Pace()
     database = Database.connect(settings)
     try:
-        with contextlib.closing(_open_store(settings, database)) as content, _stopping(pace):
+        with (
+            opened_store(settings, released=partial(is_released, database)) as content,
+            stopping(pace),
+        ):
             try:
                 run = await _prepare(database, options)
             except DomainError as error:
@@ -252,27 +252,6 @@ async def _record(
 
 def _ignore(result: Result) -> None:
     """What cannot be filed is told when its turn comes."""
-
-
-def _open_store(settings: Settings, database: Database) -> Content:
-    try:
-        return Content.open_store(settings, released=partial(is_released, database))
-    except ValueError as error:
-        raise StoreUnavailableError(str(error)) from error
-
-
-@contextmanager
-def _stopping(pace: Pace) -> Iterator[None]:
-    """Let Ctrl-C, or a request to terminate, end the import: files under way are given up, and read again then."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, pace.stop)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 class _Report:

@@ -1,14 +1,10 @@
 """`dms scan`."""
 
 import asyncio
-import contextlib
 import json
 import re
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -19,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from backend.cli.acts import record_act
+from backend.cli.running import opened_store, stopping
 from backend.content.errors import StorageUnavailableError
-from backend.content.service import Content
 from backend.core.clock import now
 from backend.core.db import Database
 from backend.core.errors import ConflictError
@@ -31,7 +27,7 @@ from backend.scanning import service as scanning
 from backend.scanning.errors import NoScannerError
 from backend.scanning.models import ScanRun
 from backend.scanning.service import Found, ScannerGoneError, Wanted
-from storage import StoreError, StoreUnavailableError
+from storage import StoreError
 
 _TOLD_EVERY = 10.0
 _AGO = re.compile(r"(\d+)([hdw])")
@@ -136,7 +132,7 @@ async def _scan(settings: Settings, options: _Options) -> ExitCode:
     pace = Pace(rate=options.rate)
     database = Database.connect(settings)
     try:
-        with contextlib.closing(_open_store(settings)) as content, _stopping(pace):
+        with opened_store(settings) as content, stopping(pace):
             async with database.transaction() as session:
                 if options.wanted is None:
                     run = await scanning.resume(session)
@@ -158,27 +154,6 @@ async def _scan(settings: Settings, options: _Options) -> ExitCode:
     if run.infected:
         return ExitCode.FOUND
     return ExitCode.CLEAN if finished else ExitCode.UNSCANNED
-
-
-def _open_store(settings: Settings) -> Content:
-    try:
-        return Content.open_store(settings)
-    except ValueError as error:
-        raise StoreUnavailableError(str(error)) from error
-
-
-@contextmanager
-def _stopping(pace: Pace) -> Iterator[None]:
-    """Let Ctrl-C, or a request to terminate, end the run between two pieces of content."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, pace.stop)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 class _Progress:
