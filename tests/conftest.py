@@ -197,6 +197,17 @@ def service(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterato
         yield started
 
 
+@pytest.fixture(scope="session")
+def killed_service(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterator[Service]:
+    """A service for the tests that kill parts of it, which would disturb others."""
+    with running_service(
+        tmp_path_factory.mktemp("killed"),
+        DMS_CLAMD_SOCKET=str(scanner.socket),
+        DMS_SCAN="required",
+    ) as started:
+        yield started
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> StackScheduling:
     """Keep the tests of one started stack in one process."""
@@ -206,5 +217,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> StackSc
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say of tests that need everything started that they are end to end."""
     for item in items:
-        if {"service", "production"} & set(getattr(item, "fixturenames", ())):
+        if {"service", "killed_service", "production"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.e2e)

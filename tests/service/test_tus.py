@@ -15,8 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.clamd import Clamd
-from tests.support.service import ROOT, Service, running_service, wait_until
+from tests.support.service import ROOT, Service, wait_until
 
 MIB = 2**20
 DRIVER = ROOT / "tests" / "support" / "tus_client.mjs"
@@ -156,17 +155,6 @@ def kill_backend(service: Service) -> None:
             process.send_signal(signal.SIGKILL)
 
 
-@pytest.fixture(scope="module")
-def killed_service(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterator[Service]:
-    """A service of their own for those that kill it."""
-    with running_service(
-        tmp_path_factory.mktemp("killed"),
-        DMS_CLAMD_SOCKET=str(scanner.socket),
-        DMS_SCAN="required",
-    ) as started:
-        yield started
-
-
 @pytest.mark.slow
 @pytest.mark.e2e
 @pytest.mark.timeout(900)
@@ -175,7 +163,7 @@ def test_a_server_killed_on_the_way_goes_on_where_it_was(
     killed_service: Service, tmp_path: Path, parallel: int
 ) -> None:
     """kill -9 of the backend, then another client program that knows nothing but the address of the upload."""
-    service, size = killed_service, 300 * MIB
+    service, size = killed_service, 160 * MIB
     expected = made_file(tmp_path / "file", size)
     client = service.login()
     folder = client.post("/folders", json={"name": f"Killed {parallel}"}).json()["id"]

@@ -16,6 +16,7 @@ STACKS: Mapping[str, str] = MappingProxyType(
         "tests/service/test_tus.py::test_tus_js_client": "service",
         "tests/service/test_tus.py::test_curl": "service",
         "tests/service/test_tus.py::test_a_server_killed": "killed service",
+        "tests/service/test_kill.py": "killed service",
         "tests/deploy/": "production",
         "tests/backend/collection/test_plans.py": "collection plans",
         "tests/backend/search/test_plans.py": "search plans",
