@@ -63,6 +63,12 @@ CLAIMS = {
     "testHEIF.heic": ("Canon EOS 40D",),
 }
 
+READ_BY_OCR = {
+    "testOCR_spacing.png": "The quick brown fox",
+    "testRotated+10.png": "declared vicinity continue supplied",
+    "testRotated-10.png": "declared vicinity continue supplied",
+}
+
 
 @pytest.mark.skipif(not FILES, reason="the shared corpus is not beside this repository")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -80,13 +86,8 @@ def test_it_ends_in_a_state_that_says_why(path: Path, sandbox: None) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not FILES, reason="the shared corpus is not beside this repository")
-def test_what_waits_for_ocr_ends_with_ocr(sandbox: None) -> None:
-    seen = {}
-    for path in FILES:
-        if run_bounded(path, name=path.name, limits=Limits(), ocr=False).status == "needs_ocr":
-            seen[path.name] = run_bounded(path, name=path.name, limits=OCR_LIMITS, ocr=True)
-
-    assert {result.status for result in seen.values()} <= {"indexed", "no_text"}
-    assert seen["testOCR_spacing.png"].text == "The quick brown fox"
-    assert "declared vicinity continue supplied" in seen["testRotated+10.png"].text
-    assert "declared vicinity continue supplied" in seen["testRotated-10.png"].text
+@pytest.mark.parametrize(("name", "phrase"), READ_BY_OCR.items(), ids=READ_BY_OCR.keys())
+def test_what_is_in_pictures_is_read_by_ocr(name: str, phrase: str, sandbox: None) -> None:
+    result = run_bounded(CORPUS / name, name=name, limits=OCR_LIMITS, ocr=True)
+    assert result.status == "indexed"
+    assert phrase in result.text
