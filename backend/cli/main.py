@@ -62,10 +62,16 @@ class _Subcommands(TyperGroup):
             typer.echo(str(error), err=True)
             raise typer.Exit(_EXIT_NO_KEY) from None
         except ConnectionError as error:
-            typer.echo(
-                f"What this needs cannot be reached: {error}. Is the service running?", err=True
-            )
-            raise typer.Exit(_EXIT_UNREACHABLE) from None
+            raise _unreachable(f"What this needs cannot be reached: {error}") from None
+        except FileNotFoundError:
+            if not import_module("backend.cli.embedded").is_database_stopped():
+                raise
+            raise _unreachable("The database of this data directory does not run") from None
+
+
+def _unreachable(reason: str) -> typer.Exit:
+    typer.echo(f"{reason}. Is the service running?", err=True)
+    return typer.Exit(_EXIT_UNREACHABLE)
 
 
 app = typer.Typer(

@@ -102,7 +102,12 @@ class EmbeddedPostgres(EmbeddedServer):
     @property
     def host(self) -> str:
         """The directory of the socket, for clients (libpq's and asyncpg's `host`)."""
-        return str(short_path(self.directory, socket_name=f".s.PGSQL.{self.port}"))
+        return str(short_path(self.directory, socket_name=self.socket.name))
+
+    @property
+    def socket(self) -> Path:
+        """The Unix socket, which is there while the server runs, and after it was killed."""
+        return self.directory / f".s.PGSQL.{self.port}"
 
     def url(
         self,

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+from pathlib import Path
 
 from httpx import AsyncClient
 
@@ -48,3 +49,11 @@ async def test_who_has_an_account_administers_with_that(admin: Api, settings: Se
 async def test_what_cannot_be_is_refused(settings: Settings) -> None:
     assert await create(settings, " ", "--administrator", "a@example.org") == (2, "")
     assert await create(settings, "Name", "--administrator", "nobody") == (2, "")
+
+
+def test_beside_a_stopped_service_it_says_that_the_database_does_not_run(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    environment = {"PATH": os.environ["PATH"], "DMS_DATA_DIR": str(tmp_path)}
+    run = dms(environment, "organisation", "create", "Name", "--administrator", "a@example.org")
+    said = "The database of this data directory does not run. Is the service running?\n"
+    assert (run.returncode, run.stderr) == (4, said)
