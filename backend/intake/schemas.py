@@ -372,6 +372,55 @@ class ItemOut(BaseModel):
     at: datetime
 
 
+class OriginKind(StrEnum):
+    """How a document came in."""
+
+    FOLDER = "folder"
+    MAILBOX = "mailbox"
+    SMTP = "smtp"
+    IMPORT = "import"
+
+
+class Origin(BaseModel):
+    """Where a document came from, as it was known when it was filed."""
+
+    kind: OriginKind
+    source: str | None = Field(
+        description="The name of the way in. Of an import: the directory, for administrators; null for others."
+    )
+    name: str = Field(
+        description="What it came as: a file, or a part of a letter. Of an import: the path below the directory."
+    )
+    sender: str | None = Field(description="Whom the letter says that it is from.")
+    subject: str | None = Field(description="Of the letter.")
+    at: datetime = Field(
+        description="When it was filed. Of an import that brought it again: the last time."
+    )
+
+
+class OriginOut(BaseModel):
+    """How a document came in."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "origin": {
+                    "kind": "mailbox",
+                    "source": "Invoices",
+                    "name": "invoice 17.pdf",
+                    "sender": "billing@example.org",
+                    "subject": "Your invoice",
+                    "at": "2026-03-02T09:14:00Z",
+                }
+            }
+        }
+    )
+
+    origin: Origin | None = Field(
+        description="Null: it was uploaded, or the way in was deleted with its journal."
+    )
+
+
 class When(_Input):
     """What must hold for a rule to apply: all that is given."""
 
