@@ -221,7 +221,7 @@ class SourceState(StrEnum):
     """How a source fares."""
 
     NEW = "new"
-    """Nobody has looked at it yet."""
+    """Nobody has looked at it yet; what comes by letters needs no looking."""
     WORKING = "working"
     FAILING = "failing"
     """The last look at it failed; `last_error` says why."""

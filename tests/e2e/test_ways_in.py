@@ -193,6 +193,7 @@ async def test_a_letter_to_an_address_of_ours_is_filed_and_says_so(
     await _end_source(page, form, cabinet)
     source = _source(page, name)
     await expect(source).to_contain_text(address)
+    await expect(source).to_contain_text("Takes letters")
 
     letter = _letter(name)
     await asyncio.to_thread(_send, service, letter, address)

@@ -969,6 +969,7 @@ export const en = {
     },
     state: {
       new: "Has not looked yet",
+      takes: "Takes letters",
       working: "Working, last looked {{ago}}",
       workingNever: "Working",
       failing: "Failing, last tried {{ago}}",
