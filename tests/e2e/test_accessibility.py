@@ -344,7 +344,7 @@ async def test_ways_in_are_accessible_and_fit_a_phone(
     await look("items", filed)
     await filed.click()
     await look("came in", page.get_by_text("By the watched directory"))
-    await page.get_by_role("link", name="What came in, and what became of it").click()
+    await page.get_by_role("link", name="See what came in").click()
     await look("items of one", page.get_by_role("button", name="Of one document only"))
 
     await visit(page, f"{service.url}/ways-in/rules", f"Rule of {fed}")

@@ -172,7 +172,7 @@ async def test_letters_of_a_mailbox_are_fetched_and_their_parts_say_where_they_c
     await expect(came_in).to_contain_text(told)
 
     # Of the two parts of the letter the journal has, the one that became this document.
-    await came_in.get_by_role("link", name="What came in, and what became of it").click()
+    await came_in.get_by_role("link", name="See what came in").click()
     items = page.get_by_role("list", name="What came in").get_by_role("listitem")
     await expect(items).to_have_count(1)
     await expect(items).to_contain_text(f"{name}.pdf")

@@ -723,7 +723,7 @@ export const en = {
     about: "Letter: “{{subject}}”",
     from: "Letter from {{sender}}",
     fromAbout: "Letter from {{sender}}: “{{subject}}”",
-    item: "What came in, and what became of it",
+    item: "See what came in",
   },
   aboutFile: {
     hint: "As the file itself has it. A search finds the document by these words too.",

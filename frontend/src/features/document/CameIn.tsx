@@ -25,12 +25,12 @@ export function CameIn({ document }: { document: Document }) {
       <dd>
         {way}
         {[...details, formatDateTime(origin.at)].map((line) => (
-          <Text key={line} size="xs" c="dimmed">
+          <Text key={line} size="xs" c="dimmed" mt={2}>
             {line}
           </Text>
         ))}
         {isAdministrator && origin.kind !== "import" && (
-          <Text size="xs">
+          <Text size="xs" mt={2}>
             <Link to="/ways-in/items" search={{ document: document.id }}>
               {t("cameIn.item")}
             </Link>
