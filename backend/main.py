@@ -40,6 +40,7 @@ from backend.identity.second_factor.router import router as second_factor
 from backend.identity.service import authenticate, resume
 from backend.identity.signin.router import router as signin
 from backend.identity.tokens import TokenSigner
+from backend.intake.router import of_documents as origins
 from backend.intake.router import router as intake
 from backend.notifications.router import router as live
 from backend.notifications.service import Hub
@@ -136,7 +137,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     people = (identity, presence, groups, invitations, recovery)
     credentials = (signin, second_factor, passkeys, api_keys, machines, oidc)
     files = (access, folders, duplicates, documents, uploads, previews, search, texts, scanning)
-    for router in (*people, *credentials, *files, intake, verification, trail, live, operations):
+    looked_after = (intake, verification, trail, live, operations)
+    for router in (*people, *credentials, *files, origins, *looked_after):
         api.include_router(router)
     app.include_router(api)
     app.include_router(probes)

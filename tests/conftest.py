@@ -26,7 +26,7 @@ from backend.core.settings import Settings
 from backend.identity import passwords
 from backend.identity.models import Organisation
 from backend.launch.postgres import EmbeddedPostgres, Role, embedded_postgres
-from backend.launch.valkey import EmbeddedValkey, embedded_valkey
+from backend.launch.valkey import EmbeddedValkey, embedded_valkey, free_port
 from backend.main import create_app
 from storage import Keyring
 from tests.support.api import Api, new_user
@@ -187,12 +187,14 @@ async def stranger(client: AsyncClient, database: Database) -> Api:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterator[Service]:
-    """The whole service as a user starts it, scanning; tests that use it are marked `e2e` and run in one process."""
+    """The whole service as a user starts it, with scanner and letterbox; tests of it are `e2e`, in one process."""
     with running_service(
         tmp_path_factory.mktemp("service"),
         DMS_CLAMD_SOCKET=str(scanner.socket),
         DMS_SCAN="required",
         DMS_INTAKE_DIRS=str(tmp_path_factory.mktemp("intake")),
+        DMS_INTAKE_SMTP_DOMAIN="in.example.org",
+        DMS_INTAKE_SMTP_LISTEN=f"127.0.0.1:{free_port()}",
     ) as started:
         yield started
 

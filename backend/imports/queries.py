@@ -1,6 +1,8 @@
 """SQL of imports. Used by `service` alone."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -84,3 +86,26 @@ async def set_document(session: AsyncSession, row: ImportedFile, document_id: in
         .where(ImportedFile.import_id == row.import_id, ImportedFile.path_digest == row.path_digest)
         .values(document_id=document_id)
     )
+
+
+class ImportedFrom(NamedTuple):
+    """Where a document's file was found, and when it was last brought from there."""
+
+    directory: str
+    """As the import knows it."""
+    path: str
+    """Below the directory."""
+    at: datetime
+
+
+async def origin(session: AsyncSession, document_id: int) -> ImportedFrom | None:
+    """Return where the file that became a document was found; None where no import brought it."""
+    statement = (
+        select(Import.source, ImportedFile.path, ImportedFile.filed_at)
+        .join(Import, Import.id == ImportedFile.import_id)
+        .where(ImportedFile.document_id == document_id)
+        .order_by(ImportedFile.filed_at.desc())
+        .limit(1)
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return None if row is None else ImportedFrom(*row)

@@ -98,6 +98,7 @@ async def items(
     *,
     source_id: int | None,
     state: ItemState | None,
+    document_id: int | None,
     before: int | None,
     limit: int,
 ) -> Sequence[Row[Item, str | None, int | None]]:
@@ -112,9 +113,23 @@ async def items(
         statement = statement.where(Item.source_id == source_id)
     if state is not None:
         statement = statement.where(Item.state == state)
+    if document_id is not None:
+        statement = statement.where(Item.document_id == document_id)
     if before is not None:
         statement = statement.where(Item.id < before)
     return (await session.execute(statement)).all()
+
+
+async def item_of(session: AsyncSession, document_id: int) -> Row[Item, str, SourceKind] | None:
+    """Return the item that became a document, with name and kind of its source; None where none did."""
+    statement = (
+        select(Item, Source.name, Source.kind)
+        .join(Source, Source.id == Item.source_id)
+        .where(Item.document_id == document_id)
+        .order_by(Item.id)
+        .limit(1)
+    )
+    return (await session.execute(statement)).one_or_none()
 
 
 async def item(session: AsyncSession, item_id: int, *, lock: bool = False) -> Item | None:

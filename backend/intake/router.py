@@ -14,6 +14,7 @@ from backend.core.errors import (
 from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
 from backend.core.web import (
+    ActorDep,
     AdministratorDep,
     SessionDep,
     SettingsDep,
@@ -35,6 +36,7 @@ from backend.intake.errors import (
 from backend.intake.models import ItemState
 from backend.intake.schemas import (
     ItemOut,
+    OriginOut,
     RulesIn,
     RulesOut,
     SourceCheckOut,
@@ -51,6 +53,8 @@ router = APIRouter(
     tags=["intake"],
     responses=problem_responses(UnauthenticatedError, ForbiddenError),
 )
+of_documents = APIRouter(tags=["documents"], responses=problem_responses(UnauthenticatedError))
+"""What readers of a document are told of its way in."""
 
 _WRITTEN = (NotFoundError, SettingsRefusedError, AddressTakenError, InvalidError)
 IfMatch = Annotated[str | None, Header(description="The ETag the change is based on.")]
@@ -188,10 +192,17 @@ async def list_items(
     cursor: Cursor = None,
     source_id: Annotated[int | None, Query(description="By which way.")] = None,
     state: Annotated[ItemState | None, Query(description="What became of it.")] = None,
+    document_id: Annotated[int | None, Query(description="Which document it became.")] = None,
 ) -> Page[ItemOut]:
     """Return the journal, newest first."""
     items, next_cursor = await service.list_items(
-        session, actor, source_id=source_id, state=state, cursor=cursor, limit=limit
+        session,
+        actor,
+        source_id=source_id,
+        state=state,
+        document_id=document_id,
+        cursor=cursor,
+        limit=limit,
     )
     return Page(items=items, next_cursor=next_cursor)
 
@@ -246,6 +257,17 @@ async def put_rules(
 async def try_rules(session: SessionDep, actor: AdministratorDep, body: TrialIn) -> TrialOut:
     """Say what the rules given, or those there are, would make of it; nothing is done."""
     return await service.try_rules(session, actor, body)
+
+
+@of_documents.get(
+    "/documents/{document_id}/origin",
+    operation_id="getDocumentOrigin",
+    summary="Get how a document came in",
+    responses=problem_responses(NotFoundError),
+)
+async def get_origin(session: SessionDep, actor: ActorDep, document_id: int) -> OriginOut:
+    """Return by which way a document came in: a watched directory, a mailbox, a letter, an import."""
+    return await service.get_origin(session, actor, document_id)
 
 
 def _sealer(request: Request) -> Sealer:

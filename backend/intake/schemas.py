@@ -221,7 +221,7 @@ class SourceState(StrEnum):
     """How a source fares."""
 
     NEW = "new"
-    """Nobody has looked at it yet."""
+    """Nobody has looked at it yet; what comes by letters needs no looking."""
     WORKING = "working"
     FAILING = "failing"
     """The last look at it failed; `last_error` says why."""
@@ -370,6 +370,55 @@ class ItemOut(BaseModel):
     )
     rules: list[str] = Field(description="The names of the rules that applied.")
     at: datetime
+
+
+class OriginKind(StrEnum):
+    """How a document came in."""
+
+    FOLDER = "folder"
+    MAILBOX = "mailbox"
+    SMTP = "smtp"
+    IMPORT = "import"
+
+
+class Origin(BaseModel):
+    """Where a document came from, as it was known when it was filed."""
+
+    kind: OriginKind
+    source: str | None = Field(
+        description="The name of the way in. Of an import: the directory, for administrators; null for others."
+    )
+    name: str = Field(
+        description="What it came as: a file, or a part of a letter. Of an import: the path below the directory."
+    )
+    sender: str | None = Field(description="Whom the letter says that it is from.")
+    subject: str | None = Field(description="Of the letter.")
+    at: datetime = Field(
+        description="When it was filed. Of an import that brought it again: the last time."
+    )
+
+
+class OriginOut(BaseModel):
+    """How a document came in."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "origin": {
+                    "kind": "mailbox",
+                    "source": "Invoices",
+                    "name": "invoice 17.pdf",
+                    "sender": "billing@example.org",
+                    "subject": "Your invoice",
+                    "at": "2026-03-02T09:14:00Z",
+                }
+            }
+        }
+    )
+
+    origin: Origin | None = Field(
+        description="Null: it was uploaded, or the way in was deleted with its journal."
+    )
 
 
 class When(_Input):

@@ -349,7 +349,12 @@ async def test_ways_in_are_accessible_and_fit_a_phone(
     await look("new mailbox", form.get_by_label("Password", exact=True))
 
     await visit(page, f"{service.url}/ways-in/items", fed)
-    await look("items", page.get_by_role("link", name=f"{fed}.txt").first)
+    filed = page.get_by_role("link", name=f"{fed}.txt").first
+    await look("items", filed)
+    await filed.click()
+    await look("came in", page.get_by_text("By the watched directory"))
+    await page.get_by_role("link", name="See what came in").click()
+    await look("items of one", page.get_by_role("button", name="Of one document only"))
 
     await visit(page, f"{service.url}/ways-in/rules", f"Rule of {fed}")
     await page.get_by_role("button", name=f"Edit Rule of {fed}").click()

@@ -1,7 +1,11 @@
 """How documents come in by themselves, as an administrator sets it up, follows it and writes the rules for it."""
 
+import asyncio
 import secrets
+import smtplib
 from collections.abc import Iterator
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,9 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.e2e.pages import PATIENCE_MS, Cabinet, new_person, row, sign_in
+from tests.support.dovecot import PASSWORD, USER, Dovecot, dovecot
 from tests.support.service import Service
+from tests.worker.extraction import samples
 
 # A file has to rest for a second, and the schedule to come by.
 FILING_MAY_TAKE_MS = 120_000
@@ -21,6 +27,13 @@ def watched(service: Service) -> Path:
     directory = Path(service.environment["DMS_INTAKE_DIRS"]) / secrets.token_hex(4)
     directory.mkdir()
     return directory
+
+
+@pytest.fixture
+def mail_host() -> Iterator[Dovecot]:
+    """A mail server with an empty mailbox."""
+    with dovecot() as running:
+        yield running
 
 
 @pytest.fixture
@@ -46,18 +59,59 @@ async def _choose_folder(form: Locator, label: str, name: str) -> None:
     await expect(form.get_by_role("group", name=label)).to_contain_text(name)
 
 
-async def _make_source(page: Page, name: str, directory: Path, cabinet: Cabinet) -> None:
+async def _begin_source(page: Page, name: str, kind: str) -> Locator:
+    """Open the form of a new source and say what kind it is; return the form."""
     await page.get_by_role("button", name="New source").click()
     form = page.get_by_role("dialog")
+    await form.get_by_role("combobox", name="Kind").click()
+    await page.get_by_role("option", name=kind).click()
     await form.get_by_role("textbox", name="Name").fill(name)
-    await form.get_by_role("textbox", name="Directory on the server").fill(str(directory))
-    await form.get_by_role("textbox", name="Seconds without a change").fill("1")
+    return form
+
+
+async def _end_source(page: Page, form: Locator, cabinet: Cabinet) -> None:
+    """Say where to and as whom, and create the source."""
     await _choose_folder(form, "File to", cabinet.name)
     person = form.get_by_role("combobox", name="File as")
     await person.fill("Administrator")
     await page.get_by_role("option", name="Administrator").first.click()
     await form.get_by_role("button", name="Create source").click()
     await expect(form).to_have_count(0)
+
+
+async def _make_source(page: Page, name: str, directory: Path, cabinet: Cabinet) -> None:
+    form = await _begin_source(page, name, "Watched directory")
+    await form.get_by_role("textbox", name="Directory on the server").fill(str(directory))
+    await form.get_by_role("textbox", name="Seconds without a change").fill("1")
+    await _end_source(page, form, cabinet)
+
+
+def _letter(name: str) -> EmailMessage:
+    """A letter with an invoice of this name attached to it."""
+    made = EmailMessage(policy=SMTP)
+    made["From"], made["To"] = "Billing <billing@supplier.example>", USER
+    made["Subject"] = f"Your invoice {name}"
+    made["Message-ID"] = f"<{secrets.token_hex(8)}@supplier.example>"
+    made.set_content("Please find the invoice attached.\n")
+    invoice = samples.pdf([samples.text_page([f"Invoice {name}", "To be paid within a month"])])
+    made.add_attachment(invoice, maintype="application", subtype="pdf", filename=f"{name}.pdf")
+    return made
+
+
+def _fact(page: Page, name: str) -> Locator:
+    """What the page of a document says under a name."""
+    return page.locator(f"dt:text-is('{name}') + dd")
+
+
+async def _open_what_came_in(page: Page, source: Locator, count: int, file: str) -> None:
+    """Go from a source, by the list of what it brought, to a document."""
+    await source.get_by_role("link", name=f"{count} filed").click()
+    items = page.get_by_role("list", name="What came in")
+    await expect(items.get_by_role("listitem")).to_have_count(count)
+    item = items.get_by_role("listitem").filter(has=page.get_by_role("link", name=file))
+    await expect(item).to_contain_text("Filed")
+    await item.get_by_role("link", name=file).click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text(file)
 
 
 async def test_a_file_dropped_into_a_directory_is_filed_and_told_of(
@@ -77,16 +131,118 @@ async def test_a_file_dropped_into_a_directory_is_filed_and_told_of(
     await source.get_by_role("button", name=f"Look now: {name}").click()
     await expect(source).to_contain_text("1 filed", timeout=FILING_MAY_TAKE_MS)
     await expect(source).to_contain_text("Working, last looked")
-    await source.get_by_role("link", name="1 filed").click()
-    items = page.get_by_role("list", name="What came in")
-    item = items.get_by_role("listitem").filter(has_text=file)
-    await expect(item).to_contain_text("Filed")
-    await expect(item).to_contain_text(name)
-    await item.get_by_role("link", name=file).click()
-    await expect(page.get_by_role("heading", level=1)).to_contain_text(file)
+    await _open_what_came_in(page, source, 1, file)
+    await expect(_fact(page, "Came in")).to_contain_text(f"By the watched directory “{name}”")
     await page.goto(cabinet.url)
     await expect(row(page, file)).to_be_visible()
     assert not (watched / file).exists()
+
+
+async def test_letters_of_a_mailbox_are_fetched_and_their_parts_say_where_they_came_from(
+    page: Page, service: Service, cabinet: Cabinet, mail_host: Dovecot
+) -> None:
+    name = f"Invoices {secrets.token_hex(3)}"
+    letter = _letter(name)
+    await asyncio.to_thread(mail_host.deliver, letter.as_bytes())
+    await page.goto(f"{service.url}/ways-in")
+    form = await _begin_source(page, name, "Mailbox")
+    await form.get_by_role("textbox", name="Server").fill("127.0.0.1")
+    await form.get_by_role("combobox", name="Encryption").click()
+    await page.get_by_role("option", name="None").click()
+    await form.get_by_role("textbox", name="Port").fill(str(mail_host.plain_port))
+    await form.get_by_role("textbox", name="User").fill(USER)
+    await form.get_by_label("Password", exact=True).fill(PASSWORD)
+    await expect(form.get_by_role("textbox", name="Mailbox folder")).to_have_value("INBOX")
+    # The next look would be when the mail server of this test is gone.
+    await form.get_by_role("textbox", name="Look every … seconds").fill("86400")
+    await _end_source(page, form, cabinet)
+    source = _source(page, name)
+    await expect(source).to_contain_text(f"{USER} · 127.0.0.1 · INBOX")
+    await source.get_by_role("button", name=f"Check {name}").click()
+    await expect(source.get_by_role("note")).to_contain_text("It works")
+    await expect(source.get_by_role("note")).to_contain_text("in INBOX")
+
+    await source.get_by_role("button", name=f"Look now: {name}").click()
+    await expect(source).to_contain_text("2 filed", timeout=FILING_MAY_TAKE_MS)
+    assert await asyncio.to_thread(mail_host.flags) == [{r"\Seen"}]
+    await _open_what_came_in(page, source, 2, f"{name}.pdf")
+    came_in = _fact(page, "Came in")
+    await expect(came_in).to_contain_text(f"By the mailbox “{name}”")
+    told = f"Letter from billing@supplier.example: “{letter['Subject']}”"
+    await expect(came_in).to_contain_text(told)
+
+    # Of the two parts of the letter the journal has, the one that became this document.
+    await came_in.get_by_role("link", name="See what came in").click()
+    items = page.get_by_role("list", name="What came in").get_by_role("listitem")
+    await expect(items).to_have_count(1)
+    await expect(items).to_contain_text(f"{name}.pdf")
+    await page.get_by_role("button", name="Of one document only").click()
+    await expect(items.filter(has_text=f"{letter['Subject']}.eml")).to_have_count(1)
+
+
+async def test_a_letter_to_an_address_of_ours_is_filed_and_says_so(
+    page: Page, service: Service, cabinet: Cabinet
+) -> None:
+    name = f"Letters {secrets.token_hex(3)}"
+    address = f"{name.lower().replace(' ', '.')}@{service.environment['DMS_INTAKE_SMTP_DOMAIN']}"
+    await page.goto(f"{service.url}/ways-in")
+    form = await _begin_source(page, name, "Address for letters")
+    await form.get_by_role("textbox", name="Address").fill(address)
+    await form.get_by_role("combobox", name="Keep of a letter").click()
+    await page.get_by_role("option", name="Its attachments", exact=True).click()
+    await _end_source(page, form, cabinet)
+    source = _source(page, name)
+    await expect(source).to_contain_text(address)
+    await expect(source).to_contain_text("Takes letters")
+
+    letter = _letter(name)
+    await asyncio.to_thread(_send, service, letter, address)
+    # It was answered for: so it is filed, and not only on its way.
+    await page.reload()
+    await expect(source).to_contain_text("1 filed")
+    await _open_what_came_in(page, source, 1, f"{name}.pdf")
+    came_in = _fact(page, "Came in")
+    await expect(came_in).to_contain_text(f"By a letter to “{name}”")
+    await expect(came_in).to_contain_text(f"“{letter['Subject']}”")
+    await page.goto(cabinet.url)
+    await expect(row(page, f"{name}.pdf")).to_be_visible()
+
+
+def _send(service: Service, letter: EmailMessage, address: str) -> None:
+    """Deliver a letter as a mail server does."""
+    host, _, port = service.environment["DMS_INTAKE_SMTP_LISTEN"].partition(":")
+    with smtplib.SMTP(host, int(port), timeout=120) as client:
+        refused = client.sendmail("billing@supplier.example", [address], letter.as_bytes())
+        assert refused == {}
+
+
+async def test_an_imported_file_says_so_and_readers_are_not_told_the_directory(
+    page: Page, browser: Browser, service: Service, cabinet: Cabinet, tmp_path: Path
+) -> None:
+    (tmp_path / "2026").mkdir()
+    (tmp_path / "2026" / "lease.txt").write_text("The tenant pays on the first of the month.")
+    where = ["--into", str(cabinet.id), "--as", service.admin_email]
+    ended = await asyncio.to_thread(service.command, "import", str(tmp_path), *where)
+    assert ended.returncode == 0, ended.stderr
+    client, ada = service.login(), new_person(service, "Ada")
+    [folder] = client.get(f"/folders/{cabinet.id}/children").json()["folders"]
+    [document] = client.get(f"/folders/{folder['id']}/children").json()["documents"]
+    reads = {"principal": f"user:{ada.id}", "role": "reader"}
+    assert client.post(f"/documents/{document['id']}/grants", json=reads).status_code == 201
+    address = f"{service.url}/documents/{document['id']}"
+    await page.goto(address)
+    await expect(_fact(page, "Came in")).to_contain_text(f"By an import of {tmp_path}")
+
+    context = await browser.new_context(locale="en-GB")
+    context.set_default_timeout(PATIENCE_MS)
+    hers = await context.new_page()
+    await sign_in(hers, service, ada)
+    await hers.goto(address)
+    came_in = _fact(hers, "Came in")
+    await expect(came_in).to_contain_text("By an import")
+    await expect(came_in).to_contain_text("As “2026/lease.txt”")
+    await expect(came_in).not_to_contain_text(str(tmp_path))
+    await context.close()
 
 
 async def test_a_source_is_paused_changed_and_deleted_and_what_it_filed_stays(

@@ -1,9 +1,10 @@
-"""What an import does: it is prepared, looked at, and run.
+"""What an import does: it is prepared, looked at, and run; and what it has brought.
 
-The command line imports these names from here.
+Others import these names from here.
 """
 
 from backend.imports.service.filing import Outcome, Result
+from backend.imports.service.origins import find_origin
 from backend.imports.service.placing import resolve_folder
 from backend.imports.service.running import Choice, Found, Run, prepare, run_import, survey
 
@@ -13,6 +14,7 @@ __all__ = [
     "Outcome",
     "Result",
     "Run",
+    "find_origin",
     "prepare",
     "resolve_folder",
     "run_import",

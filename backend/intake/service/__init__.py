@@ -15,6 +15,7 @@ from backend.intake.service.looking import (
     renew,
     why_not,
 )
+from backend.intake.service.origins import get_origin
 from backend.intake.service.posting import file_letter, find_address, lets_in, state_of
 from backend.intake.service.rereading import TEXT_READ, apply_text_rules, text_was_read
 from backend.intake.service.ruling import get_rules, put_rules, rules_etag, try_rules
@@ -53,6 +54,7 @@ __all__ = [
     "file_item",
     "file_letter",
     "find_address",
+    "get_origin",
     "get_rules",
     "get_source",
     "lets_in",

@@ -24,13 +24,19 @@ async def list_items(
     *,
     source_id: int | None,
     state: ItemState | None,
+    document_id: int | None,
     cursor: str | None,
     limit: int,
 ) -> tuple[list[ItemOut], str | None]:
     """Return a page of the journal, newest first, and the cursor of the next."""
     before = None if cursor is None else decode_cursor(cursor, int)[0]
     rows = await queries.items(
-        session, source_id=source_id, state=state, before=before, limit=limit + 1
+        session,
+        source_id=source_id,
+        state=state,
+        document_id=document_id,
+        before=before,
+        limit=limit + 1,
     )
     page = rows[:limit]
     more = len(rows) > limit

@@ -313,7 +313,8 @@ def _state(source: Source) -> SourceState:
         return SourceState.PAUSED
     if source.last_error is not None:
         return SourceState.FAILING
-    return SourceState.NEW if source.last_run_at is None else SourceState.WORKING
+    is_looked_at = source.kind is not SourceKind.SMTP
+    return SourceState.NEW if is_looked_at and source.last_run_at is None else SourceState.WORKING
 
 
 def _keeps(kind: SourceKind, asked: Keeps | None) -> Keeps | None:

@@ -335,6 +335,9 @@ export const checkUploads = async (body: Schemas["UploadCheckIn"]) =>
 // Duplicates
 export const findSameContent = async (sha256: string[]) =>
   (await ok(client.POST("/api/v1/documents/same-content", { body: { sha256 } }))).items;
+export const getOrigin = async (id: number) =>
+  (await ok(client.GET("/api/v1/documents/{document_id}/origin", { params: ofDocument(id) })))
+    .origin;
 export const getRelated = (id: number) =>
   ok(client.GET("/api/v1/documents/{document_id}/related", { params: ofDocument(id) }));
 export const listDuplicates = (cursor?: string) =>

@@ -217,6 +217,12 @@ export const pictureQuery = (id: number, version: number, page: number, size: Pi
     gcTime: 120_000,
   });
 
+export const originQuery = (id: number) =>
+  queryOptions({
+    queryKey: [...keys.document(id), "origin"],
+    queryFn: () => calls.getOrigin(id),
+  });
+
 export const relatedQuery = (id: number) =>
   queryOptions({
     queryKey: [...keys.document(id), "related"],

@@ -2359,6 +2359,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/documents/{document_id}/origin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get how a document came in
+         * @description Return by which way a document came in: a watched directory, a mailbox, a letter, an import.
+         */
+        get: operations["getDocumentOrigin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/intake/sources": {
         parameters: {
             query?: never;
@@ -5216,6 +5236,63 @@ export interface components {
             id: number;
             /** Name */
             name: string;
+        };
+        /**
+         * Origin
+         * @description Where a document came from, as it was known when it was filed.
+         */
+        Origin: {
+            kind: components["schemas"]["OriginKind"];
+            /**
+             * Source
+             * @description The name of the way in. Of an import: the directory, for administrators; null for others.
+             */
+            source: string | null;
+            /**
+             * Name
+             * @description What it came as: a file, or a part of a letter. Of an import: the path below the directory.
+             */
+            name: string;
+            /**
+             * Sender
+             * @description Whom the letter says that it is from.
+             */
+            sender: string | null;
+            /**
+             * Subject
+             * @description Of the letter.
+             */
+            subject: string | null;
+            /**
+             * At
+             * Format: date-time
+             * @description When it was filed. Of an import that brought it again: the last time.
+             */
+            at: string;
+        };
+        /**
+         * OriginKind
+         * @description How a document came in.
+         * @enum {string}
+         */
+        OriginKind: "folder" | "mailbox" | "smtp" | "import";
+        /**
+         * OriginOut
+         * @description How a document came in.
+         * @example {
+         *       "origin": {
+         *         "at": "2026-03-02T09:14:00Z",
+         *         "kind": "mailbox",
+         *         "name": "invoice 17.pdf",
+         *         "sender": "billing@example.org",
+         *         "source": "Invoices",
+         *         "subject": "Your invoice"
+         *       }
+         *     }
+         */
+        OriginOut: {
+            /** @description Null: it was uploaded, or the way in was deleted with its journal. */
+            origin: components["schemas"]["Origin"] | null;
         };
         /**
          * PageCorrection
@@ -17851,6 +17928,57 @@ export interface operations {
             };
         };
     };
+    getDocumentOrigin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OriginOut"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in first. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found`: Not found. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": unknown;
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     listIntakeSources: {
         parameters: {
             query?: never;
@@ -18317,6 +18445,8 @@ export interface operations {
                 source_id?: number | null;
                 /** @description What became of it. */
                 state?: components["schemas"]["ItemState"] | null;
+                /** @description Which document it became. */
+                document_id?: number | null;
             };
             header?: never;
             path?: never;

@@ -5,6 +5,7 @@ type Schemas = components["schemas"];
 
 /** What the access of can be managed; the service writes it `dms:folder:12`, `dms:document:45`. */
 export type Metadata = Schemas["MetadataOut"];
+export type Origin = Schemas["Origin"];
 export type Resource = { kind: "folder" | "document"; id: number };
 
 export type AccessAction = Schemas["Action"];

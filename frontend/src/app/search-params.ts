@@ -118,10 +118,18 @@ export function auditSearch(raw: Raw): AuditSearch {
 }
 
 export const INTAKE_STATES = ["filed", "refused", "failed"] as const;
-export type IntakeSearch = { source?: number; state?: (typeof INTAKE_STATES)[number] };
+export type IntakeSearch = {
+  source?: number;
+  state?: (typeof INTAKE_STATES)[number];
+  document?: number;
+};
 
 export function intakeSearch(raw: Raw): IntakeSearch {
-  return { source: positive(raw.source), state: oneOf(raw.state, INTAKE_STATES) };
+  return {
+    source: positive(raw.source),
+    state: oneOf(raw.state, INTAKE_STATES),
+    document: positive(raw.document),
+  };
 }
 
 export const SIGN_IN_VIEWS = ["policy", "keys", "accounts"] as const;

@@ -710,6 +710,21 @@ export const en = {
     version: "Version",
     viruses: "Virus check",
   },
+  cameIn: {
+    title: "Came in",
+    by: {
+      folder: "By the watched directory “{{source}}”",
+      mailbox: "By the mailbox “{{source}}”",
+      smtp: "By a letter to “{{source}}”",
+      import: "By an import of {{source}}",
+    },
+    byImport: "By an import",
+    as: "As “{{name}}”",
+    about: "Letter: “{{subject}}”",
+    from: "Letter from {{sender}}",
+    fromAbout: "Letter from {{sender}}: “{{subject}}”",
+    item: "See what came in",
+  },
   aboutFile: {
     hint: "As the file itself has it. A search finds the document by these words too.",
     name: {
@@ -868,7 +883,7 @@ export const en = {
       delete: "Delete",
       deleteEllipsis: "Delete…",
       deleteText:
-        "Nothing comes in by it any more. The documents it has filed stay where they are, and so does whatever has not been fetched yet. The list of what it brought goes, and so do its settings and its password.",
+        "Nothing comes in by it any more. The documents it has filed stay where they are, and so does whatever has not been fetched yet. The list of what it brought goes, so documents no longer say that they came by it, and so do its settings and its password.",
       deleteTitle: "Delete the source “{{name}}”?",
       deleted: "The source “{{name}}” was deleted",
       edit: "Edit…",
@@ -954,6 +969,7 @@ export const en = {
     },
     state: {
       new: "Has not looked yet",
+      takes: "Takes letters",
       working: "Working, last looked {{ago}}",
       workingNever: "Working",
       failing: "Failing, last tried {{ago}}",
@@ -978,6 +994,8 @@ export const en = {
       gone: "The document is not there any more, or is not shared with you.",
       label: "What came in",
       noneFits: "Nothing that fits has come in",
+      ofAll: "Of one document only: show all",
+      ofDocument: "Of one document only",
       retried: "It is being tried again",
       retry: "Try again",
       retryOf: "Try {{name}} again",

@@ -121,6 +121,7 @@ def query_of(operation: dict[str, Any], things: dict[str, Any]) -> dict[str, Any
         "action": "dms:document:Read",
         "resource": resource,
         "folder_id": things["folder_id"],
+        "document_id": things["document_id"],
         "version": 1,
     }
     named = {one["name"] for one in operation.get("parameters", []) if one["in"] == "query"}

@@ -123,6 +123,7 @@ async def test_each_organisation_has_directories_of_its_own(
 
 async def test_an_address_leads_to_one_place_whoever_asks(ways: Ways, stranger: Api) -> None:
     made = await ways.source(SMTP)
+    assert made["state"] == "working"
     folder = await stranger.folder("Cabinet")
     body = {"name": "S", "folder_id": folder, "acts_as": stranger.user_id}
     answer = await stranger.post("/intake/sources", json={**body, "settings": SMTP})

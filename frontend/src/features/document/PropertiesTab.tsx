@@ -26,6 +26,7 @@ import { familyOf } from "@/components/mediaFamily";
 import { notifyError } from "@/components/notify";
 import { Related } from "@/features/duplicates/Related";
 import { AboutFile } from "./AboutFile";
+import { CameIn } from "./CameIn";
 import classes from "./DocumentPage.module.css";
 import { WorkProgress } from "./WorkProgress";
 
@@ -331,6 +332,7 @@ function Facts({ document, version }: TabProps) {
       )}
       <Fact name={t("facts.version")}>{version.number}</Fact>
       <Fact name={t("facts.owner")}>{document.owner.name}</Fact>
+      <CameIn document={document} />
       <Fact name={t("facts.created")}>{formatDateTime(document.created_at)}</Fact>
       <Fact name={t("facts.modified")}>
         {formatDateTime(document.updated_at)}, {version.created_by.name}

@@ -1,6 +1,6 @@
 /** The log of what sources brought, and what became of it. */
 import { Badge, Button, SegmentedControl, Select, Text } from "@mantine/core";
-import { IconInbox, IconRefresh } from "@tabler/icons-react";
+import { IconInbox, IconRefresh, IconX } from "@tabler/icons-react";
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
@@ -30,12 +30,16 @@ export function ItemsPage() {
 
 function Items() {
   const { t } = useTranslation();
-  const { source, state } = route.useSearch();
+  const { source, state, document } = route.useSearch();
   const items = useInfiniteQuery({
-    ...intakeItemsQuery({ ...(source && { source_id: source }), ...(state && { state }) }),
+    ...intakeItemsQuery({
+      ...(source && { source_id: source }),
+      ...(state && { state }),
+      ...(document && { document_id: document }),
+    }),
     placeholderData: keepPreviousData,
   });
-  const isFiltered = source !== undefined || state !== undefined;
+  const isFiltered = [source, state, document].some((one) => one !== undefined);
   return (
     <WaysIn view="items">
       <Filters />
@@ -62,7 +66,7 @@ function Items() {
 
 function Filters() {
   const { t } = useTranslation();
-  const { source, state } = route.useSearch();
+  const { source, state, document } = route.useSearch();
   const navigate = route.useNavigate();
   const sources = useQuery(intakeSourcesQuery);
   const set = (change: IntakeSearch) =>
@@ -88,6 +92,17 @@ function Filters() {
         value={state ?? "all"}
         onChange={(value) => set({ state: INTAKE_STATES.find((one) => one === value) })}
       />
+      {document !== undefined && (
+        <Button
+          size="xs"
+          variant="light"
+          rightSection={<IconX size={14} />}
+          aria-label={t("intake.items.ofAll")}
+          onClick={() => set({ document: undefined })}
+        >
+          {t("intake.items.ofDocument")}
+        </Button>
+      )}
     </div>
   );
 }

@@ -248,6 +248,7 @@ function SourceMenu({ source }: { source: IntakeSource }) {
         <ActionIcon
           variant="subtle"
           color="gray"
+          ml="auto"
           aria-label={t("library.actionsFor", { name: source.name })}
         >
           <IconDots size={16} />

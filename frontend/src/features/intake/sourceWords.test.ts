@@ -27,6 +27,11 @@ describe("how a source fares", () => {
     expect(stateWords(t, source({ state: "paused" }), now)).toBe("Paused");
   });
 
+  test("is told without looks where nobody looks", () => {
+    const letterbox = source({ kind: "smtp", state: "working", last_run_at: null });
+    expect(stateWords(t, letterbox, now)).toBe("Takes letters");
+  });
+
   test("comes with advice where it fails", () => {
     expect(adviceFor(t, source({ state: "working" }))).toBeNull();
     expect(adviceFor(t, source({ state: "failing", kind: "mailbox" }))).toContain("password");

@@ -5,8 +5,9 @@ import { formatAgo } from "@/components/format";
 
 /** “Working, last looked 2 minutes ago.” */
 export function stateWords(t: TFunction, source: IntakeSource, now: number): string {
-  const { state, last_run_at: at } = source;
+  const { kind, state, last_run_at: at } = source;
   if (state === "new" || state === "paused") return t(`intake.state.${state}`);
+  if (kind === "smtp" && state === "working") return t("intake.state.takes");
   if (at === null) return t(`intake.state.${state}Never`);
   return t(`intake.state.${state}`, { ago: formatAgo(at, now) });
 }
