@@ -15,8 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.clamd import Clamd
-from tests.support.service import ROOT, Service, running_service, wait_until
+from tests.support.service import ROOT, Service, wait_until
 
 MIB = 2**20
 DRIVER = ROOT / "tests" / "support" / "tus_client.mjs"
@@ -154,17 +153,6 @@ def kill_backend(service: Service) -> None:
     for process in service.backends():
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGKILL)
-
-
-@pytest.fixture(scope="module")
-def killed_service(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterator[Service]:
-    """A service of their own for those that kill it."""
-    with running_service(
-        tmp_path_factory.mktemp("killed"),
-        DMS_CLAMD_SOCKET=str(scanner.socket),
-        DMS_SCAN="required",
-    ) as started:
-        yield started
 
 
 @pytest.mark.slow
