@@ -134,11 +134,17 @@ class Cabinet:
         wait_until(lambda: (task, document) in self.running(), seconds=MAY_TAKE, what=task)
 
     def wait_read(self, documents: list[int]) -> None:
-        wait_until(
-            lambda: {self.reading(one) for one in documents} == {"indexed"},
-            seconds=MAY_TAKE,
-            what="everything is read",
-        )
+        # One after the other: who asks for all of them all the time keeps the workers from it.
+        for one in documents:
+            wait_until(
+                lambda one=one: self.reading(one) == "indexed", seconds=MAY_TAKE, what="it is read"
+            )
+
+    def wait_drawn(self, documents: list[int]) -> None:
+        for one in documents:
+            wait_until(
+                lambda one=one: self.preview(one) == "ready", seconds=MAY_TAKE, what="it is drawn"
+            )
 
     def events(self, action: str) -> Counter[str]:
         """Return how often something was recorded, by what it was done to."""
@@ -268,9 +274,7 @@ def test_a_letter_a_rescan_and_a_conversion_outlive_their_workers(
                 seconds=MAY_TAKE,
                 what="every letter was sent",
             )
-            wait_until(
-                lambda: cabinet.preview(office) == "ready", seconds=MAY_TAKE, what="it is converted"
-            )
+            cabinet.wait_drawn([office])
             cabinet.wait_read([office])
             listener.wait_told([office])
             cabinet.assert_done_once(list(cabinet.uploaded.values()), killed)
@@ -407,11 +411,7 @@ def test_everything_owed_outlives_the_queues_it_waits_in(
         cabinet.wait_read(documents)
         listener.wait_told(documents)
         wait_until(lambda: letters.to(invited), seconds=MAY_TAKE, what="the letter was sent")
-        wait_until(
-            lambda: {cabinet.preview(one) for one in documents} == {"ready"},
-            seconds=MAY_TAKE,
-            what="who looks sees everything",
-        )
+        cabinet.wait_drawn(documents)
     assert len(cabinet.documents(target)) == 1
     cabinet.assert_done_once(documents, killed)
     assert len(letters.to(invited)) == 1
