@@ -28,7 +28,7 @@ from backend.audit import service as audit
 from backend.core.clock import now
 from backend.core.db import Database, Tenant, set_tenant
 from backend.core.outbox import CHANNEL, OutboxEvent, send_again
-from backend.core.queues import HAS_FAILED, OWED, Queue, Urgency, celery_app
+from backend.core.queues import BEGUN, HAS_FAILED, OWED, Queue, Urgency, celery_app
 from backend.core.settings import Settings
 from backend.identity import service as identity
 from backend.intake.service import RUN_WANTED, SOURCE_CHANGED, TEXT_READ
@@ -88,8 +88,6 @@ ADMINISTRATORS = frozenset({FAULTS_CHANGED, JOBS_CHANGED, QUARANTINE_CHANGED, SO
 PERSONAL = frozenset({SESSION_ENDED})
 """What concerns the one user it names."""
 
-MARKER = "dms:queues"
-"""The key in Redis that is there as long as the queues are: without it they were lost."""
 LOST_AFTER = timedelta(hours=6)
 """After so long a task that is owed and has not ended is lost: none is tried again for longer."""
 BATCH = 100
@@ -140,11 +138,11 @@ class Relay:
         Raises:
             RedisError: Redis is away.
         """
-        kept = await self._redis.exists(MARKER)
+        kept = await self._redis.exists(BEGUN)
         async with self._database.transaction() as session:
             lost = await send_again(session, sent_before=now() - (LOST_AFTER if kept else _NOTHING))
         # After the commit: a relay that dies between the two only sends again.
-        await self._redis.set(MARKER, now().isoformat())
+        await self._redis.set(BEGUN, now().isoformat(), nx=True)
         if lost:
             log.warning("tasks_sent_again", count=lost)
         return lost

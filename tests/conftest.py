@@ -199,17 +199,6 @@ def service(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterato
         yield started
 
 
-@pytest.fixture(scope="session")
-def killed_service(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterator[Service]:
-    """A service for the tests that kill parts of it, which would disturb others."""
-    with running_service(
-        tmp_path_factory.mktemp("killed"),
-        DMS_CLAMD_SOCKET=str(scanner.socket),
-        DMS_SCAN="required",
-    ) as started:
-        yield started
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> StackScheduling:
     """Keep the tests of one started stack in one process."""

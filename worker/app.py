@@ -20,9 +20,10 @@ from backend.core.encryption_key import EncryptionKeyError
 from backend.core.logging import bind_request_id, configure_logging
 from backend.core.queues import Queue, celery_app
 from backend.core.settings import get_settings
-from storage import prepare_process
+from storage import StoreError, prepare_process
 from worker.broker import Renewal, use_renewal
 from worker.extraction import configure, shut_down
+from worker.previews import sweep
 from worker.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,9 @@ RETRIES: dict[str, Any] = {
     "max_retries": 5,
 }
 """Options of tasks that are tried again when what they depend on does not answer."""
+
+# A temporary file that no process holds open belongs to one that died.
+_ABANDONED_SECONDS = 0
 
 app = celery_app(get_settings(), task_class="worker.jobs:Job")
 use_renewal()
@@ -123,12 +127,22 @@ def _open(**_: Any) -> None:
     settings = get_settings()
     configure(ocr_engine=settings.ocr_engine, ocr_models=settings.ocr_models)
     try:
-        Runtime.open(settings)
+        runtime = Runtime.open(settings)
     except EncryptionKeyError as error:
         # The key was changed since the worker started. A child without the store would fail every task it took.
         log.critical("worker_refused", reason=str(error))
         os.kill(os.getppid(), signal.SIGTERM)
         raise SystemExit(1) from None
+    _clear_away(runtime)
+
+
+def _clear_away(runtime: Runtime) -> None:
+    """Remove what a process that was killed has left, which may be this one's predecessor."""
+    sweep()
+    try:
+        runtime.content.store.sweep_temporary(_ABANDONED_SECONDS)
+    except StoreError as error:
+        log.warning("store_not_swept", error=str(error))
 
 
 @worker_process_shutdown.connect

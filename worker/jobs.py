@@ -15,6 +15,7 @@ from billiard.einfo import ExceptionInfo
 from billiard.exceptions import TimeLimitExceeded
 from celery import Task
 from celery.exceptions import Retry
+from celery.signals import task_revoked
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -74,7 +75,7 @@ class Job(Task[Any, Any]):
     ) -> None:
         """Note that it does not run any more."""
         del status, retval, args, kwargs, einfo
-        _redis(self._end, task_id)
+        _redis(_end, task_id)
 
     def on_success(
         self, retval: Any, task_id: str, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -150,12 +151,6 @@ class Job(Task[Any, Any]):
             beginnings: int = pipe.execute()[1]
         return beginnings
 
-    def _end(self, task_id: str) -> None:
-        with _client().pipeline() as pipe:
-            pipe.hdel(RUNNING, task_id)
-            pipe.delete(f"{_BEGUN}:{task_id}")
-            pipe.execute()
-
     def _count(self, arguments: Mapping[str, Any]) -> bool:
         """Count a success for the rates; return whether the job failed before."""
         counter = f"{DONE}:{self.queue_of()}:{int(time.time() // _MINUTE)}"
@@ -170,6 +165,19 @@ class Job(Task[Any, Any]):
 
     def _key(self, arguments: Mapping[str, Any]) -> str:
         return f"{self.name}:{jobs.fingerprint(arguments).hex()}"
+
+
+@task_revoked.connect
+def _forget(request: Any, **_: Any) -> None:
+    """Note that a task does not run whose process was killed, and which had expired when it came to another."""
+    _redis(_end, request.id)
+
+
+def _end(task_id: str) -> None:
+    with _client().pipeline() as pipe:
+        pipe.hdel(RUNNING, task_id)
+        pipe.delete(f"{_BEGUN}:{task_id}")
+        pipe.execute()
 
 
 async def record(

@@ -22,6 +22,11 @@ DONE = "dms:jobs:done"
 """Begins the names of counters in Redis: `<this>:<queue>:<minute since the epoch>`."""
 UNACKED = "unacked"
 """The hash in which kombu keeps what workers were handed and have not acknowledged."""
+BEGUN = "dms:queues"
+"""The key in Redis that is there as long as the queues are, and says since when (RFC 3339, UTC).
+
+What was queued before then was lost with the queues that were there before.
+"""
 
 
 class Queue(StrEnum):

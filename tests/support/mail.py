@@ -1,8 +1,10 @@
 """A real mail server, which keeps what it is given."""
 
+import asyncio
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,6 +54,9 @@ class MailServer:
 
     refuse_data: str | None = None
     refuse_recipient: str | None = None
+    waiting: int = 0
+    """How many bring a letter and wait for the answer."""
+    _at_leisure: threading.Event = field(default_factory=threading.Event)
     letters: list[Received] = field(default_factory=list)
     port: int = 0
 
@@ -73,6 +78,7 @@ class MailServer:
     ) -> str:
         if self.refuse_data is not None:
             return self.refuse_data
+        await self._wait_its_turn()
         content = envelope.content
         assert isinstance(content, bytes)
         message = message_from_bytes(content, policy=default)
@@ -81,6 +87,29 @@ class MailServer:
         user = login.login.decode() if isinstance(login, LoginPassword) else None
         self.letters.append(Received(envelope.rcpt_tos, session.ssl is not None, user, message))
         return "250 OK"
+
+    def to(self, address: str) -> list[Received]:
+        """Return the letters to an address."""
+        return [letter for letter in list(self.letters) if letter.to == [address]]
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Let those who bring letters wait while the block runs: none is taken of those who hang up meanwhile."""
+        self._at_leisure.clear()
+        try:
+            yield
+        finally:
+            self._at_leisure.set()
+
+    async def _wait_its_turn(self) -> None:
+        self.waiting += 1
+        try:
+            await asyncio.to_thread(self._at_leisure.wait)
+        finally:
+            self.waiting -= 1
+
+    def __post_init__(self) -> None:
+        self._at_leisure.set()
 
 
 def _authenticate(

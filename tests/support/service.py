@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import psutil
 
+from backend.launch.layout import DataDirectory
+from backend.launch.postgres import EmbeddedPostgres, Role
 from tests.support.commands import dms
 
 ROOT = Path(__file__).parents[2]
@@ -102,6 +104,30 @@ class Service:
                 if all(word in line for word in words):
                     found.append(process)
         return found
+
+    def kill(self, *words: str) -> list[psutil.Process]:
+        """Kill (SIGKILL) the processes whose command line has all these words; return them and all they had started."""
+        victims = self.processes(*words)
+        assert victims
+        below = {one for victim in victims for one in victim.children(recursive=True)}
+        for victim in victims:
+            with suppress(psutil.NoSuchProcess):
+                victim.kill()
+        return [*{*victims, *below}]
+
+    def sql(self, *statements: str) -> None:
+        """Run statements as one who may change everything of everybody, in a transaction."""
+        server = EmbeddedPostgres(DataDirectory.at(self.data_dir))
+        address = server.url(Role.SUPERUSER, driver="postgresql")
+        given = [word for statement in statements for word in ("-c", statement)]
+        subprocess.run(
+            [server.programs / "psql", "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", *given, address],
+            check=True,
+        )
+
+    @property
+    def redis_url(self) -> str:
+        return self._addresses()["DMS_REDIS_URL"]
 
     def backends(self) -> list[psutil.Process]:
         """Return the backend's processes: uvicorn, and the workers it started."""

@@ -174,6 +174,19 @@ async def test_a_task_lost_with_the_queue_is_found_again(admin: Api, database: D
         assert await documents.requeue_lost(session, limit=10) == 0
 
 
+async def test_what_was_queued_before_the_queues_began_is_lost(
+    admin: Api, database: Database
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    before = now()
+    await admin.document(cabinet, "a.txt", b"words")
+    async with database.transaction(Tenant(admin.org_id)) as session:
+        assert await documents.requeue_lost(session, limit=10, queues_since=before) == 0
+        began = now()
+        assert await documents.requeue_lost(session, limit=10, queues_since=began) == 1
+        assert await documents.requeue_lost(session, limit=10, queues_since=began) == 0
+
+
 async def test_a_picture_goes_on_to_the_heavy_queue(
     admin: Api, runtime: Runtime, database: Database
 ) -> None:

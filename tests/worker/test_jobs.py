@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from backend.core.clock import now
 from backend.core.db import Database
 from backend.core.outbox import OutboxEvent, emit
-from backend.core.queues import Queue
+from backend.core.queues import UNACKED, Queue
 from backend.core.settings import Settings
 from backend.launch.processes import processes_in
 from backend.launch.servers import running
@@ -248,6 +248,32 @@ async def test_what_a_killed_worker_held_is_done_by_another_once(
     states = await queue_states(redis)
     assert (states[Queue.HEAVY].waiting, states[Queue.HEAVY].running) == (0, [])
     assert await failed(admin) == []
+
+
+@pytest.mark.slow
+async def test_what_was_killed_and_has_expired_is_not_shown_for_ever(
+    admin: Api, crew: Workers, redis: Redis, tmp_path: Path
+) -> None:
+    said, never = tmp_path / "said", tmp_path / "never"
+    first = crew.start(Queue.HEAVY)
+    crew.send("test.noted", queue=Queue.HEAVY, org_id=0, path=str(tmp_path / "up"), line="up")
+    await until(lambda: lines(tmp_path / "up"), "the worker takes jobs")
+    arguments = {"org_id": admin.org_id, "path": str(said), "line": "late", "until": str(never)}
+    crew.app.send_task("test.waits", kwargs=arguments, queue=Queue.HEAVY, expires=SILENCE / 2)
+
+    async def is_shown() -> bool:
+        return bool((await queue_states(redis))[Queue.HEAVY].running)
+
+    await until(lambda: lines(said) == ["begins late"], "it is at work")
+    assert await is_shown()
+    crew.kill(first)
+    crew.start(Queue.HEAVY)
+
+    async def is_gone() -> bool:
+        return not await is_shown() and not await redis.hlen(UNACKED)
+
+    await until(is_gone, "it is not shown any more")
+    assert lines(said) == ["begins late"]
 
 
 @pytest.mark.slow

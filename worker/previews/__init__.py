@@ -15,7 +15,7 @@ from worker.previews.model import (
     Status,
     Wanted,
 )
-from worker.previews.office import Converted, OfficeLimits, convert, soffice
+from worker.previews.office import Converted, OfficeLimits, convert, soffice, sweep
 from worker.previews.runner import draw_bounded
 
 __all__ = [
@@ -33,4 +33,5 @@ __all__ = [
     "draw_bounded",
     "kind_of",
     "soffice",
+    "sweep",
 ]

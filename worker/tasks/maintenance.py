@@ -5,7 +5,8 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import cast
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,7 @@ from backend.core.clock import now
 from backend.core.db import Tenant
 from backend.core.idempotency import forget_answers
 from backend.core.outbox import prune
+from backend.core.queues import BEGUN
 from backend.core.settings import Settings
 from backend.documents import service as documents
 from backend.identity import service as identity
@@ -51,12 +53,17 @@ Step = Callable[[AsyncSession, int], Awaitable[int]]
 @app.task(name="maintenance.requeue_lost", time_limit=60)
 def requeue_lost() -> None:
     """Hand versions to the queue again whose task was lost."""
+    since = _queues_since()
     _everywhere(
-        "requeued", lambda session, _: documents.requeue_lost(session, limit=_BATCH), once=True
+        "requeued",
+        lambda session, _: documents.requeue_lost(session, limit=_BATCH, queues_since=since),
+        once=True,
     )
     _everywhere(
         "previews_requeued",
-        lambda session, org_id: previews.requeue_lost(session, org_id=org_id, limit=_BATCH),
+        lambda session, org_id: previews.requeue_lost(
+            session, org_id=org_id, limit=_BATCH, queues_since=since
+        ),
         once=True,
     )
 
@@ -210,6 +217,12 @@ def tend_search() -> None:
                 log.info("search_tended", org_id=org_id, **asdict(done))
 
     runtime.run(run())
+
+
+def _queues_since() -> datetime | None:
+    """Return when the queues began; None while that is not known."""
+    begun = cast("bytes | None", Runtime.current().redis.get(BEGUN))
+    return None if begun is None else datetime.fromisoformat(begun.decode())
 
 
 def _signer(settings: Settings) -> Signer:

@@ -5,7 +5,7 @@ is found by `requeue_lost`: the queue may be wiped at any moment, and a version 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -195,11 +195,19 @@ async def read_again(session: AsyncSession, version_id: int) -> None:
     await _set_state(session, version, document, IndexStatus.PENDING, detail=None)
 
 
-async def requeue_lost(session: AsyncSession, *, limit: int) -> int:
-    """Hand versions of the transaction's organisation to the queue again whose reader or task was lost."""
+async def requeue_lost(
+    session: AsyncSession, *, limit: int, queues_since: datetime | None = None
+) -> int:
+    """Hand versions of the transaction's organisation to the queue again whose reader or task was lost.
+
+    `queues_since` is when the queues began, if that is known: what was queued before then is not in them any more.
+    """
     current = now()
     lost = await queries.versions.lost_versions(
-        session, lease_before=current, queued_before=current - _LOST_AFTER, limit=limit
+        session,
+        lease_before=current,
+        queued_before=max(current - _LOST_AFTER, queues_since or current - _LOST_AFTER),
+        limit=limit,
     )
     for version in lost:
         # The attempts go on counting: what ends its reader every time must not go round for ever.

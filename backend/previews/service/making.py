@@ -7,7 +7,7 @@ task that was lost with the queue, is found by `requeue_lost`, as lost readings 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -194,13 +194,16 @@ async def finish_pages(
         )
 
 
-async def requeue_lost(session: AsyncSession, *, org_id: int, limit: int) -> int:
+async def requeue_lost(
+    session: AsyncSession, *, org_id: int, limit: int, queues_since: datetime | None = None
+) -> int:
     """Hand previews and pages of the transaction's organisation to the queue again whose maker or task was lost.
 
+    `queues_since` is when the queues began, if that is known: what was queued before then is not in them any more.
     A version that no preview was ever begun of, because the queue was lost before, gets one when somebody looks at it.
     """
     current = now()
-    before = current - _LOST_AFTER
+    before = max(current - _LOST_AFTER, queues_since or current - _LOST_AFTER)
     previews = await queries.lost_previews(
         session, lease_before=current, queued_before=before, limit=limit
     )
