@@ -27,7 +27,8 @@ _OCR_SERVER = "worker.extraction.sandbox.ocr_server"
 EXTRACTION = "worker.extraction.sandbox.job"
 JOBS = (EXTRACTION, "worker.previews.job")
 """The modules that know what a reader can be asked to do. By name: they build on this package."""
-_START_SECONDS = 60.0
+_START_SECONDS = 300.0
+"""Helpers give way to everything else: on a machine that is busy, models are loaded for minutes."""
 _END_SECONDS = 5.0
 _PACKET = 4096
 
