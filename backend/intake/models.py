@@ -104,7 +104,8 @@ class Item(Base):
         UniqueConstraint("source_id", "key"),
         Index("ix_intake_items_newest", "org_id", text("id DESC")),
         Index("ix_intake_items_by_state", "org_id", "state", text("id DESC")),
-        Index("ix_intake_items_place", "source_id", "place"),
+        # Places may be longer than an index takes.
+        Index("ix_intake_items_place", "source_id", text("hashtext(place)")),
         Index("ix_intake_items_version_id", "version_id"),
         Index("ix_intake_items_document_id", "document_id"),
     )

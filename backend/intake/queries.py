@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -135,13 +135,17 @@ async def items_at(
     session: AsyncSession, source_id: int, places: Sequence[str]
 ) -> dict[str, list[Item]]:
     """Return a source's items by where it has them."""
-    statement = (
-        select(Item).where(Item.source_id == source_id, Item.place.in_(places)).order_by(Item.id)
-    )
+    statement = select(Item).where(Item.source_id == source_id, _is_at(places)).order_by(Item.id)
     found: dict[str, list[Item]] = {}
     for one in await session.scalars(statement.execution_options(populate_existing=True)):
         found.setdefault(one.place, []).append(one)
     return found
+
+
+def _is_at(places: Sequence[str]) -> ColumnElement[bool]:
+    """Whether an item is in one of these places, as the index has them."""
+    hashes = [func.hashtext(place) for place in places]
+    return func.hashtext(Item.place).in_(hashes) & Item.place.in_(places)
 
 
 async def due_items(
@@ -181,7 +185,7 @@ async def move_items(session: AsyncSession, source_id: int, old: str, new: str) 
     """Note that the source has what was in one place in another."""
     await session.execute(
         update(Item)
-        .where(Item.source_id == source_id, Item.place == old)
+        .where(Item.source_id == source_id, _is_at([old]))
         .values(place=new)
         .execution_options(synchronize_session=False)
     )

@@ -10,24 +10,26 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.content.errors import UploadTooLargeError
 from backend.core.clock import now
 from backend.core.db import Tenant
-from backend.core.errors import NotFoundError
+from backend.core.errors import DomainError, NotFoundError
 from backend.identity.sealing import Sealer
 from backend.intake import mailboxes, queries
-from backend.intake.errors import SourceUnreachableError
+from backend.intake.errors import SourceUnreachableError, UnforeseenError
 from backend.intake.letters import LARGEST_LETTER
 from backend.intake.mailboxes import Account, Mailbox
 from backend.intake.models import Item, ItemState, Source
 from backend.intake.schemas import AfterLetter, MailboxSettings
-from backend.intake.service.filing import Arrival, Desk, Outcome, note_failure
+from backend.intake.service.filing import UNFORESEEN, Arrival, Desk, Outcome, note_failure
 from backend.intake.service.looking import Looked
 from backend.intake.service.posting import file_letter, state_of
 from backend.intake.service.sources import password_of
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _BATCH = 100
@@ -159,7 +161,20 @@ def _is_settled(items: Sequence[Item]) -> bool:
 
 
 async def _take(looking: _Round, uid: int) -> None:
-    """File a letter, and let go of it in the mailbox."""
+    """File a letter, and let go of it in the mailbox. Whatever goes wrong with it holds up no other."""
+    try:
+        await _file(looking, uid)
+    except (SourceUnreachableError, DomainError):
+        raise  # this is about the source
+    except Exception:
+        place = looking.mailbox.place(uid)
+        log.exception("letter_not_filed", source_id=looking.source.id, place=place)
+        looking.outcomes.append(
+            await _note(looking, f"letter:{place}", place, UnforeseenError(UNFORESEEN))
+        )
+
+
+async def _file(looking: _Round, uid: int) -> None:
     mailbox = looking.mailbox
     size = await _in_thread(mailbox.size, uid)
     if size is None:
@@ -199,11 +214,18 @@ def _let_go(mailbox: Mailbox, settings: MailboxSettings, uid: int, state: ItemSt
 
 async def _refuse(looking: _Round, uid: int, size: int) -> Outcome:
     place = looking.mailbox.place(uid)
-    arrival = Arrival(key=f"large:{place}", place=place, name="letter.eml", at=now(), size=size)
     error = UploadTooLargeError(
         f"The letter has {size:,} bytes; one that is fetched may have {LARGEST_LETTER:,}.",
         limit=LARGEST_LETTER,
     )
+    return await _note(looking, f"large:{place}", place, error, size=size)
+
+
+async def _note(
+    looking: _Round, key: str, place: str, error: DomainError, *, size: int | None = None
+) -> Outcome:
+    """Enter into the journal why a letter was not filed of which no more is known than its place."""
+    arrival = Arrival(key=key, place=place, name="letter.eml", at=now(), size=size)
     async with looking.transaction() as session:
         return await note_failure(session, looking.source.id, arrival, error)
 

@@ -40,6 +40,7 @@ from backend.intake.service.sources import get_source
 
 log = structlog.get_logger(__name__)
 
+UNFORESEEN = "Something went wrong that was not foreseen; the log of the service says what."
 MOST_TRIES = 12
 """Within a day."""
 _FIRST_WAIT = timedelta(minutes=1)

@@ -13,18 +13,28 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import PurePosixPath
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.clock import now
 from backend.core.db import Tenant
-from backend.core.errors import ForbiddenError
+from backend.core.errors import DomainError, ForbiddenError
 from backend.intake import directories, queries
 from backend.intake.directories import FileChangedError, FoundFile
-from backend.intake.errors import SourceUnreachableError
+from backend.intake.errors import SourceUnreachableError, UnforeseenError
 from backend.intake.models import Item, ItemState, Source
 from backend.intake.schemas import AfterFile, FolderSettings
-from backend.intake.service.filing import Arrival, Desk, Outcome, file_item, note_failure
+from backend.intake.service.filing import (
+    UNFORESEEN,
+    Arrival,
+    Desk,
+    Outcome,
+    file_item,
+    note_failure,
+)
 from backend.intake.service.looking import Looked
+
+log = structlog.get_logger(__name__)
 
 _BATCH = 100
 _SECONDS = 60
@@ -139,8 +149,21 @@ async def _retry(looking: _Round) -> None:
 
 
 async def _take(looking: _Round, file: FoundFile, *, key: str | None = None) -> None:
-    """File a file, and put it aside; `key` is that of its item, where it was moved since."""
+    """File a file, and put it aside; `key` is that of its item, where it was moved since.
+
+    Whatever goes wrong with it holds up no other.
+    """
     arrival = _arrival(looking.settings, file, key or file.key)
+    try:
+        await _file(looking, file, arrival)
+    except DomainError:
+        raise  # it was entered into the journal; this is about the source
+    except Exception:
+        log.exception("file_not_filed", source_id=looking.source.id, place=file.place)
+        await _note(looking, arrival, UnforeseenError(UNFORESEEN))
+
+
+async def _file(looking: _Round, file: FoundFile, arrival: Arrival) -> None:
     try:
         descriptor = await asyncio.to_thread(
             directories.open_file, looking.directory, file.steps, file.identity
@@ -148,7 +171,7 @@ async def _take(looking: _Round, file: FoundFile, *, key: str | None = None) -> 
     except FileChangedError:
         return
     except OSError as error:
-        await _note(looking, arrival, error)
+        await _note(looking, arrival, _unreadable(error))
         return
     try:
         outcome = await file_item(
@@ -161,7 +184,7 @@ async def _take(looking: _Round, file: FoundFile, *, key: str | None = None) -> 
     except FileChangedError:
         return  # it is found again when it has come to rest
     except _ReadError as error:
-        await _note(looking, arrival, error.error)
+        await _note(looking, arrival, _unreadable(error.error))
         return
     finally:
         os.close(descriptor)
@@ -196,12 +219,15 @@ async def _put_aside(looking: _Round, file: FoundFile, outcome: Outcome) -> None
         await queries.move_items(session, looking.source.id, file.place, moved.place)
 
 
-async def _note(looking: _Round, arrival: Arrival, error: OSError) -> None:
-    """Enter into the journal that a file cannot be read."""
-    reason = ForbiddenError(f"The file cannot be read: {error.strerror}.")
+async def _note(looking: _Round, arrival: Arrival, error: DomainError) -> None:
+    """Enter into the journal why a file was not filed."""
     async with looking.transaction() as session:
-        outcome = await note_failure(session, looking.source.id, arrival, reason)
+        outcome = await note_failure(session, looking.source.id, arrival, error)
     looking.outcomes.append(outcome)
+
+
+def _unreadable(error: OSError) -> ForbiddenError:
+    return ForbiddenError(f"The file cannot be read: {error.strerror}.")
 
 
 class _ReadError(Exception):
@@ -237,7 +263,15 @@ def _arrival(settings: FolderSettings, file: FoundFile, key: str) -> Arrival:
         key=key,
         place=file.place,
         name=steps[-1],
-        at=datetime.fromtimestamp(file.modified_ns / 1e9, tz=UTC),
+        at=_time(file),
         size=file.size,
         folders=tuple(steps[:-1]) if settings.keeps_tree else (),
     )
+
+
+def _time(file: FoundFile) -> datetime:
+    """Return when a file was last written; now, where no calendar goes so far."""
+    try:
+        return datetime.fromtimestamp(file.modified_ns / 1e9, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return now()

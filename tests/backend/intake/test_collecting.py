@@ -10,7 +10,9 @@ import pytest
 
 from backend.intake import mailboxes
 from backend.intake.errors import SourceUnreachableError
+from backend.intake.letters import Letter
 from backend.intake.mailboxes import Account, Mailbox
+from backend.intake.models import Keeps
 from backend.intake.schemas import Security
 from backend.intake.service import collecting, posting
 from tests.backend.intake.conftest import Ways
@@ -183,6 +185,29 @@ async def test_a_letter_of_thirty_megabytes(ways: Ways, server: Dovecot) -> None
     assert (await ways.look(source))["filed"] == 1
     [document] = (await ways.documents(source["folder"]["id"])).values()
     assert document["size"] == len(content)
+
+
+async def test_what_goes_wrong_unforeseen_holds_up_no_other(
+    ways: Ways, server: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        server.deliver(letter(message_id=f"<{number}@x>", subject=f"L{number}").as_bytes())
+    source = await ways.source(settings_of(server, after="delete"))
+    read_letter = posting.read_letter
+
+    def poisoned(data: bytes, keeps: Keeps) -> Letter:
+        if b"L0" in data:
+            raise RuntimeError("a library thought of nothing")
+        return read_letter(data, keeps)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(posting, "read_letter", poisoned)
+        shown = await ways.look(source)
+    assert (shown["filed"], shown["state"], len(server.flags())) == (1, "working", 1)
+    [item] = await ways.items(state="failed")
+    assert "not foreseen" in item["reason"]
+    await ways.retry_now()
+    assert ((await ways.look(source))["filed"], server.flags()) == (2, [])
 
 
 async def test_a_letter_that_is_too_large_is_refused(

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from backend.core.db import Tenant
 from backend.intake import directories
 from backend.intake import service as intake
 from backend.intake.directories import FoundFile
+from backend.intake.schemas import FolderSettings
 from backend.intake.service import watching
 from tests.backend.intake.conftest import Ways
 from tests.support.api import Api
@@ -245,6 +247,67 @@ async def test_what_is_gone_is_not_tried_again(ways: Ways) -> None:
     [item] = await ways.items()
     assert (item["state"], item["tries"]) == ("failed", 1)
     assert "not there any more" in item["reason"]
+
+
+def test_a_file_of_a_time_that_no_calendar_has_arrives_now() -> None:
+    settings = FolderSettings(kind="folder", directory="/in")
+    for modified_ns in (10**21, -(10**21)):
+        file = FoundFile(("a.txt",), 1, 1, modified_ns)
+        assert watching._arrival(settings, file, file.key).at <= now()
+
+
+async def test_a_long_way_is_no_obstacle(ways: Ways) -> None:
+    source = await ways.folder_source(after="keep", keeps_tree=False)
+    names = [f"{secrets.token_hex(100)}{number}" for number in range(15)]
+    path = ways.directory
+    for name in names:  # longer together than one call may say
+        path.mkdir(exist_ok=True)
+        path /= name
+    write(path, "a.txt")
+    shown = await ways.look(source)
+    assert (shown["filed"], shown["last_error"]) == (1, None)
+    assert (await ways.look(source))["filed"] == 1
+
+
+async def test_what_goes_wrong_unforeseen_holds_up_no_other(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await ways.folder_source()
+    for name in ("a.txt", "b.txt"):
+        write(ways.directory, name)
+    opened = directories.open_file
+
+    def poisoned(directory: int, steps: Sequence[str], identity: str) -> int:
+        if steps[-1] == "a.txt":
+            raise RuntimeError("a library thought of nothing")
+        return opened(directory, steps, identity)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directories, "open_file", poisoned)
+        shown = await ways.look(source)
+    assert (shown["filed"], shown["state"]) == (1, "working")
+    [item] = await ways.items(state="failed")
+    assert (item["name"], "not foreseen" in item["reason"]) == ("a.txt", True)
+    assert "library" not in item["reason"]
+    await ways.retry_now()
+    assert (await ways.look(source))["filed"] == 2
+
+
+async def test_a_look_that_ends_unforeseen_is_told(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await ways.folder_source()
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("nobody thought of that")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directories, "files", broken)
+        with pytest.raises(RuntimeError, match="nobody thought"):
+            await ways.look(source)
+    shown = await ways.fetched(source)
+    assert (shown["state"], "not foreseen" in shown["last_error"]) == ("failing", True)
+    assert (await ways.look(source))["state"] == "working"
 
 
 async def test_without_the_right_nothing_is_touched(ways: Ways, member: Api) -> None:
