@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.documents.models import Document
 from backend.intake.models import Item, ItemState, RuleList, Source, SourceKind
 
+_LEASES_LOCK = 7312031
+
 
 async def sources(session: AsyncSession, *, limit: int) -> Sequence[Source]:
     """Return the sources of the transaction's organisation, the oldest first."""
@@ -46,6 +48,25 @@ async def due_sources(session: AsyncSession, at: datetime, *, limit: int) -> Seq
 async def due_organisations(session: AsyncSession) -> Sequence[int]:
     """Return the ids of organisations with sources that are to be looked at."""
     return (await session.scalars(text("SELECT * FROM dms_intake_due()"))).all()
+
+
+async def lock_leases(session: AsyncSession) -> None:
+    """Let nobody else take a lease until the end of the transaction."""
+    await session.execute(select(func.pg_advisory_xact_lock(_LEASES_LOCK)))
+
+
+class Looks(NamedTuple):
+    """How many sources are being looked at: of all organisations, and of the transaction's own."""
+
+    all: int
+    own: int
+
+
+async def looks(session: AsyncSession, at: datetime) -> Looks:
+    """Count the leases that have not run out."""
+    own = select(func.count()).select_from(Source).where(Source.lease_until > at)
+    counted = await session.execute(select(func.dms_intake_looks(), own.scalar_subquery()))
+    return Looks(*counted.one())
 
 
 async def update_source(session: AsyncSession, source_id: int, **values: Any) -> None:

@@ -1,13 +1,38 @@
-"""Looks at ways in: places of any length."""
+"""Looks at ways in: places of any length, so many looks at a time."""
 
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.security import application_role
+
 revision = "0023"
 down_revision = "0022"
 
+# Whoever begins a look asks how many there are, of all organisations.
+_LOOKS = """
+CREATE FUNCTION dms_intake_looks() RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT count(*) FROM public.intake_sources s WHERE s.lease_until > now()
+$$
+"""
+_DUE = """
+CREATE OR REPLACE FUNCTION dms_intake_due() RETURNS SETOF bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    {statement}
+$$
+"""
+_LONGEST_WAITING_FIRST = """SELECT s.org_id FROM public.intake_sources s
+    WHERE s.enabled AND s.due_at <= now() AND (s.lease_until IS NULL OR s.lease_until <= now())
+    GROUP BY s.org_id ORDER BY min(s.due_at)"""
+_IN_ANY_ORDER = """SELECT DISTINCT s.org_id FROM public.intake_sources s
+    WHERE s.enabled AND s.due_at <= now()"""
+
 
 def upgrade() -> None:
+    op.execute(_LOOKS)
+    op.execute("REVOKE EXECUTE ON FUNCTION dms_intake_looks() FROM PUBLIC")
+    op.execute(f"GRANT EXECUTE ON FUNCTION dms_intake_looks() TO {application_role()}")
+    op.execute(_DUE.format(statement=_LONGEST_WAITING_FIRST))
     op.drop_index("ix_intake_items_place", "intake_items")
     # Places may be longer than an index takes.
     op.create_index(
@@ -18,6 +43,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(_DUE.format(statement=_IN_ANY_ORDER))
+    op.execute("DROP FUNCTION dms_intake_looks()")
     op.drop_index("ix_intake_items_place", "intake_items")
     # What is longer than an index takes is known by its key all the same.
     op.execute("UPDATE intake_items SET place = left(place, 500) WHERE length(place) > 500")

@@ -17,7 +17,11 @@ from backend.intake.service.sources import RUN_WANTED, announce
 
 LEASE = timedelta(seconds=60)
 """How long whoever looks at a source may be silent; it renews three times as often."""
-_BATCH = 100
+MOST_LOOKS = 3
+"""So many looks are under way at once, of all organisations: one fewer than the smallest fast worker has tasks. What
+a person waits for, a mail or the first page of a document, always finds one that is free."""
+MOST_OF_AN_ORGANISATION = 2
+"""So many of these are one organisation's: another's have a turn, however slow its servers are."""
 _LOST_AFTER = timedelta(minutes=5)
 _AFTER_FAILURE = timedelta(minutes=1)
 
@@ -35,16 +39,16 @@ class Looked:
 
 
 async def due_organisations(session: AsyncSession) -> Sequence[int]:
-    """Return the ids of organisations with sources that are due."""
+    """Return the ids of organisations with sources that are due; first whose has waited longest."""
     return await queries.due_organisations(session)
 
 
 async def call_due(session: AsyncSession, *, org_id: int) -> int:
-    """Have the organisation's sources that are due looked at; return how many.
+    """Have as many of the organisation's sources that are due looked at as may be now; return how many.
 
     One whose task is lost with the queue is called again some minutes later.
     """
-    due = await queries.due_sources(session, now(), limit=_BATCH)
+    due = await queries.due_sources(session, now(), limit=await _room(session))
     for source in due:
         source.due_at = now() + _LOST_AFTER
         await emit(session, RUN_WANTED, org_id=org_id, data={"source_id": source.id})
@@ -53,15 +57,29 @@ async def call_due(session: AsyncSession, *, org_id: int) -> int:
 
 
 async def begin(session: AsyncSession, source_id: int) -> Source | None:
-    """Take the lease on a source; None where somebody has it, or there is nothing to look at."""
+    """Take the lease on a source; None where somebody has it, or there is nothing to look at.
+
+    None too where too many are looked at. Then it is due, and called when there is room.
+    """
+    await queries.lock_leases(session)
     source = await queries.source(session, source_id, lock=True)
     if source is None or not source.enabled:
         return None
     if source.lease_until is not None and source.lease_until > now():
         return None
+    if await _room(session) == 0:
+        source.due_at = now()
+        await session.flush()
+        return None
     source.lease_until = now() + LEASE
     await session.flush()
     return source
+
+
+async def _room(session: AsyncSession) -> int:
+    """Return how many more looks of the transaction's organisation may begin."""
+    looks = await queries.looks(session, now())
+    return max(0, min(MOST_LOOKS - looks.all, MOST_OF_AN_ORGANISATION - looks.own))
 
 
 async def why_not(session: AsyncSession, source: Source) -> str | None:

@@ -16,7 +16,7 @@ from backend.core.settings import Settings
 from backend.identity.sealing import Sealer
 from backend.intake import service as intake
 from backend.intake.models import Item, Source
-from backend.intake.service import Desk
+from backend.intake.service import Desk, looking
 from tests.support.api import Api
 
 
@@ -122,5 +122,6 @@ def ways(
     directory.mkdir()
     monkeypatch.setattr(settings, "intake_dirs", str(tmp_path))
     monkeypatch.setattr(settings, "intake_smtp_domain", "in.example.org")
+    monkeypatch.setattr(looking, "MOST_LOOKS", 1_000)  # those of other tests count
     state = app.state
     return Ways(state.database, state.content, settings, state.sealer, admin, directory)

@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from backend.core.actor import Role
 from backend.core.db import Tenant
 from backend.core.outbox import OutboxEvent
 from backend.intake import service as intake
 from backend.intake.models import Source
+from backend.intake.service import looking
 from tests.backend.intake.conftest import Ways
 from tests.support.api import Api, new_user
 from tests.support.queries import counted_queries
@@ -221,6 +222,52 @@ async def test_one_at_a_time_looks_at_a_source_and_the_due_are_called(ways: Ways
     assert (shown["state"], shown["last_error"]) == ("working", None)
     async with ways.database.transaction(tenant) as session:
         assert await intake.begin(session, made["id"]) is not None
+
+
+async def begin(ways: Ways, source: dict[str, Any], org_id: int | None = None) -> bool:
+    async with ways.database.transaction(Tenant(org_id or ways.api.org_id)) as session:
+        return await intake.begin(session, source["id"]) is not None
+
+
+async def test_an_organisation_has_no_more_than_two_looked_at_at_once(ways: Ways) -> None:
+    first, second, third = [await ways.folder_source() for _ in range(3)]
+    assert [await begin(ways, one) for one in (first, second, third)] == [True, True, False]
+    async with ways.database.transaction(Tenant(ways.api.org_id)) as session:
+        assert await intake.call_due(session, org_id=ways.api.org_id) == 0
+    await ways.forget_lease(first)
+    async with ways.database.transaction(Tenant(ways.api.org_id)) as session:
+        await session.execute(update(Source).where(Source.id == first["id"]).values(due_at=None))
+        assert await intake.call_due(session, org_id=ways.api.org_id) == 1
+    assert await begin(ways, third)
+
+
+async def test_all_organisations_together_have_no_more_than_three_looked_at_at_once(
+    ways: Ways, stranger: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await ways.folder_source()
+    async with ways.database.transaction(Tenant(ways.api.org_id)) as session:
+        theirs = await session.get_one(Source, made["id"])
+        columns = Source.__table__.columns.keys()
+        values = {one: getattr(theirs, one) for one in columns if one != "id"}
+    folder = await stranger.folder("Elsewhere")
+    async with ways.database.transaction(Tenant(stranger.org_id)) as session:
+        elsewhere = Source(
+            **values
+            | {
+                "org_id": stranger.org_id,
+                "folder_id": folder,
+                "acts_as": stranger.user_id,
+                "created_by": stranger.user_id,
+            }
+        )
+        session.add(elsewhere)
+        await session.flush()
+        begun = {"id": elsewhere.id}
+    assert await begin(ways, begun, stranger.org_id)
+    monkeypatch.setattr(looking, "MOST_LOOKS", 1)
+    assert not await begin(ways, made)
+    monkeypatch.setattr(looking, "MOST_LOOKS", 1_000)
+    assert await begin(ways, made)
 
 
 async def test_lists_ask_a_fixed_number_of_questions(ways: Ways) -> None:
