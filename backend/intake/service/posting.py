@@ -1,12 +1,12 @@
 """Filing letters, by whatever way they came: the message, its attachments, or both."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from backend.core.db import Tenant
 from backend.intake import queries
-from backend.intake.letters import Part, read_letter
+from backend.intake.letters import Letter, Part, read_letter
 from backend.intake.models import ItemState, Keeps
 from backend.intake.queries import Address
 from backend.intake.schemas import SmtpSettings
@@ -50,10 +50,10 @@ async def file_letter(
     async with desk.database.transaction(Tenant(org_id)) as session:
         source = await get_source(session, source_id)
     letter = await asyncio.to_thread(read_letter, data, source.keeps or Keeps.BOTH)
-    outcomes = []
-    for number, part in enumerate(letter.parts):
+    outcomes: list[Outcome] = []
+    for role, part in _by_role(letter, data):
         arrival = Arrival(
-            key=f"{letter.key}/{number}",
+            key=f"{letter.key}/{role}",
             place=place,
             name=part.name,
             at=letter.at,
@@ -67,6 +67,17 @@ async def file_letter(
         )
         outcomes.append(outcome)
     return outcomes
+
+
+def _by_role(letter: Letter, data: bytes) -> Iterator[tuple[str, Part]]:
+    """Yield the parts with what they are in the letter, which stays the same whatever is kept of it."""
+    number = 0
+    for part in letter.parts:
+        if part.data is data:
+            yield "message", part
+        else:
+            number += 1
+            yield str(number), part
 
 
 def state_of(outcomes: Sequence[Outcome]) -> ItemState:

@@ -126,6 +126,19 @@ async def test_the_same_letter_twice_is_filed_once(ways: Ways, server: Dovecot) 
     assert server.flags() == [{r"\Seen"}, {r"\Seen"}]
 
 
+async def test_what_is_kept_of_letters_changes_and_nothing_is_filed_twice_or_lost(
+    ways: Ways, server: Dovecot
+) -> None:
+    data = with_pdf().as_bytes()
+    source = await ways.source(settings_of(server), keeps="message")
+    for keeps in ("message", "attachments", "both"):
+        await ways.api.patch(f"/intake/sources/{source['id']}", {"keeps": keeps})
+        server.deliver(data)
+        await ways.look(source)
+    documents = await ways.documents(source["folder"]["id"])
+    assert set(documents) == {"Your invoice.eml", "invoice.pdf"}
+
+
 async def killed(*_: Any, **__: Any) -> None:
     raise asyncio.CancelledError
 
