@@ -98,9 +98,14 @@ def opened(root: PurePosixPath, directory: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def files(directory: int, *, stable_seconds: float) -> Iterator[FoundFile]:
-    """Yield the files below a directory that have not changed for so long. What is hidden or half written is not."""
-    yield from _below(directory, (), stable_seconds)
+def files(
+    directory: int, *, stable_seconds: float, after: Sequence[str] = ()
+) -> Iterator[FoundFile]:
+    """Yield the files below a directory that have not changed for so long, in an order that stays.
+
+    What is hidden or half written is not among them; nor is, with `after`, what comes up to that file.
+    """
+    yield from _below(directory, (), stable_seconds, after)
 
 
 def count_files(directory: int, *, most: int) -> int:
@@ -115,11 +120,8 @@ def open_file(directory: int, steps: Sequence[str], identity: str) -> int:
         FileChangedError: it is another one, or gone.
         OSError: it may not be read.
     """
-    try:
-        with _parent(directory, steps) as parent:
-            descriptor = os.open(steps[-1], _FILE, dir_fd=parent)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise FileChangedError from error
+    with _taken_as_changed(), _parent(directory, steps) as parent:
+        descriptor = os.open(steps[-1], _FILE, dir_fd=parent)
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or _found(steps, found).identity != identity:
         os.close(descriptor)
@@ -175,30 +177,44 @@ def put_aside(
         FileChangedError: it is another one, or gone.
         OSError: it may not be moved.
     """
-    try:
-        with _parent(directory, steps) as parent, ExitStack() as stack:
+    tree = steps[1:-1] if steps[0] in {FILED, REFUSED} else steps[:-1]
+    with ExitStack() as stack:
+        with _taken_as_changed():
+            parent = stack.enter_context(_parent(directory, steps))
             if _state(parent, steps) != identity:
                 raise FileChangedError
-            tree = steps[1:-1] if steps[0] in {FILED, REFUSED} else steps[:-1]
-            target = os.dup(directory)
-            stack.callback(lambda: os.close(target))
-            for step in (into, *tree):
-                target = _made(target, step)
-            name = _free(target, steps[-1])
+        target = os.dup(directory)
+        stack.callback(lambda: os.close(target))
+        for step in (into, *tree):
+            target = _made(target, step)
+        name = _free(target, steps[-1])
+        with _taken_as_changed():
             os.rename(steps[-1], name, src_dir_fd=parent, dst_dir_fd=target)
             if _state(target, (name,)) != identity:
                 # Another file took its name in this very moment.
                 os.rename(name, _free(parent, steps[-1]), src_dir_fd=target, dst_dir_fd=parent)
                 raise FileChangedError
-            if reason is not None:
-                _write_reason(target, f"{name}.txt", reason)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise FileChangedError from error
+        if reason is not None:
+            _write_reason(target, f"{name}.txt", reason)
     return (into, *tree, name)
 
 
-def _below(directory: int, way: tuple[str, ...], stable_seconds: float) -> Iterator[FoundFile]:
+@contextmanager
+def _taken_as_changed() -> Iterator[None]:
+    """Say that a file has changed where it, or a step of the way to it, is gone."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileChangedError from error
+
+
+def _below(
+    directory: int, way: tuple[str, ...], stable_seconds: float, after: Sequence[str]
+) -> Iterator[FoundFile]:
     for name in _names(directory):
+        if after and name < after[0]:
+            continue
+        is_begun = bool(after) and name == after[0]
         try:
             found = os.stat(name, dir_fd=directory, follow_symlinks=False)
         except OSError:
@@ -206,7 +222,9 @@ def _below(directory: int, way: tuple[str, ...], stable_seconds: float) -> Itera
         steps = (*way, name)
         if stat.S_ISDIR(found.st_mode) and len(steps) < _DEEPEST:
             with suppress(OSError), _stepped(directory, name) as below:
-                yield from _below(below, steps, stable_seconds)
+                yield from _below(below, steps, stable_seconds, after[1:] if is_begun else ())
+        elif is_begun:
+            continue
         elif stat.S_ISREG(found.st_mode) and _rests(name, found, stable_seconds):
             yield _found(steps, found)
 
@@ -217,9 +235,8 @@ def _names(directory: int) -> list[str]:
 
 
 def _rests(name: str, found: os.stat_result, stable_seconds: float) -> bool:
-    # Whoever writes may set the time of the last change back; not that of the last change of the inode.
-    changed = max(found.st_mtime, found.st_ctime)
-    return not name.lower().endswith(_PARTIAL) and time.time() - changed >= stable_seconds
+    # Whoever writes may set the time of the last change, back or far ahead; not that of the inode's.
+    return not name.lower().endswith(_PARTIAL) and time.time() - found.st_ctime >= stable_seconds
 
 
 def _found(steps: Sequence[str], found: os.stat_result) -> FoundFile:

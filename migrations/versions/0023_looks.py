@@ -33,6 +33,7 @@ def upgrade() -> None:
     op.execute("REVOKE EXECUTE ON FUNCTION dms_intake_looks() FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION dms_intake_looks() TO {application_role()}")
     op.execute(_DUE.format(statement=_LONGEST_WAITING_FIRST))
+    op.add_column("intake_sources", sa.Column("reached", sa.Text(), nullable=True))
     op.drop_index("ix_intake_items_place", "intake_items")
     # Places may be longer than an index takes.
     op.create_index(
@@ -43,6 +44,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("intake_sources", "reached")
     op.execute(_DUE.format(statement=_IN_ANY_ORDER))
     op.execute("DROP FUNCTION dms_intake_looks()")
     op.drop_index("ix_intake_items_place", "intake_items")

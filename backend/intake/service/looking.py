@@ -9,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.clock import now
 from backend.core.errors import DomainError
 from backend.core.outbox import emit
+from backend.documents.errors import QuotaExceededError
 from backend.intake import queries
+from backend.intake.errors import SourceUnreachableError
 from backend.intake.models import Source
 from backend.intake.schemas import FolderSettings
-from backend.intake.service.filing import check_target
+from backend.intake.service.filing import Outcome, check_target
 from backend.intake.service.sources import RUN_WANTED, announce
 
 LEASE = timedelta(seconds=60)
@@ -22,8 +24,30 @@ MOST_LOOKS = 3
 a person waits for, a mail or the first page of a document, always finds one that is free."""
 MOST_OF_AN_ORGANISATION = 2
 """So many of these are one organisation's: another's have a turn, however slow its servers are."""
+_MOST_WITHOUT_ROOM = 10
 _LOST_AFTER = timedelta(minutes=5)
 _AFTER_FAILURE = timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class Hindrance:
+    """What is against filing anything at all from a source."""
+
+    told: str | None = None
+    """It, for a person."""
+    _without_room: int = 0
+
+    def meet(self, outcome: Outcome) -> None:
+        """Take note of an item that was not filed for such a reason.
+
+        Raises:
+            SourceUnreachableError: the next would not be either. A smaller one may find the room that this one did not.
+        """
+        self.told = outcome.reason
+        self._without_room += 1
+        is_room_wanted = outcome.code == QuotaExceededError.code
+        if not is_room_wanted or self._without_room >= _MOST_WITHOUT_ROOM:
+            raise SourceUnreachableError(self.told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +60,8 @@ class Looked:
     """Why not all of it could be looked at, for a person."""
     has_more: bool = False
     """Whether there is more than there was time for."""
+    reached: str | None = None
+    """Up to where it was looked at then, where the source has an order that stays."""
 
 
 async def due_organisations(session: AsyncSession) -> Sequence[int]:
@@ -106,6 +132,7 @@ async def finish(session: AsyncSession, source_id: int, looked: Looked) -> None:
     source.lease_until = None
     source.last_run_at = now()
     source.last_error = looked.error
+    source.reached = looked.reached
     source.due_at = now() + _wait(source, looked)
     await session.flush()
     if is_news or is_first:

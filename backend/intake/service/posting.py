@@ -66,6 +66,8 @@ async def file_letter(
             desk, org_id=org_id, source_id=source_id, arrival=arrival, chunks=_chunks(part)
         )
         outcomes.append(outcome)
+        if outcome.is_outage:
+            break
     return outcomes
 
 

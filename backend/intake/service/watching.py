@@ -7,7 +7,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -30,9 +30,10 @@ from backend.intake.service.filing import (
     Desk,
     Outcome,
     file_item,
+    is_past,
     note_failure,
 )
-from backend.intake.service.looking import Looked
+from backend.intake.service.looking import Hindrance, Looked
 
 log = structlog.get_logger(__name__)
 
@@ -54,8 +55,9 @@ class _Round:
     directory: int
     """Its descriptor."""
     outcomes: list[Outcome] = field(default_factory=list)
-    stuck: str | None = None
-    """Why something that was filed is still there, for a person."""
+    hindrance: Hindrance = field(default_factory=Hindrance)
+    reached: str | None = None
+    """The place of the last file there was time for."""
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a transaction in the source's organisation."""
@@ -67,16 +69,21 @@ async def watch(desk: Desk, source: Source, root: PurePosixPath) -> Looked:
     settings = FolderSettings.model_validate(source.settings)
     try:
         with directories.opened(root, settings.directory) as directory:
-            looking = _Round(desk, source, settings, directory)
-            has_more = await _look(looking)
+            return await _looked(_Round(desk, source, settings, directory))
     except SourceUnreachableError as error:
         return Looked(error=str(error))
+
+
+async def _looked(looking: _Round) -> Looked:
+    with suppress(SourceUnreachableError):  # the hindrance says so
+        await _look(looking)
     fresh = [one.state for one in looking.outcomes if one.is_new]
     return Looked(
         filed=fresh.count(ItemState.FILED),
         refused=fresh.count(ItemState.REFUSED),
-        error=looking.stuck,
-        has_more=has_more,
+        error=looking.hindrance.told,
+        has_more=looking.reached is not None,
+        reached=looking.reached,
     )
 
 
@@ -102,41 +109,46 @@ def _is_writable(directory: int) -> bool:
     return os.access(".", os.W_OK | os.X_OK, dir_fd=directory, effective_ids=True)
 
 
-async def _look(looking: _Round) -> bool:
-    """Go through the files; return whether there are more than there was time for."""
+async def _look(looking: _Round) -> None:
+    """Go through the files, from where there was no time for more, as far as there is time for now."""
     until = time.monotonic() + _SECONDS
-    await _retry(looking)
-    found = directories.files(looking.directory, stable_seconds=looking.settings.stable_seconds)
+    await _retry(looking, until)
+    reached = looking.source.reached
+    found = directories.files(
+        looking.directory,
+        stable_seconds=looking.settings.stable_seconds,
+        after=() if reached is None else directories.steps_of(reached),
+    )
     while batch := await asyncio.to_thread(_some, found):
         async with looking.transaction() as session:
             keys = [file.key for file in batch]
             known = await queries.items_by_key(session, looking.source.id, keys)
         for file in batch:
+            await _handle(looking, file, known.get(file.key))
             if time.monotonic() > until:
-                return True
-            if _is_due(known.get(file.key), looking.settings):
-                await _take(looking, file)
-    return False
+                looking.reached = file.place
+                return
 
 
 def _some(found: Iterator[FoundFile]) -> list[FoundFile]:
     return list(islice(found, _BATCH))
 
 
-def _is_due(item: Item | None, settings: FolderSettings) -> bool:
-    """Whether there is something to be done with a file: it is new, to be tried again, or only to be put aside."""
-    if item is None:
-        return True
-    if item.state is ItemState.FAILED:
-        return item.retry_at is not None and item.retry_at <= now()
-    return settings.after is not AfterFile.KEEP
+async def _handle(looking: _Round, file: FoundFile, item: Item | None) -> None:
+    """Do with a file what is to be done: file it, or only put it aside."""
+    if item is None or is_past(item.retry_at):
+        await _take(looking, file)
+    else:
+        await _put_aside(looking, file, Outcome(item.state, item.reason, is_new=False))
 
 
-async def _retry(looking: _Round) -> None:
-    """Try again what was put aside, where somebody asked for that; of what is gone, say so."""
+async def _retry(looking: _Round, until: float) -> None:
+    """Try again what is due, wherever it was put; of what is gone, say so."""
     async with looking.transaction() as session:
         due = await queries.due_items(session, looking.source.id, now(), limit=_BATCH)
     for item in due:
+        if time.monotonic() > until:
+            return
         steps = directories.steps_of(item.place)
         inode, size, modified_ns = map(int, directories.identity_of(item.key).split(":"))
         file = FoundFile(steps, size, inode, modified_ns)
@@ -144,7 +156,7 @@ async def _retry(looking: _Round) -> None:
         if not await asyncio.to_thread(directories.is_there, *which):
             async with looking.transaction() as session:
                 await queries.update_item(session, item.id, reason=_GONE, retry_at=None, at=now())
-        elif steps[0] == directories.REFUSED:
+        else:
             await _take(looking, file, key=item.key)
 
 
@@ -156,8 +168,8 @@ async def _take(looking: _Round, file: FoundFile, *, key: str | None = None) -> 
     arrival = _arrival(looking.settings, file, key or file.key)
     try:
         await _file(looking, file, arrival)
-    except DomainError:
-        raise  # it was entered into the journal; this is about the source
+    except (SourceUnreachableError, DomainError):
+        raise  # this is about the source
     except Exception:
         log.exception("file_not_filed", source_id=looking.source.id, place=file.place)
         await _note(looking, arrival, UnforeseenError(UNFORESEEN))
@@ -188,6 +200,9 @@ async def _file(looking: _Round, file: FoundFile, arrival: Arrival) -> None:
         return
     finally:
         os.close(descriptor)
+    if outcome.is_outage:
+        looking.hindrance.meet(outcome)
+        return
     looking.outcomes.append(outcome)
     await _put_aside(looking, file, outcome)
 
@@ -212,7 +227,7 @@ async def _put_aside(looking: _Round, file: FoundFile, outcome: Outcome) -> None
         return
     except OSError as error:
         name = directories.shown("/".join(file.steps))
-        looking.stuck = f"{name} cannot be taken out of the directory: {error.strerror}."
+        looking.hindrance.told = f"{name} cannot be taken out of the directory: {error.strerror}."
         return
     moved = FoundFile(steps, file.size, file.inode, file.modified_ns)
     async with looking.transaction() as session:

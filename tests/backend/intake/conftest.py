@@ -90,6 +90,13 @@ class Ways:
         )
         assert answer.status_code == 200, answer.text
 
+    async def send_nowhere(self) -> None:
+        """Have rules send everything to a folder that is gone: it fails, and may be filed another day."""
+        target = await self.api.folder(f"Gone {secrets.token_hex(4)}")
+        await self.rules({"name": "All", "when": {"name": "*"}, "then": {"folder_id": target}})
+        answer = await self.api.delete(f"/folders/{target}")
+        assert answer.status_code < 300, answer.text
+
     async def trail(self, action: str) -> list[dict[str, Any]]:
         """What was recorded, oldest first."""
         answer = await self.api.get("/audit/events", params={"action": action})

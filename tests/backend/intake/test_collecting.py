@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pytest
 
+from backend.content.service import Content
 from backend.intake import mailboxes
 from backend.intake.errors import SourceUnreachableError
 from backend.intake.letters import Letter
@@ -238,14 +239,73 @@ async def test_a_letter_that_is_too_large_is_refused(
 async def test_what_fails_is_fetched_again_when_it_is_due(ways: Ways, server: Dovecot) -> None:
     server.deliver(letter().as_bytes())
     source = await ways.source(settings_of(server))
-    await ways.api.put("/storage/limits", {"quota": 1})
+    await ways.send_nowhere()
     await ways.look(source)
     assert (server.flags(), (await ways.items())[0]["state"]) == ([set()], "failed")
-    await ways.api.put("/storage/limits", {"quota": None})
+    await ways.rules()
     await ways.retry_now()
     await ways.look(source)
     [item] = await ways.items()
     assert (item["state"], item["tries"], server.flags()) == ("filed", 2, [{r"\Seen"}])
+
+
+async def test_without_room_the_source_fails_and_no_letter(ways: Ways, server: Dovecot) -> None:
+    server.deliver(with_pdf("large.pdf", b"x" * 10_000).as_bytes())
+    server.deliver(letter(message_id="<2@example.org>").as_bytes())
+    source = await ways.source(settings_of(server))
+    await ways.api.put("/storage/limits", {"quota": 5_000})
+    shown = await ways.look(source)
+    assert (shown["state"], shown["filed"]) == ("failing", 1)
+    assert "may store 5000 bytes" in shown["last_error"]
+    assert [one["state"] for one in await ways.items()] == ["filed"]
+    await ways.api.put("/storage/limits", {"quota": None})
+    shown = await ways.look(source)
+    assert (shown["state"], shown["filed"]) == ("working", 3)
+    assert [one["tries"] for one in await ways.items()] == [1, 1, 1]
+
+
+async def test_a_letter_that_is_elsewhere_now_is_known_there(
+    ways: Ways, server: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = with_pdf("virus.com", EICAR).as_bytes()
+    server.deliver(data)
+    source = await ways.source(settings_of(server, after="delete"))
+    await ways.look(source)
+    with mailboxes.opened(account_of(server)) as mailbox:
+        mailbox.delete(1)
+    server.deliver(data)
+    fetched = []
+    fetch = Mailbox.fetch
+
+    def counting(mailbox: Mailbox, uid: int, size: int) -> bytes | None:
+        fetched.append(uid)
+        return fetch(mailbox, uid, size)
+
+    def scanned(*_: Any, **__: Any) -> None:
+        raise AssertionError("it is scanned again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Mailbox, "fetch", counting)
+        patch.setattr(Content, "receive", scanned)
+        for _ in range(3):
+            shown = await ways.look(source)
+    assert (shown["state"], shown["filed"], shown["refused"]) == ("working", 1, 1)
+    assert fetched == [2]
+    assert server.flags() == [{r"\Flagged"}]
+
+
+async def test_what_is_not_kept_any_more_is_not_tried_for_ever(ways: Ways, server: Dovecot) -> None:
+    server.deliver(with_pdf().as_bytes())
+    source = await ways.source(settings_of(server))
+    await ways.send_nowhere()
+    await ways.look(source)
+    await ways.api.patch(f"/intake/sources/{source['id']}", {"keeps": "message"})
+    await ways.rules()
+    await ways.retry_now()
+    await ways.look(source)
+    [message, attachment] = await ways.items()
+    assert (message["state"], attachment["state"]) == ("filed", "failed")
+    assert "not among what is kept" in attachment["reason"]
 
 
 async def test_a_wrong_password_is_said(ways: Ways, server: Dovecot) -> None:
