@@ -106,6 +106,13 @@ class Item(Base):
         UniqueConstraint("source_id", "key"),
         Index("ix_intake_items_newest", "org_id", text("id DESC")),
         Index("ix_intake_items_by_state", "org_id", "state", text("id DESC")),
+        Index("ix_intake_items_by_source", "source_id", text("id DESC")),
+        Index(
+            "ix_intake_items_due",
+            "source_id",
+            "retry_at",
+            postgresql_where=text("retry_at IS NOT NULL"),
+        ),
         # Places may be longer than an index takes.
         Index("ix_intake_items_place", "source_id", text("hashtext(place)")),
         Index("ix_intake_items_version_id", "version_id"),

@@ -41,10 +41,21 @@ def upgrade() -> None:
         "intake_items",
         ["source_id", sa.literal_column("hashtext(place)")],
     )
+    op.create_index(
+        "ix_intake_items_by_source", "intake_items", ["source_id", sa.literal_column("id DESC")]
+    )
+    op.create_index(
+        "ix_intake_items_due",
+        "intake_items",
+        ["source_id", "retry_at"],
+        postgresql_where=sa.text("retry_at IS NOT NULL"),
+    )
 
 
 def downgrade() -> None:
     op.drop_column("intake_sources", "reached")
+    op.drop_index("ix_intake_items_due", "intake_items")
+    op.drop_index("ix_intake_items_by_source", "intake_items")
     op.execute(_DUE.format(statement=_IN_ANY_ORDER))
     op.execute("DROP FUNCTION dms_intake_looks()")
     op.drop_index("ix_intake_items_place", "intake_items")
