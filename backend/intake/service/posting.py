@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from fnmatch import fnmatchcase
 
 from backend.core.db import Tenant
 from backend.intake import queries
 from backend.intake.letters import Letter, Part, read_letter
 from backend.intake.models import ItemState, Keeps
 from backend.intake.queries import Address
+from backend.intake.rules import matches
 from backend.intake.schemas import SmtpSettings
 from backend.intake.service.filing import Arrival, Desk, Outcome, file_item
 from backend.intake.service.sources import get_source
@@ -31,9 +31,7 @@ async def lets_in(desk: Desk, found: Address, sender: str) -> bool:
     async with desk.database.transaction(Tenant(found.org_id)) as session:
         source = await get_source(session, found.source_id)
     allowed = SmtpSettings.model_validate(source.settings).senders
-    return not allowed or any(
-        fnmatchcase(sender.casefold(), pattern.casefold()) for pattern in allowed
-    )
+    return not allowed or any(matches(sender, glob) for glob in allowed)
 
 
 async def file_letter(
