@@ -170,6 +170,28 @@ async def test_a_folder_that_an_administrator_may_not_see_is_not_told(ways: Ways
     assert answer.status_code == 404
 
 
+async def test_the_journal_tells_nothing_of_documents_that_the_asker_may_not_read(
+    ways: Ways,
+) -> None:
+    source = await ways.folder_source()
+    await ways.api.put("/storage/limits", {"refused": [".exe"]})
+    await ways.rules({"name": "Payroll", "when": {"name": "*"}, "then": {"tags": ["payroll"]}})
+    for name in ("salaries.txt", "setup.exe"):
+        (ways.directory / name).write_text(name)
+    await ways.look(source)
+    [filed] = await ways.items(state="filed")
+    assert (filed["name"], filed["rules"]) == ("salaries.txt", ["Payroll"])
+    other = await new_user(ways.api.client, ways.database, ways.api.org_id, Role.ADMINISTRATOR)
+    shown = {one["state"]: one for one in (await other.get("/intake/items")).json()["items"]}
+    hidden = ("name", "sender", "subject", "size", "reason", "document")
+    assert {shown["filed"][name] for name in hidden} == {None}
+    assert (shown["filed"]["rules"], shown["filed"]["at"]) == ([], filed["at"])
+    assert (shown["refused"]["name"], shown["refused"]["size"]) == ("setup.exe", 9)
+    await ways.api.share(source["folder"]["id"], other, "viewer")
+    listed = (await other.get("/intake/items", params={"state": "filed"})).json()["items"]
+    assert listed == [filed]
+
+
 async def test_a_run_is_asked_for(ways: Ways) -> None:
     made = await ways.folder_source()
     path = f"/intake/sources/{made['id']}"
