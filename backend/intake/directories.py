@@ -279,16 +279,32 @@ def _made(descriptor: int, step: str) -> int:
 
 
 def _free(directory: int, name: str) -> str:
-    """Return a name that no entry of a directory has."""
-    number, candidate = 1, name
-    while True:
-        try:
-            os.stat(candidate, dir_fd=directory, follow_symlinks=False)
-        except FileNotFoundError:
-            return candidate
-        stem, dot, extension = name.rpartition(".")
-        candidate = f"{stem} ({number}).{extension}" if stem and dot else f"{name} ({number})"
-        number += 1
+    """Return a name that no entry of a directory has; with a number, where it has to be, after one that is taken."""
+    if not _is_taken(directory, name):
+        return name
+    taken, free = 0, 1
+    while _is_taken(directory, _numbered(name, free)):
+        taken, free = free, free * 2
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        if _is_taken(directory, _numbered(name, middle)):
+            taken = middle
+        else:
+            free = middle
+    return _numbered(name, free)
+
+
+def _numbered(name: str, number: int) -> str:
+    stem, dot, extension = name.rpartition(".")
+    return f"{stem} ({number}).{extension}" if stem and dot else f"{name} ({number})"
+
+
+def _is_taken(directory: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _write_reason(directory: int, name: str, reason: str) -> None:

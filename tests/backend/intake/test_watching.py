@@ -81,6 +81,26 @@ async def test_a_file_of_the_same_name_is_another(ways: Ways) -> None:
     assert left(ways.directory) == {".filed/a.txt", ".filed/a (1).txt"}
 
 
+def test_a_free_name_among_many_is_found_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.txt", *(f"a ({number}).txt" for number in range(1, 1_001))):
+        write(tmp_path, name)
+    descriptor = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    asked = []
+    is_taken = directories._is_taken
+
+    def counting(directory: int, name: str) -> bool:
+        asked.append(name)
+        return is_taken(directory, name)
+
+    monkeypatch.setattr(directories, "_is_taken", counting)
+    assert directories._free(descriptor, "a.txt") == "a (1001).txt"
+    assert directories._free(descriptor, "b.txt") == "b.txt"
+    assert len(asked) < 30
+    os.close(descriptor)
+
+
 async def test_what_is_half_written_hidden_or_restless_waits(ways: Ways) -> None:
     source = await ways.folder_source(stable_seconds=3_600)
     write(ways.directory, "new.txt")
