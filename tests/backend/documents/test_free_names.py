@@ -18,9 +18,9 @@ async def crowded(admin: Api, database: Database) -> int:
     """A folder in which a name and thousands of its numbers are taken."""
     folder = await admin.folder("Crowded")
     first = await admin.document(folder, "Invoice.eml")
-    numbers = func.generate_series(1, MANY).table_valued("number")
+    numbers = func.generate_series(1, MANY).table_valued("number").render_derived()
     alike = (Document.org_id, Document.folder_id, Document.owner_id, Document.current_version_id)
-    name = literal("Invoice (").op("||")(numbers.c.number).op("||")(literal(").eml"))
+    name = func.concat("Invoice (", numbers.c.number, ").eml")
     copies = select(*alike, name).join(numbers, literal(value=True))
     async with database.transaction(Tenant(admin.org_id)) as session:
         await session.execute(
