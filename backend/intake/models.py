@@ -86,6 +86,8 @@ class Source(Base):
     """When it is to be looked at next; null for what comes by itself."""
     lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """Until when whoever looks at it may be silent."""
+    lease: Mapped[str | None] = mapped_column(Text)
+    """What whoever looks at it is known by."""
     reached: Mapped[str | None] = mapped_column(Text)
     """The place up to which it was looked at, where there was no time for the rest."""
     last_run_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -55,6 +55,18 @@ async def lock_leases(session: AsyncSession) -> None:
     await session.execute(select(func.pg_advisory_xact_lock(_LEASES_LOCK)))
 
 
+async def renew_lease(
+    session: AsyncSession, source_id: int, lease: str | None, until: datetime
+) -> None:
+    """Make a lease last longer, unless somebody else has it by now."""
+    await session.execute(
+        update(Source)
+        .where(Source.id == source_id, Source.lease == lease)
+        .values(lease_until=until)
+        .execution_options(synchronize_session=False)
+    )
+
+
 class Looks(NamedTuple):
     """How many sources are being looked at: of all organisations, and of the transaction's own."""
 

@@ -33,7 +33,8 @@ def upgrade() -> None:
     op.execute("REVOKE EXECUTE ON FUNCTION dms_intake_looks() FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION dms_intake_looks() TO {application_role()}")
     op.execute(_DUE.format(statement=_LONGEST_WAITING_FIRST))
-    op.add_column("intake_sources", sa.Column("reached", sa.Text(), nullable=True))
+    for name in ("lease", "reached"):
+        op.add_column("intake_sources", sa.Column(name, sa.Text(), nullable=True))
     op.drop_index("ix_intake_items_place", "intake_items")
     # Places may be longer than an index takes.
     op.create_index(
@@ -53,7 +54,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_column("intake_sources", "reached")
+    for name in ("lease", "reached"):
+        op.drop_column("intake_sources", name)
     op.drop_index("ix_intake_items_due", "intake_items")
     op.drop_index("ix_intake_items_by_source", "intake_items")
     op.execute(_DUE.format(statement=_IN_ANY_ORDER))

@@ -1,5 +1,6 @@
 """Who looks at a source, and when: one at a time, under a lease that is renewed, at the times it is due."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -97,7 +98,10 @@ async def begin(session: AsyncSession, source_id: int) -> Source | None:
         source.due_at = now()
         await session.flush()
         return None
+    source.lease = secrets.token_hex(8)
     source.lease_until = now() + LEASE
+    # Whoever asks for a look meanwhile makes it another, and is not forgotten.
+    source.due_at = now() + _LOST_AFTER
     await session.flush()
     return source
 
@@ -117,26 +121,31 @@ async def why_not(session: AsyncSession, source: Source) -> str | None:
     return None
 
 
-async def renew(session: AsyncSession, source_id: int) -> None:
-    """Keep a source that is still being looked at."""
-    await queries.update_source(session, source_id, lease_until=now() + LEASE)
+async def renew(session: AsyncSession, begun: Source) -> None:
+    """Keep a source that is still being looked at; what was taken over meanwhile is left to whoever did."""
+    await queries.renew_lease(session, begun.id, begun.lease, now() + LEASE)
 
 
-async def finish(session: AsyncSession, source_id: int, looked: Looked) -> None:
-    """Give a source back, say how it went and when it is due again."""
-    source = await queries.source(session, source_id, lock=True)
-    if source is None:
+async def finish(session: AsyncSession, begun: Source, looked: Looked) -> None:
+    """Give a source back, say how it went and when it is due again.
+
+    One that was taken over meanwhile is left as it is; one that a look was asked for meanwhile stays due.
+    """
+    lease, due_at = begun.lease, begun.due_at
+    source = await queries.source(session, begun.id, lock=True)
+    if source is None or source.lease != lease:
         return
     is_news = source.last_error != looked.error or looked.filed or looked.refused
     is_first = source.last_run_at is None
-    source.lease_until = None
+    source.lease = source.lease_until = None
     source.last_run_at = now()
     source.last_error = looked.error
     source.reached = looked.reached
-    source.due_at = now() + _wait(source, looked)
+    if source.due_at == due_at:
+        source.due_at = now() + _wait(source, looked)
     await session.flush()
     if is_news or is_first:
-        await announce(session, org_id=source.org_id, source_id=source_id)
+        await announce(session, org_id=source.org_id, source_id=source.id)
 
 
 def _wait(source: Source, looked: Looked) -> timedelta:

@@ -46,7 +46,7 @@ async def _finish(desk: Desk, source: Source, looked: Looked) -> None:
         error=looked.error,
     )
     async with desk.database.transaction(Tenant(source.org_id)) as session:
-        await looking.finish(session, source.id, looked)
+        await looking.finish(session, source, looked)
 
 
 async def _look(desk: Desk, source: Source, settings: Settings, sealer: Sealer) -> Looked:

@@ -289,7 +289,7 @@ async def test_a_letter_that_is_elsewhere_now_is_known_there(
         patch.setattr(Content, "receive", scanned)
         for _ in range(3):
             shown = await ways.look(source)
-    assert (shown["state"], shown["filed"], shown["refused"]) == ("working", 1, 1)
+    assert (shown["state"], shown["filed"], shown["refused"]) == ("working", 0, 2)
     assert fetched == [2]
     assert server.flags() == [{r"\Flagged"}]
 

@@ -187,7 +187,7 @@ async def test_the_journal_tells_nothing_of_documents_that_the_asker_may_not_rea
     assert {shown["filed"][name] for name in hidden} == {None}
     assert (shown["filed"]["rules"], shown["filed"]["at"]) == ([], filed["at"])
     assert (shown["refused"]["name"], shown["refused"]["size"]) == ("setup.exe", 9)
-    await ways.api.share(source["folder"]["id"], other, "viewer")
+    await ways.api.share(source["folder"]["id"], other, "reader")
     listed = (await other.get("/intake/items", params={"state": "filed"})).json()["items"]
     assert listed == [filed]
 
@@ -290,6 +290,46 @@ async def test_all_organisations_together_have_no_more_than_three_looked_at_at_o
     assert not await begin(ways, made)
     monkeypatch.setattr(looking, "MOST_LOOKS", 1_000)
     assert await begin(ways, made)
+
+
+async def test_whoever_stalled_leaves_the_lease_to_its_successor(ways: Ways) -> None:
+    made = await ways.folder_source()
+    tenant = Tenant(ways.api.org_id)
+    begun = []
+    for _ in range(2):
+        async with ways.database.transaction(tenant) as session:
+            source = await intake.begin(session, made["id"])
+        assert source is not None
+        begun.append(source)
+        await ways.forget_lease(made)
+    stalled, successor = begun
+    async with ways.database.transaction(tenant) as session:
+        await intake.renew(session, stalled)
+    async with ways.database.transaction(tenant) as session:
+        assert (await session.get_one(Source, made["id"])).lease_until is None
+        await intake.renew(session, successor)
+    async with ways.database.transaction(tenant) as session:
+        await looking.finish(session, stalled, looking.Looked(error="late"))
+        assert await intake.begin(session, made["id"]) is None
+    async with ways.database.transaction(tenant) as session:
+        await looking.finish(session, successor, looking.Looked())
+    shown = await ways.fetched(made)
+    assert (shown["state"], shown["last_error"]) == ("working", None)
+
+
+async def test_a_look_that_is_asked_for_during_another_follows_it(ways: Ways) -> None:
+    made = await ways.source(dict(MAILBOX))
+    tenant = Tenant(ways.api.org_id)
+    for asks in (False, True):
+        async with ways.database.transaction(tenant) as session:
+            source = await intake.begin(session, made["id"])
+        assert source is not None
+        if asks:
+            assert (await ways.api.post(f"/intake/sources/{made['id']}/run")).status_code == 202
+        async with ways.database.transaction(tenant) as session:
+            await looking.finish(session, source, looking.Looked())
+        async with ways.database.transaction(tenant) as session:
+            assert await intake.call_due(session, org_id=ways.api.org_id) == asks
 
 
 async def test_lists_ask_a_fixed_number_of_questions(ways: Ways) -> None:
