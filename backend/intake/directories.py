@@ -140,13 +140,17 @@ def is_there(directory: int, steps: Sequence[str], identity: str) -> bool:
     return True
 
 
-def check_unchanged(descriptor: int, identity: str) -> None:
-    """Return if an open file is what it was when it was found.
+@contextmanager
+def unchanged(descriptor: int, identity: str) -> Iterator[None]:
+    """Make sure that an open file stays what it was when it was found, for the block.
 
     Raises:
-        FileChangedError: somebody has written to it since.
+        FileChangedError: somebody has written to it, whatever its time says.
     """
-    if _found((), os.fstat(descriptor)).identity != identity:
+    begun = os.fstat(descriptor).st_ctime_ns
+    yield
+    ended = os.fstat(descriptor)
+    if _found((), ended).identity != identity or ended.st_ctime_ns != begun:
         raise FileChangedError
 
 

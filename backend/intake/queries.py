@@ -233,9 +233,9 @@ async def awaiting(session: AsyncSession, version_id: int) -> Sequence[int]:
     ).all()
 
 
-async def rule_list(session: AsyncSession, org_id: int, *, lock: bool = False) -> RuleList | None:
+async def rule_list(session: AsyncSession, org_id: int) -> RuleList | None:
     """Return the rules of an organisation as they are now; None where there never were any."""
-    return await session.get(RuleList, org_id, with_for_update=lock, populate_existing=True)
+    return await session.get(RuleList, org_id, populate_existing=True)
 
 
 async def put_rules(session: AsyncSession, org_id: int) -> RuleList:

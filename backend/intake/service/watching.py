@@ -261,13 +261,15 @@ async def _chunks(descriptor: int, file: FoundFile) -> AsyncIterator[bytes]:
         _ReadError: it cannot be read on.
     """
     left = file.size  # what is added meanwhile is not waited for: it has changed then
-    try:
-        while left and (chunk := await asyncio.to_thread(os.read, descriptor, min(left, _CHUNK))):
-            left -= len(chunk)
-            yield chunk
-    except OSError as error:
-        raise _ReadError(error) from error
-    directories.check_unchanged(descriptor, file.identity)
+    with directories.unchanged(descriptor, file.identity):
+        try:
+            while left and (
+                chunk := await asyncio.to_thread(os.read, descriptor, min(left, _CHUNK))
+            ):
+                left -= len(chunk)
+                yield chunk
+        except OSError as error:
+            raise _ReadError(error) from error
 
 
 def _arrival(settings: FolderSettings, file: FoundFile, key: str) -> Arrival:

@@ -144,8 +144,9 @@ async def test_a_file_swapped_for_a_link_is_not_opened(tmp_path: Path) -> None:
     os.close(descriptor)
 
 
+@pytest.mark.parametrize("restores", [False, True], ids=["longer", "time-set-back"])
 async def test_a_file_that_changes_while_it_is_read_is_not_filed(
-    ways: Ways, monkeypatch: pytest.MonkeyPatch
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, *, restores: bool
 ) -> None:
     path = write(ways.directory, "growing.txt", b"one")
     source = await ways.folder_source()
@@ -153,8 +154,10 @@ async def test_a_file_that_changes_while_it_is_read_is_not_filed(
 
     async def slowly(descriptor: int, file: FoundFile) -> AsyncIterator[bytes]:
         async for chunk in read(descriptor, file):
-            with path.open("ab") as writer:
-                writer.write(b"more")
+            with path.open("r+b" if restores else "ab") as writer:
+                writer.write(b"two")
+            if restores:
+                os.utime(path, ns=(file.modified_ns, file.modified_ns))
             yield chunk
 
     with monkeypatch.context() as patch:
@@ -163,7 +166,7 @@ async def test_a_file_that_changes_while_it_is_read_is_not_filed(
     assert (shown["filed"], await ways.items()) == (0, [])
     await ways.look(source)
     [item] = await ways.items()
-    assert (item["state"], item["size"]) == ("filed", 7)
+    assert (item["state"], item["size"]) == ("filed", 3 if restores else 6)
 
 
 async def test_killed_before_the_move_it_is_only_moved(
