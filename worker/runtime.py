@@ -4,7 +4,9 @@ Services are coroutines, written once; a task runs them here, under the same tra
 """
 
 import asyncio
+import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any, ClassVar, TypeVar
 
@@ -17,6 +19,7 @@ from backend.core.settings import Settings
 from backend.identity.sealing import Sealer
 from backend.identity.tokens import TokenSigner
 from backend.scanning.service import is_released
+from storage import Keyring, StoreError
 
 T = TypeVar("T")
 
@@ -29,8 +32,12 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database.connect(settings)
-        self.content = Content.open_store(settings, released=partial(is_released, self.database))
+        self.content = Content.open_store(
+            settings, self.keyring, released=partial(is_released, self.database)
+        )
         self._runner = asyncio.Runner()
+        self._closed = threading.Event()
+        threading.Thread(target=follow, args=(self.keyring, self._closed), daemon=True).start()
 
     @classmethod
     def open(cls, settings: Settings) -> "Runtime":
@@ -55,6 +62,11 @@ class Runtime:
         return cls._current
 
     @cached_property
+    def keyring(self) -> Keyring:
+        """The keys of what is stored."""
+        return open_keyring(self.settings)
+
+    @cached_property
     def signer(self) -> TokenSigner:
         """What makes the secrets of links. Made when first needed: few workers ever do."""
         return TokenSigner(self.settings.master_key())
@@ -62,7 +74,7 @@ class Runtime:
     @cached_property
     def sealer(self) -> Sealer:
         """What opens the passwords of mailboxes."""
-        return Sealer(open_keyring(self.settings))
+        return Sealer(self.keyring)
 
     @cached_property
     def redis(self) -> Redis:
@@ -77,7 +89,18 @@ class Runtime:
 
     def close(self) -> None:
         """Let go of everything."""
+        self._closed.set()
         self._runner.run(self.database.close())
         self._runner.close()
         self.content.close()
         Runtime._current = None
+
+
+def follow(keyring: Keyring, closed: threading.Event, *, every: float = 1.0) -> None:
+    """Look at the keyring each so many seconds until closed, as `follow_keyring` does.
+
+    In a thread: between tasks, which may be days, the loop stands still.
+    """
+    while not closed.wait(every):
+        with suppress(StoreError):
+            keyring.check()

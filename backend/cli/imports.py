@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -163,11 +163,16 @@ def _run(options: _Options) -> ExitCode:
 
 
 def _open_report(stack: ExitStack, path: Path | None) -> TextIO | None:
-    """Open a report that nobody else reads: it names files that few may know of."""
+    """Open a report that nobody else reads: it names files that few may know of.
+
+    Through no link: who may write to its directory could have whoever calls this, root perhaps, empty another file.
+    """
     if path is None:
         return None
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    return stack.enter_context(os.fdopen(descriptor, "w", encoding="utf-8"))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    report = stack.enter_context(os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8"))
+    os.fchmod(report.fileno(), 0o600)  # it may have been there
+    return report
 
 
 def _interrupted(cause: str) -> ExitCode:
@@ -202,10 +207,13 @@ async def _import(
                 finished = await imports.run_import(
                     database, content, tree, run, jobs=options.jobs, pace=pace, report=report.tell
                 )
-            finally:
+            except Exception:
                 report.end()
-            facts = {**report.facts(), "finished": finished}
-            await _record(database, options, run, "import.ended", facts)
+                with suppress(DBAPIError, PoolTimeoutError, OSError):  # what ended it, perhaps
+                    await _record_end(database, options, run, report, finished=False)
+                raise
+            report.end()
+            await _record_end(database, options, run, report, finished=finished)
     finally:
         await database.close()
     typer.echo(report.summary())
@@ -235,6 +243,13 @@ async def _look(
     if pace.is_stopped:
         return ExitCode.INTERRUPTED
     return ExitCode.REFUSED if found.refused else ExitCode.DONE
+
+
+async def _record_end(
+    database: Database, options: _Options, run: Run, report: "_Report", *, finished: bool
+) -> None:
+    facts = {**report.facts(), "finished": finished}
+    await _record(database, options, run, "import.ended", facts)
 
 
 async def _record(

@@ -98,9 +98,14 @@ def opened(root: PurePosixPath, directory: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def files(directory: int, *, stable_seconds: float) -> Iterator[FoundFile]:
-    """Yield the files below a directory that have not changed for so long. What is hidden or half written is not."""
-    yield from _below(directory, (), stable_seconds)
+def files(
+    directory: int, *, stable_seconds: float, after: Sequence[str] = ()
+) -> Iterator[FoundFile]:
+    """Yield the files below a directory that have not changed for so long, in an order that stays.
+
+    What is hidden or half written is not among them; nor is, with `after`, what comes up to that file.
+    """
+    yield from _below(directory, (), stable_seconds, after)
 
 
 def count_files(directory: int, *, most: int) -> int:
@@ -115,11 +120,8 @@ def open_file(directory: int, steps: Sequence[str], identity: str) -> int:
         FileChangedError: it is another one, or gone.
         OSError: it may not be read.
     """
-    try:
-        with _parent(directory, steps) as parent:
-            descriptor = os.open(steps[-1], _FILE, dir_fd=parent)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise FileChangedError from error
+    with _taken_as_changed(), _parent(directory, steps) as parent:
+        descriptor = os.open(steps[-1], _FILE, dir_fd=parent)
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or _found(steps, found).identity != identity:
         os.close(descriptor)
@@ -138,13 +140,17 @@ def is_there(directory: int, steps: Sequence[str], identity: str) -> bool:
     return True
 
 
-def check_unchanged(descriptor: int, identity: str) -> None:
-    """Return if an open file is what it was when it was found.
+@contextmanager
+def unchanged(descriptor: int, identity: str) -> Iterator[None]:
+    """Make sure that an open file stays what it was when it was found, for the block.
 
     Raises:
-        FileChangedError: somebody has written to it since.
+        FileChangedError: somebody has written to it, whatever its time says.
     """
-    if _found((), os.fstat(descriptor)).identity != identity:
+    begun = os.fstat(descriptor).st_ctime_ns
+    yield
+    ended = os.fstat(descriptor)
+    if _found((), ended).identity != identity or ended.st_ctime_ns != begun:
         raise FileChangedError
 
 
@@ -175,30 +181,44 @@ def put_aside(
         FileChangedError: it is another one, or gone.
         OSError: it may not be moved.
     """
-    try:
-        with _parent(directory, steps) as parent, ExitStack() as stack:
+    tree = steps[1:-1] if steps[0] in {FILED, REFUSED} else steps[:-1]
+    with ExitStack() as stack:
+        with _taken_as_changed():
+            parent = stack.enter_context(_parent(directory, steps))
             if _state(parent, steps) != identity:
                 raise FileChangedError
-            tree = steps[1:-1] if steps[0] in {FILED, REFUSED} else steps[:-1]
-            target = os.dup(directory)
-            stack.callback(lambda: os.close(target))
-            for step in (into, *tree):
-                target = _made(target, step)
-            name = _free(target, steps[-1])
+        target = os.dup(directory)
+        stack.callback(lambda: os.close(target))
+        for step in (into, *tree):
+            target = _made(target, step)
+        name = _free(target, steps[-1])
+        with _taken_as_changed():
             os.rename(steps[-1], name, src_dir_fd=parent, dst_dir_fd=target)
             if _state(target, (name,)) != identity:
                 # Another file took its name in this very moment.
                 os.rename(name, _free(parent, steps[-1]), src_dir_fd=target, dst_dir_fd=parent)
                 raise FileChangedError
-            if reason is not None:
-                _write_reason(target, f"{name}.txt", reason)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise FileChangedError from error
+        if reason is not None:
+            _write_reason(target, f"{name}.txt", reason)
     return (into, *tree, name)
 
 
-def _below(directory: int, way: tuple[str, ...], stable_seconds: float) -> Iterator[FoundFile]:
+@contextmanager
+def _taken_as_changed() -> Iterator[None]:
+    """Say that a file has changed where it, or a step of the way to it, is gone."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileChangedError from error
+
+
+def _below(
+    directory: int, way: tuple[str, ...], stable_seconds: float, after: Sequence[str]
+) -> Iterator[FoundFile]:
     for name in _names(directory):
+        if after and name < after[0]:
+            continue
+        is_begun = bool(after) and name == after[0]
         try:
             found = os.stat(name, dir_fd=directory, follow_symlinks=False)
         except OSError:
@@ -206,7 +226,9 @@ def _below(directory: int, way: tuple[str, ...], stable_seconds: float) -> Itera
         steps = (*way, name)
         if stat.S_ISDIR(found.st_mode) and len(steps) < _DEEPEST:
             with suppress(OSError), _stepped(directory, name) as below:
-                yield from _below(below, steps, stable_seconds)
+                yield from _below(below, steps, stable_seconds, after[1:] if is_begun else ())
+        elif is_begun:
+            continue
         elif stat.S_ISREG(found.st_mode) and _rests(name, found, stable_seconds):
             yield _found(steps, found)
 
@@ -217,9 +239,8 @@ def _names(directory: int) -> list[str]:
 
 
 def _rests(name: str, found: os.stat_result, stable_seconds: float) -> bool:
-    # Whoever writes may set the time of the last change back; not that of the last change of the inode.
-    changed = max(found.st_mtime, found.st_ctime)
-    return not name.lower().endswith(_PARTIAL) and time.time() - changed >= stable_seconds
+    # Whoever writes may set the time of the last change, back or far ahead; not that of the inode's.
+    return not name.lower().endswith(_PARTIAL) and time.time() - found.st_ctime >= stable_seconds
 
 
 def _found(steps: Sequence[str], found: os.stat_result) -> FoundFile:
@@ -262,16 +283,32 @@ def _made(descriptor: int, step: str) -> int:
 
 
 def _free(directory: int, name: str) -> str:
-    """Return a name that no entry of a directory has."""
-    number, candidate = 1, name
-    while True:
-        try:
-            os.stat(candidate, dir_fd=directory, follow_symlinks=False)
-        except FileNotFoundError:
-            return candidate
-        stem, dot, extension = name.rpartition(".")
-        candidate = f"{stem} ({number}).{extension}" if stem and dot else f"{name} ({number})"
-        number += 1
+    """Return a name that no entry of a directory has; with a number, where it has to be, after one that is taken."""
+    if not _is_taken(directory, name):
+        return name
+    taken, free = 0, 1
+    while _is_taken(directory, _numbered(name, free)):
+        taken, free = free, free * 2
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        if _is_taken(directory, _numbered(name, middle)):
+            taken = middle
+        else:
+            free = middle
+    return _numbered(name, free)
+
+
+def _numbered(name: str, number: int) -> str:
+    stem, dot, extension = name.rpartition(".")
+    return f"{stem} ({number}).{extension}" if stem and dot else f"{name} ({number})"
+
+
+def _is_taken(directory: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _write_reason(directory: int, name: str, reason: str) -> None:

@@ -1,6 +1,6 @@
 """What can go wrong with ways in."""
 
-from backend.core.errors import ConflictError, InvalidError, NotFoundError
+from backend.core.errors import ConflictError, DomainError, InvalidError, NotFoundError
 
 
 class SourceNotFoundError(NotFoundError):
@@ -57,6 +57,14 @@ class RuleInvalidError(InvalidError):
 
     code = "rule_invalid"
     title = "The rule is not valid"
+
+
+class UnforeseenError(DomainError):
+    """Something went wrong that nobody thought of; the log has all of it."""
+
+    status = 500
+    code = "unforeseen"
+    title = "Something went wrong"
 
 
 class SourceUnreachableError(Exception):

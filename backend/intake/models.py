@@ -86,6 +86,10 @@ class Source(Base):
     """When it is to be looked at next; null for what comes by itself."""
     lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """Until when whoever looks at it may be silent."""
+    lease: Mapped[str | None] = mapped_column(Text)
+    """What whoever looks at it is known by."""
+    reached: Mapped[str | None] = mapped_column(Text)
+    """The place up to which it was looked at, where there was no time for the rest."""
     last_run_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     last_error: Mapped[str | None] = mapped_column(Text)
     """Why the last look at it failed, for a person."""
@@ -104,7 +108,15 @@ class Item(Base):
         UniqueConstraint("source_id", "key"),
         Index("ix_intake_items_newest", "org_id", text("id DESC")),
         Index("ix_intake_items_by_state", "org_id", "state", text("id DESC")),
-        Index("ix_intake_items_place", "source_id", "place"),
+        Index("ix_intake_items_by_source", "source_id", text("id DESC")),
+        Index(
+            "ix_intake_items_due",
+            "source_id",
+            "retry_at",
+            postgresql_where=text("retry_at IS NOT NULL"),
+        ),
+        # Places may be longer than an index takes.
+        Index("ix_intake_items_place", "source_id", text("hashtext(place)")),
         Index("ix_intake_items_version_id", "version_id"),
         Index("ix_intake_items_document_id", "document_id"),
     )

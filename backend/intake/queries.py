@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.documents.models import Document
 from backend.intake.models import Item, ItemState, RuleList, Source, SourceKind
+
+_LEASES_LOCK = 7312031
 
 
 async def sources(session: AsyncSession, *, limit: int) -> Sequence[Source]:
@@ -46,6 +48,37 @@ async def due_sources(session: AsyncSession, at: datetime, *, limit: int) -> Seq
 async def due_organisations(session: AsyncSession) -> Sequence[int]:
     """Return the ids of organisations with sources that are to be looked at."""
     return (await session.scalars(text("SELECT * FROM dms_intake_due()"))).all()
+
+
+async def lock_leases(session: AsyncSession) -> None:
+    """Let nobody else take a lease until the end of the transaction."""
+    await session.execute(select(func.pg_advisory_xact_lock(_LEASES_LOCK)))
+
+
+async def renew_lease(
+    session: AsyncSession, source_id: int, lease: str | None, until: datetime
+) -> None:
+    """Make a lease last longer, unless somebody else has it by now."""
+    await session.execute(
+        update(Source)
+        .where(Source.id == source_id, Source.lease == lease)
+        .values(lease_until=until)
+        .execution_options(synchronize_session=False)
+    )
+
+
+class Looks(NamedTuple):
+    """How many sources are being looked at: of all organisations, and of the transaction's own."""
+
+    all: int
+    own: int
+
+
+async def looks(session: AsyncSession, at: datetime) -> Looks:
+    """Count the leases that have not run out."""
+    own = select(func.count()).select_from(Source).where(Source.lease_until > at)
+    counted = await session.execute(select(func.dms_intake_looks(), own.scalar_subquery()))
+    return Looks(*counted.one())
 
 
 async def update_source(session: AsyncSession, source_id: int, **values: Any) -> None:
@@ -150,13 +183,17 @@ async def items_at(
     session: AsyncSession, source_id: int, places: Sequence[str]
 ) -> dict[str, list[Item]]:
     """Return a source's items by where it has them."""
-    statement = (
-        select(Item).where(Item.source_id == source_id, Item.place.in_(places)).order_by(Item.id)
-    )
+    statement = select(Item).where(Item.source_id == source_id, _is_at(places)).order_by(Item.id)
     found: dict[str, list[Item]] = {}
     for one in await session.scalars(statement.execution_options(populate_existing=True)):
         found.setdefault(one.place, []).append(one)
     return found
+
+
+def _is_at(places: Sequence[str]) -> ColumnElement[bool]:
+    """Whether an item is in one of these places, as the index has them."""
+    hashes = [func.hashtext(place) for place in places]
+    return func.hashtext(Item.place).in_(hashes) & Item.place.in_(places)
 
 
 async def due_items(
@@ -196,7 +233,7 @@ async def move_items(session: AsyncSession, source_id: int, old: str, new: str) 
     """Note that the source has what was in one place in another."""
     await session.execute(
         update(Item)
-        .where(Item.source_id == source_id, Item.place == old)
+        .where(Item.source_id == source_id, _is_at([old]))
         .values(place=new)
         .execution_options(synchronize_session=False)
     )
@@ -211,9 +248,9 @@ async def awaiting(session: AsyncSession, version_id: int) -> Sequence[int]:
     ).all()
 
 
-async def rule_list(session: AsyncSession, org_id: int, *, lock: bool = False) -> RuleList | None:
+async def rule_list(session: AsyncSession, org_id: int) -> RuleList | None:
     """Return the rules of an organisation as they are now; None where there never were any."""
-    return await session.get(RuleList, org_id, with_for_update=lock, populate_existing=True)
+    return await session.get(RuleList, org_id, populate_existing=True)
 
 
 async def put_rules(session: AsyncSession, org_id: int) -> RuleList:

@@ -86,8 +86,12 @@ def _holds(when: When, facts: Facts, text: str | None) -> bool:
 
 
 def matches(value: str | None, glob: str) -> bool:
-    """Whether a value is of the form of a glob, in whatever case; one that is not known is not."""
-    return value is not None and fnmatchcase(value.casefold(), glob.casefold())
+    """Whether a value is of the form of a glob, in whatever case; one that is not known is not.
+
+    Only `*` and `?` are more than themselves.
+    """
+    pattern = glob.casefold().replace("[", "[[]")
+    return value is not None and fnmatchcase(value.casefold(), pattern)
 
 
 def _apply(rule: Rule, facts: Facts, decision: Decision) -> None:

@@ -358,7 +358,9 @@ class ItemOut(BaseModel):
 
     id: int
     source: ItemSource
-    name: str
+    name: str | None = Field(
+        description="Null, like all that tells of the document, where that is gone or you may not see it."
+    )
     sender: str | None
     subject: str | None
     size: int | None = Field(description="Bytes.")

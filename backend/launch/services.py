@@ -35,6 +35,8 @@ NOT_INHERITED = frozenset(
 )
 MOST_BACKEND_WORKERS = 4
 FAST_TASKS_PER_CORE = 2
+FEWEST_FAST_TASKS = 4
+"""Three may be looks at ways in, which take a minute each (`MOST_LOOKS`)."""
 REQUESTS_MAY_TAKE = 30
 """Seconds that requests have to end when the service is stopped."""
 LETTERS_MAY_TAKE = 30
@@ -119,7 +121,9 @@ def children(
             name="worker-fast",
             title="Fast worker",
             environment=with_key | _mail_password(settings),
-            command=_worker("fast", concurrency=cores * FAST_TASKS_PER_CORE),
+            command=_worker(
+                "fast", concurrency=max(cores * FAST_TASKS_PER_CORE, FEWEST_FAST_TASKS)
+            ),
         ),
         worker(
             name="worker-heavy",

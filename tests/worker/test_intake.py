@@ -10,6 +10,8 @@ from backend import relay
 from backend.core.db import Database
 from backend.core.settings import Settings
 from backend.intake import service as intake
+from backend.intake.service import looking
+from backend.launch.services import FEWEST_FAST_TASKS
 from tests.support.api import Api
 from tests.worker.test_indexing import SharedRuntime
 from worker.app import app as celery
@@ -25,6 +27,7 @@ async def test_workers_that_are_called_at_once_file_everything_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(settings, "intake_dirs", str(tmp_path))
+    monkeypatch.setattr(looking, "MOST_LOOKS", 1_000)  # those of other tests count
     cabinet = await admin.folder("Incoming")
     source = await admin.post(
         "/intake/sources",
@@ -51,3 +54,7 @@ def test_what_the_relay_starts_and_the_schedule_calls_is_there() -> None:
     called = {entry["task"] for entry in celery.conf.beat_schedule.values()}
     assert {intake.RUN_WANTED, intake.TEXT_READ} <= set(relay.TASKS)
     assert started | called <= set(celery.tasks)
+
+
+def test_looks_leave_a_fast_task_free() -> None:
+    assert looking.MOST_LOOKS < FEWEST_FAST_TASKS

@@ -56,7 +56,7 @@ async def look(runtime: Runtime, org_id: int, source_id: int) -> None:
         return
 
     async def renew(session: AsyncSession) -> None:
-        await intake.renew(session, source_id)
+        await intake.renew(session, source)
 
     async with renewing(runtime, tenant, renew, lease=intake.LEASE):
         await intake.run(

@@ -74,6 +74,11 @@ class Wanted:
     name: str
     known: ImportedFile | None
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no document was made of it yet: it is not known, or was an empty directory."""
+        return self.known is None or self.known.digest is None
+
 
 def refused(entry: Entry, error: DomainError) -> Result:
     """Return what is told of a file that cannot be filed."""
@@ -132,7 +137,7 @@ class Desk:
     async def _check(self, wanted: Wanted) -> None:
         """Refuse before it is read what would be refused in the end."""
         async with self.begin() as (session, actor):
-            if wanted.known is None:
+            if wanted.known is None or wanted.is_new:
                 await uploading.check_upload(
                     session,
                     actor,
@@ -177,8 +182,12 @@ class Desk:
         path, known = wanted.entry.path, wanted.known
         row = self._row(path, opened.size, opened.mtime_ns, received.digest)
         if known is None:
-            if not await queries.claim(session, row):
-                return Result(path, Outcome.ELSEWHERE)
+            is_ours = await queries.claim(session, row)
+        else:
+            is_ours = await queries.claim_change(session, known, row)
+        if not is_ours:
+            return Result(path, Outcome.ELSEWHERE)
+        if known is None or wanted.is_new:
             recorded = await uploading.record_document(
                 session,
                 actor,
@@ -192,8 +201,6 @@ class Desk:
             await queries.set_document(session, row, recorded.document_id)
             document_id, name = recorded.document_id, recorded.name
             return Result(path, Outcome.FILED, received.size, document_id, name)
-        if not await queries.claim_change(session, known, row):
-            return Result(path, Outcome.ELSEWHERE)
         if known.digest == received.digest:
             return Result(path, Outcome.SAME, received.size, known.document_id)
         return await self._record_version(session, actor, wanted, opened, received)

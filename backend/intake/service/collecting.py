@@ -10,29 +10,32 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.content.errors import UploadTooLargeError
 from backend.core.clock import now
 from backend.core.db import Tenant
-from backend.core.errors import NotFoundError
+from backend.core.errors import DomainError, NotFoundError
 from backend.identity.sealing import Sealer
 from backend.intake import mailboxes, queries
-from backend.intake.errors import SourceUnreachableError
+from backend.intake.errors import SourceUnreachableError, UnforeseenError
 from backend.intake.letters import LARGEST_LETTER
 from backend.intake.mailboxes import Account, Mailbox
 from backend.intake.models import Item, ItemState, Source
 from backend.intake.schemas import AfterLetter, MailboxSettings
-from backend.intake.service.filing import Arrival, Desk, Outcome, note_failure
-from backend.intake.service.looking import Looked
+from backend.intake.service.filing import UNFORESEEN, Arrival, Desk, Outcome, is_past, note_failure
+from backend.intake.service.looking import Hindrance, Looked
 from backend.intake.service.posting import file_letter, state_of
 from backend.intake.service.sources import password_of
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _BATCH = 100
 _SECONDS = 60
 """After so long others have their turn; the rest is gone on with at once."""
+_NOT_KEPT = "The letter was gone through again, and this is not among what is kept of it."
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class _Round:
     settings: MailboxSettings
     mailbox: Mailbox
     outcomes: list[Outcome] = field(default_factory=list)
+    hindrance: Hindrance = field(default_factory=Hindrance)
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a transaction in the source's organisation."""
@@ -76,18 +80,18 @@ async def collect(desk: Desk, source: Source, account: Account) -> Looked:
     except SourceUnreachableError as error:
         return Looked(error=str(error))
     looking = _Round(desk, source, settings, mailbox)
-    failure, has_more = None, False
+    has_more = False
     try:
         has_more = await _look(looking)
     except SourceUnreachableError as lost:
-        failure = str(lost)
+        looking.hindrance.told = str(lost)
     finally:
         await asyncio.to_thread(opening.__exit__, None, None, None)
     fresh = [one.state for one in looking.outcomes if one.is_new]
     return Looked(
         filed=fresh.count(ItemState.FILED),
         refused=fresh.count(ItemState.REFUSED),
-        error=failure,
+        error=looking.hindrance.told,
         has_more=has_more,
     )
 
@@ -115,7 +119,7 @@ async def _look(looking: _Round) -> bool:
     until = time.monotonic() + _SECONDS
     due = await _due(looking)
     waiting = await _in_thread(lambda: mailbox.search(unseen=settings.after is AfterLetter.SEEN))
-    uids = [*due, *(uid for uid in waiting if uid not in set(due))]
+    uids = list(dict.fromkeys([*due, *waiting]))
     for start in range(0, len(uids), _BATCH):
         batch = uids[start : start + _BATCH]
         known = await _known(looking, batch)
@@ -155,11 +159,24 @@ def _is_settled(items: Sequence[Item]) -> bool:
         return False
     if all(item.state is ItemState.FILED for item in items):
         return False
-    return not any(item.retry_at is not None and item.retry_at <= now() for item in items)
+    return not any(is_past(item.retry_at) for item in items)
 
 
 async def _take(looking: _Round, uid: int) -> None:
-    """File a letter, and let go of it in the mailbox."""
+    """File a letter, and let go of it in the mailbox. Whatever goes wrong with it holds up no other."""
+    try:
+        await _file(looking, uid)
+    except (SourceUnreachableError, DomainError):
+        raise  # this is about the source
+    except Exception:
+        place = looking.mailbox.place(uid)
+        log.exception("letter_not_filed", source_id=looking.source.id, place=place)
+        looking.outcomes.append(
+            await _note(looking, f"letter:{place}", place, UnforeseenError(UNFORESEEN))
+        )
+
+
+async def _file(looking: _Round, uid: int) -> None:
     mailbox = looking.mailbox
     size = await _in_thread(mailbox.size, uid)
     if size is None:
@@ -179,6 +196,10 @@ async def _take(looking: _Round, uid: int) -> None:
             data=data,
         )
     looking.outcomes += outcomes
+    if outcomes[-1].is_outage:
+        looking.hindrance.meet(outcomes[-1])
+        return
+    await _forget_the_rest(looking, mailbox.place(uid))
     await _in_thread(_let_go, mailbox, looking.settings, uid, state_of(outcomes))
 
 
@@ -199,11 +220,18 @@ def _let_go(mailbox: Mailbox, settings: MailboxSettings, uid: int, state: ItemSt
 
 async def _refuse(looking: _Round, uid: int, size: int) -> Outcome:
     place = looking.mailbox.place(uid)
-    arrival = Arrival(key=f"large:{place}", place=place, name="letter.eml", at=now(), size=size)
     error = UploadTooLargeError(
         f"The letter has {size:,} bytes; one that is fetched may have {LARGEST_LETTER:,}.",
         limit=LARGEST_LETTER,
     )
+    return await _note(looking, f"large:{place}", place, error, size=size)
+
+
+async def _note(
+    looking: _Round, key: str, place: str, error: DomainError, *, size: int | None = None
+) -> Outcome:
+    """Enter into the journal why a letter was not filed of which no more is known than its place."""
+    arrival = Arrival(key=key, place=place, name="letter.eml", at=now(), size=size)
     async with looking.transaction() as session:
         return await note_failure(session, looking.source.id, arrival, error)
 
@@ -215,6 +243,17 @@ async def _forget(looking: _Round, uid: int) -> None:
         for item in found.get(place, []):
             if item.state is not ItemState.FILED:
                 await _give_up(session, item)
+
+
+async def _forget_the_rest(looking: _Round, place: str) -> None:
+    """Try nothing again that is not among the parts of a letter that is just being filed."""
+    async with looking.transaction() as session:
+        found = await queries.items_at(session, looking.source.id, [place])
+        for item in found.get(place, []):
+            if item.state is not ItemState.FILED and is_past(item.retry_at):
+                await queries.update_item(
+                    session, item.id, reason=_NOT_KEPT, retry_at=None, at=now()
+                )
 
 
 async def _give_up(session: AsyncSession, item: Item) -> None:

@@ -16,15 +16,20 @@ from backend.access import service as access
 from backend.access.actions import Action
 from backend.audit import service as audit
 from backend.audit.service import Deed
-from backend.content.errors import UnscannableError, UploadTooLargeError, VirusFoundError
+from backend.content.errors import (
+    StorageFullError,
+    UnscannableError,
+    UploadTooLargeError,
+    VirusFoundError,
+)
 from backend.content.media_types import media_type_of
 from backend.content.service import Content, Received
 from backend.core.actor import Actor
 from backend.core.clock import now
 from backend.core.db import Database, Tenant
-from backend.core.errors import DomainError, ForbiddenError, NotFoundError
+from backend.core.errors import DomainError, ForbiddenError, NotFoundError, UnavailableError
 from backend.core.origin import on_behalf_of
-from backend.documents.errors import FileTypeRefusedError
+from backend.documents.errors import FileTypeRefusedError, QuotaExceededError
 from backend.documents.models import Document
 from backend.documents.schemas import OnConflict
 from backend.documents.service import reading, uploading
@@ -32,7 +37,7 @@ from backend.folders import service as folders
 from backend.identity import service as identity
 from backend.identity.models import store_namespace
 from backend.intake import queries
-from backend.intake.models import ItemState, Source
+from backend.intake.models import ItemState, Source, SourceKind
 from backend.intake.names import one_line_name, storable
 from backend.intake.rules import Decision, Facts, decide, go_by_text
 from backend.intake.service.ruling import rules_of
@@ -40,12 +45,15 @@ from backend.intake.service.sources import get_source
 
 log = structlog.get_logger(__name__)
 
+UNFORESEEN = "Something went wrong that was not foreseen; the log of the service says what."
 MOST_TRIES = 12
 """Within a day."""
 _FIRST_WAIT = timedelta(minutes=1)
 _LONGEST_WAIT = timedelta(hours=6)
 _FOR_GOOD = (VirusFoundError, UnscannableError, UploadTooLargeError, FileTypeRefusedError)
 """What nothing changes when it is tried again."""
+_NOT_OF_THE_ITEM = (UnavailableError, StorageFullError, QuotaExceededError)
+"""What is against any other item too: the source waits, and the item has not been tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,8 @@ class Outcome:
     """Whether that was decided now; what was filed before stays as it is."""
     code: str | None = None
     """The code of the error, where it was not filed."""
+    is_outage: bool = False
+    """Whether what is against it is against any other too; then nothing was entered into the journal."""
 
 
 async def file_item(
@@ -108,14 +118,19 @@ async def file_item(
     with on_behalf_of(f"source:{source_id}"):
         try:
             async with desk.database.transaction(Tenant(org_id)) as session:
-                if await _is_filed(session, source_id, arrival.key):
-                    return Outcome(ItemState.FILED, is_new=False)
-                await _check(session, source_id, arrival)
+                source = await get_source(session, source_id)
+                settled = await _settled(session, source, arrival)
+                if settled is not None:
+                    return settled
+                await _check(session, source, arrival)
             async with (
                 desk.content.receive(chunks, namespace=store_namespace(org_id)) as received,
                 desk.database.transaction(Tenant(org_id)) as session,
             ):
                 return await _file(session, source_id, arrival, received)
+        except _NOT_OF_THE_ITEM as error:
+            async with desk.database.transaction(Tenant(org_id)) as session:
+                return await _note_outage(session, source_id, arrival, error)
         except DomainError as error:
             async with desk.database.transaction(Tenant(org_id)) as session:
                 return await note_failure(session, source_id, arrival, error)
@@ -185,14 +200,36 @@ async def check_target(session: AsyncSession, source: Source) -> tuple[Actor, in
     return actor, source.folder_id
 
 
-async def _is_filed(session: AsyncSession, source_id: int, key: str) -> bool:
-    known = (await queries.items_by_key(session, source_id, [key])).get(key)
-    return known is not None and known.state is ItemState.FILED
+async def _settled(session: AsyncSession, source: Source, arrival: Arrival) -> Outcome | None:
+    """Return what became of an item before; None where it is to be tried now. It may have come to another place."""
+    known = (await queries.items_by_key(session, source.id, [arrival.key])).get(arrival.key)
+    if known is None:
+        return None
+    # What is delivered once more is tried once more: nobody here looks for it.
+    is_due = source.kind is SourceKind.SMTP or is_past(known.retry_at)
+    if known.state is not ItemState.FILED and is_due:
+        return None
+    if (known.place, known.parts) != (arrival.place, arrival.parts):
+        await queries.update_item(session, known.id, place=arrival.place, parts=arrival.parts)
+    return Outcome(known.state, known.reason, is_new=False)
 
 
-async def _check(session: AsyncSession, source_id: int, arrival: Arrival) -> None:
-    """Refuse before the first byte what would be refused after the last, as far as that is known."""
+def is_past(at: datetime | None) -> bool:
+    """Whether the time has come; it never does where it is None."""
+    return at is not None and at <= now()
+
+
+async def _note_outage(
+    session: AsyncSession, source_id: int, arrival: Arrival, error: DomainError
+) -> Outcome:
     source = await get_source(session, source_id)
+    if source.kind is SourceKind.SMTP:  # only the journal could tell of it
+        return await note_failure(session, source_id, arrival, error)
+    return Outcome(ItemState.FAILED, error.detail, code=error.code, is_outage=True)
+
+
+async def _check(session: AsyncSession, source: Source, arrival: Arrival) -> None:
+    """Refuse before the first byte what would be refused after the last, as far as that is known."""
     actor, folder_id = await check_target(session, source)
     await uploading.check_upload(
         session,

@@ -86,18 +86,19 @@ def _shown(
     document = None
     if item.document_id in readable and document_name is not None and folder_id is not None:
         document = ItemDocument(id=item.document_id, name=document_name, folder_id=folder_id)
+    is_shown = document is not None or item.state is not ItemState.FILED
     name, kind = named[item.source_id]
     return ItemOut(
         id=item.id,
         source=ItemSource(id=item.source_id, name=name, kind=kind),
-        name=item.name,
-        sender=item.sender,
-        subject=item.subject,
-        size=item.size,
+        name=item.name if is_shown else None,
+        sender=item.sender if is_shown else None,
+        subject=item.subject if is_shown else None,
+        size=item.size if is_shown else None,
         state=item.state,
-        reason=item.reason,
+        reason=item.reason if is_shown else None,
         tries=item.tries,
         document=document,
-        rules=item.rules,
+        rules=item.rules if is_shown else [],
         at=item.at,
     )

@@ -1,14 +1,14 @@
 """Filing letters, by whatever way they came: the message, its attachments, or both."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from backend.core.db import Tenant
 from backend.intake import queries
-from backend.intake.letters import Part, read_letter
+from backend.intake.letters import Letter, Part, read_letter
 from backend.intake.models import ItemState, Keeps
 from backend.intake.queries import Address
+from backend.intake.rules import matches
 from backend.intake.schemas import SmtpSettings
 from backend.intake.service.filing import Arrival, Desk, Outcome, file_item
 from backend.intake.service.sources import get_source
@@ -31,9 +31,7 @@ async def lets_in(desk: Desk, found: Address, sender: str) -> bool:
     async with desk.database.transaction(Tenant(found.org_id)) as session:
         source = await get_source(session, found.source_id)
     allowed = SmtpSettings.model_validate(source.settings).senders
-    return not allowed or any(
-        fnmatchcase(sender.casefold(), pattern.casefold()) for pattern in allowed
-    )
+    return not allowed or any(matches(sender, glob) for glob in allowed)
 
 
 async def file_letter(
@@ -50,10 +48,10 @@ async def file_letter(
     async with desk.database.transaction(Tenant(org_id)) as session:
         source = await get_source(session, source_id)
     letter = await asyncio.to_thread(read_letter, data, source.keeps or Keeps.BOTH)
-    outcomes = []
-    for number, part in enumerate(letter.parts):
+    outcomes: list[Outcome] = []
+    for role, part in _by_role(letter, data):
         arrival = Arrival(
-            key=f"{letter.key}/{number}",
+            key=f"{letter.key}/{role}",
             place=place,
             name=part.name,
             at=letter.at,
@@ -66,7 +64,20 @@ async def file_letter(
             desk, org_id=org_id, source_id=source_id, arrival=arrival, chunks=_chunks(part)
         )
         outcomes.append(outcome)
+        if outcome.is_outage:
+            break
     return outcomes
+
+
+def _by_role(letter: Letter, data: bytes) -> Iterator[tuple[str, Part]]:
+    """Yield the parts with what they are in the letter, which stays the same whatever is kept of it."""
+    number = 0
+    for part in letter.parts:
+        if part.data is data:
+            yield "message", part
+        else:
+            number += 1
+            yield str(number), part
 
 
 def state_of(outcomes: Sequence[Outcome]) -> ItemState:

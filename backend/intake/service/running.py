@@ -12,7 +12,7 @@ from backend.intake.models import Source, SourceKind
 from backend.intake.permitted import allowed_root, check_host
 from backend.intake.service import looking
 from backend.intake.service.collecting import account_of, collect
-from backend.intake.service.filing import Desk
+from backend.intake.service.filing import UNFORESEEN, Desk
 from backend.intake.service.looking import Looked
 from backend.intake.service.watching import watch
 
@@ -20,13 +20,24 @@ log = structlog.get_logger(__name__)
 
 
 async def run(desk: Desk, source: Source, *, settings: Settings, sealer: Sealer) -> None:
-    """Look at a source whose lease was taken, file what it brings, and give it back."""
-    async with desk.database.transaction(Tenant(source.org_id)) as session:
-        objection = await looking.why_not(session, source)
-    if objection is not None:
-        looked = Looked(error=objection)
-    else:
-        looked = await _look(desk, source, settings, sealer)
+    """Look at a source whose lease was taken, file what it brings, and give it back.
+
+    Whatever else goes wrong is raised, and its administrators are told that something did.
+    """
+    try:
+        async with desk.database.transaction(Tenant(source.org_id)) as session:
+            objection = await looking.why_not(session, source)
+        if objection is not None:
+            looked = Looked(error=objection)
+        else:
+            looked = await _look(desk, source, settings, sealer)
+    except Exception:
+        await _finish(desk, source, Looked(error=UNFORESEEN))
+        raise
+    await _finish(desk, source, looked)
+
+
+async def _finish(desk: Desk, source: Source, looked: Looked) -> None:
     log.info(
         "source_looked_at",
         source_id=source.id,
@@ -35,7 +46,7 @@ async def run(desk: Desk, source: Source, *, settings: Settings, sealer: Sealer)
         error=looked.error,
     )
     async with desk.database.transaction(Tenant(source.org_id)) as session:
-        await looking.finish(session, source.id, looked)
+        await looking.finish(session, source, looked)
 
 
 async def _look(desk: Desk, source: Source, settings: Settings, sealer: Sealer) -> Looked:

@@ -7,24 +7,35 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import PurePosixPath
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.clock import now
 from backend.core.db import Tenant
-from backend.core.errors import ForbiddenError
+from backend.core.errors import DomainError, ForbiddenError
 from backend.intake import directories, queries
 from backend.intake.directories import FileChangedError, FoundFile
-from backend.intake.errors import SourceUnreachableError
+from backend.intake.errors import SourceUnreachableError, UnforeseenError
 from backend.intake.models import Item, ItemState, Source
 from backend.intake.schemas import AfterFile, FolderSettings
-from backend.intake.service.filing import Arrival, Desk, Outcome, file_item, note_failure
-from backend.intake.service.looking import Looked
+from backend.intake.service.filing import (
+    UNFORESEEN,
+    Arrival,
+    Desk,
+    Outcome,
+    file_item,
+    is_past,
+    note_failure,
+)
+from backend.intake.service.looking import Hindrance, Looked
+
+log = structlog.get_logger(__name__)
 
 _BATCH = 100
 _SECONDS = 60
@@ -44,8 +55,9 @@ class _Round:
     directory: int
     """Its descriptor."""
     outcomes: list[Outcome] = field(default_factory=list)
-    stuck: str | None = None
-    """Why something that was filed is still there, for a person."""
+    hindrance: Hindrance = field(default_factory=Hindrance)
+    reached: str | None = None
+    """The place of the last file there was time for."""
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a transaction in the source's organisation."""
@@ -57,16 +69,21 @@ async def watch(desk: Desk, source: Source, root: PurePosixPath) -> Looked:
     settings = FolderSettings.model_validate(source.settings)
     try:
         with directories.opened(root, settings.directory) as directory:
-            looking = _Round(desk, source, settings, directory)
-            has_more = await _look(looking)
+            return await _looked(_Round(desk, source, settings, directory))
     except SourceUnreachableError as error:
         return Looked(error=str(error))
+
+
+async def _looked(looking: _Round) -> Looked:
+    with suppress(SourceUnreachableError):  # the hindrance says so
+        await _look(looking)
     fresh = [one.state for one in looking.outcomes if one.is_new]
     return Looked(
         filed=fresh.count(ItemState.FILED),
         refused=fresh.count(ItemState.REFUSED),
-        error=looking.stuck,
-        has_more=has_more,
+        error=looking.hindrance.told,
+        has_more=looking.reached is not None,
+        reached=looking.reached,
     )
 
 
@@ -92,41 +109,46 @@ def _is_writable(directory: int) -> bool:
     return os.access(".", os.W_OK | os.X_OK, dir_fd=directory, effective_ids=True)
 
 
-async def _look(looking: _Round) -> bool:
-    """Go through the files; return whether there are more than there was time for."""
+async def _look(looking: _Round) -> None:
+    """Go through the files, from where there was no time for more, as far as there is time for now."""
     until = time.monotonic() + _SECONDS
-    await _retry(looking)
-    found = directories.files(looking.directory, stable_seconds=looking.settings.stable_seconds)
+    await _retry(looking, until)
+    reached = looking.source.reached
+    found = directories.files(
+        looking.directory,
+        stable_seconds=looking.settings.stable_seconds,
+        after=() if reached is None else directories.steps_of(reached),
+    )
     while batch := await asyncio.to_thread(_some, found):
         async with looking.transaction() as session:
             keys = [file.key for file in batch]
             known = await queries.items_by_key(session, looking.source.id, keys)
         for file in batch:
+            await _handle(looking, file, known.get(file.key))
             if time.monotonic() > until:
-                return True
-            if _is_due(known.get(file.key), looking.settings):
-                await _take(looking, file)
-    return False
+                looking.reached = file.place
+                return
 
 
 def _some(found: Iterator[FoundFile]) -> list[FoundFile]:
     return list(islice(found, _BATCH))
 
 
-def _is_due(item: Item | None, settings: FolderSettings) -> bool:
-    """Whether there is something to be done with a file: it is new, to be tried again, or only to be put aside."""
-    if item is None:
-        return True
-    if item.state is ItemState.FAILED:
-        return item.retry_at is not None and item.retry_at <= now()
-    return settings.after is not AfterFile.KEEP
+async def _handle(looking: _Round, file: FoundFile, item: Item | None) -> None:
+    """Do with a file what is to be done: file it, or only put it aside."""
+    if item is None or is_past(item.retry_at):
+        await _take(looking, file)
+    else:
+        await _put_aside(looking, file, Outcome(item.state, item.reason, is_new=False))
 
 
-async def _retry(looking: _Round) -> None:
-    """Try again what was put aside, where somebody asked for that; of what is gone, say so."""
+async def _retry(looking: _Round, until: float) -> None:
+    """Try again what is due, wherever it was put; of what is gone, say so."""
     async with looking.transaction() as session:
         due = await queries.due_items(session, looking.source.id, now(), limit=_BATCH)
     for item in due:
+        if time.monotonic() > until:
+            return
         steps = directories.steps_of(item.place)
         inode, size, modified_ns = map(int, directories.identity_of(item.key).split(":"))
         file = FoundFile(steps, size, inode, modified_ns)
@@ -134,13 +156,26 @@ async def _retry(looking: _Round) -> None:
         if not await asyncio.to_thread(directories.is_there, *which):
             async with looking.transaction() as session:
                 await queries.update_item(session, item.id, reason=_GONE, retry_at=None, at=now())
-        elif steps[0] == directories.REFUSED:
+        else:
             await _take(looking, file, key=item.key)
 
 
 async def _take(looking: _Round, file: FoundFile, *, key: str | None = None) -> None:
-    """File a file, and put it aside; `key` is that of its item, where it was moved since."""
+    """File a file, and put it aside; `key` is that of its item, where it was moved since.
+
+    Whatever goes wrong with it holds up no other.
+    """
     arrival = _arrival(looking.settings, file, key or file.key)
+    try:
+        await _file(looking, file, arrival)
+    except (SourceUnreachableError, DomainError):
+        raise  # this is about the source
+    except Exception:
+        log.exception("file_not_filed", source_id=looking.source.id, place=file.place)
+        await _note(looking, arrival, UnforeseenError(UNFORESEEN))
+
+
+async def _file(looking: _Round, file: FoundFile, arrival: Arrival) -> None:
     try:
         descriptor = await asyncio.to_thread(
             directories.open_file, looking.directory, file.steps, file.identity
@@ -148,7 +183,7 @@ async def _take(looking: _Round, file: FoundFile, *, key: str | None = None) -> 
     except FileChangedError:
         return
     except OSError as error:
-        await _note(looking, arrival, error)
+        await _note(looking, arrival, _unreadable(error))
         return
     try:
         outcome = await file_item(
@@ -161,10 +196,13 @@ async def _take(looking: _Round, file: FoundFile, *, key: str | None = None) -> 
     except FileChangedError:
         return  # it is found again when it has come to rest
     except _ReadError as error:
-        await _note(looking, arrival, error.error)
+        await _note(looking, arrival, _unreadable(error.error))
         return
     finally:
         os.close(descriptor)
+    if outcome.is_outage:
+        looking.hindrance.meet(outcome)
+        return
     looking.outcomes.append(outcome)
     await _put_aside(looking, file, outcome)
 
@@ -189,19 +227,22 @@ async def _put_aside(looking: _Round, file: FoundFile, outcome: Outcome) -> None
         return
     except OSError as error:
         name = directories.shown("/".join(file.steps))
-        looking.stuck = f"{name} cannot be taken out of the directory: {error.strerror}."
+        looking.hindrance.told = f"{name} cannot be taken out of the directory: {error.strerror}."
         return
     moved = FoundFile(steps, file.size, file.inode, file.modified_ns)
     async with looking.transaction() as session:
         await queries.move_items(session, looking.source.id, file.place, moved.place)
 
 
-async def _note(looking: _Round, arrival: Arrival, error: OSError) -> None:
-    """Enter into the journal that a file cannot be read."""
-    reason = ForbiddenError(f"The file cannot be read: {error.strerror}.")
+async def _note(looking: _Round, arrival: Arrival, error: DomainError) -> None:
+    """Enter into the journal why a file was not filed."""
     async with looking.transaction() as session:
-        outcome = await note_failure(session, looking.source.id, arrival, reason)
+        outcome = await note_failure(session, looking.source.id, arrival, error)
     looking.outcomes.append(outcome)
+
+
+def _unreadable(error: OSError) -> ForbiddenError:
+    return ForbiddenError(f"The file cannot be read: {error.strerror}.")
 
 
 class _ReadError(Exception):
@@ -220,13 +261,15 @@ async def _chunks(descriptor: int, file: FoundFile) -> AsyncIterator[bytes]:
         _ReadError: it cannot be read on.
     """
     left = file.size  # what is added meanwhile is not waited for: it has changed then
-    try:
-        while left and (chunk := await asyncio.to_thread(os.read, descriptor, min(left, _CHUNK))):
-            left -= len(chunk)
-            yield chunk
-    except OSError as error:
-        raise _ReadError(error) from error
-    directories.check_unchanged(descriptor, file.identity)
+    with directories.unchanged(descriptor, file.identity):
+        try:
+            while left and (
+                chunk := await asyncio.to_thread(os.read, descriptor, min(left, _CHUNK))
+            ):
+                left -= len(chunk)
+                yield chunk
+        except OSError as error:
+            raise _ReadError(error) from error
 
 
 def _arrival(settings: FolderSettings, file: FoundFile, key: str) -> Arrival:
@@ -237,7 +280,15 @@ def _arrival(settings: FolderSettings, file: FoundFile, key: str) -> Arrival:
         key=key,
         place=file.place,
         name=steps[-1],
-        at=datetime.fromtimestamp(file.modified_ns / 1e9, tz=UTC),
+        at=_time(file),
         size=file.size,
         folders=tuple(steps[:-1]) if settings.keeps_tree else (),
     )
+
+
+def _time(file: FoundFile) -> datetime:
+    """Return when a file was last written; now, where no calendar goes so far."""
+    try:
+        return datetime.fromtimestamp(file.modified_ns / 1e9, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return now()

@@ -4708,8 +4708,11 @@ export interface components {
             /** Id */
             id: number;
             source: components["schemas"]["ItemSource"];
-            /** Name */
-            name: string;
+            /**
+             * Name
+             * @description Null, like all that tells of the document, where that is gone or you may not see it.
+             */
+            name: string | null;
             /** Sender */
             sender: string | null;
             /** Subject */

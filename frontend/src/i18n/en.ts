@@ -991,7 +991,7 @@ export const en = {
       emptyText: "What sources bring is listed here, with what became of it.",
       emptyTitle: "Nothing has come in yet",
       from: "from {{sender}}",
-      gone: "The document is not there any more, or is not shared with you.",
+      gone: "A document that you may not read, or that is not there any more",
       label: "What came in",
       noneFits: "Nothing that fits has come in",
       ofAll: "Of one document only: show all",

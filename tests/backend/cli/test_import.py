@@ -380,3 +380,32 @@ async def test_what_it_cannot_work_with_is_said(importing: Importing, settings: 
     assert ended.returncode == INTERRUPTED, ended.stdout
     assert "call it again in the same way" in ended.stderr
     assert await importing.documents() == []
+    params = {"action": "import.ended"}
+    [event] = (await importing.api.get("/audit/events", params=params)).json()["items"]
+    assert (event["data"]["finished"], event["data"]["filed"]) == (False, 0)
+
+
+async def test_a_directory_without_anything_in_it_that_becomes_a_file_is_filed(
+    importing: Importing,
+) -> None:
+    (importing.directory / "notes").mkdir()
+    assert importing.run().returncode == DONE
+    (importing.directory / "notes").rmdir()
+    (importing.directory / "notes").write_text("words")
+    ended = importing.run()
+    assert ended.returncode == DONE, ended.stdout
+    assert [path for path, _ in await importing.documents()] == ["notes"]
+    assert importing.run().stdout.startswith("0 filed")
+
+
+def test_a_report_is_nobody_elses_and_leads_nowhere(importing: Importing, tmp_path: Path) -> None:
+    (importing.directory / "file").write_text("content")
+    victim = tmp_path / "precious"
+    victim.write_text("precious")
+    importing.report.symlink_to(victim)
+    ended = importing.run()
+    assert (ended.returncode, victim.read_text()) == (USAGE, "precious"), ended.stderr
+    importing.report.unlink()
+    importing.report.touch(0o644)
+    assert importing.run().returncode == DONE
+    assert importing.report.stat().st_mode & 0o777 == 0o600

@@ -16,7 +16,7 @@ from backend.core.settings import Settings
 from backend.identity.sealing import Sealer
 from backend.intake import service as intake
 from backend.intake.models import Item, Source
-from backend.intake.service import Desk
+from backend.intake.service import Desk, looking
 from tests.support.api import Api
 
 
@@ -90,6 +90,13 @@ class Ways:
         )
         assert answer.status_code == 200, answer.text
 
+    async def send_nowhere(self) -> None:
+        """Have rules send everything to a folder that is gone: it fails, and may be filed another day."""
+        target = await self.api.folder(f"Gone {secrets.token_hex(4)}")
+        await self.rules({"name": "All", "when": {"name": "*"}, "then": {"folder_id": target}})
+        answer = await self.api.delete(f"/folders/{target}")
+        assert answer.status_code < 300, answer.text
+
     async def trail(self, action: str) -> list[dict[str, Any]]:
         """What was recorded, oldest first."""
         answer = await self.api.get("/audit/events", params={"action": action})
@@ -122,5 +129,6 @@ def ways(
     directory.mkdir()
     monkeypatch.setattr(settings, "intake_dirs", str(tmp_path))
     monkeypatch.setattr(settings, "intake_smtp_domain", "in.example.org")
+    monkeypatch.setattr(looking, "MOST_LOOKS", 1_000)  # those of other tests count
     state = app.state
     return Ways(state.database, state.content, settings, state.sealer, admin, directory)

@@ -8,9 +8,12 @@ from typing import Any, Self
 
 import pytest
 
+from backend.content.service import Content
 from backend.intake import mailboxes
 from backend.intake.errors import SourceUnreachableError
+from backend.intake.letters import Letter
 from backend.intake.mailboxes import Account, Mailbox
+from backend.intake.models import Keeps
 from backend.intake.schemas import Security
 from backend.intake.service import collecting, posting
 from tests.backend.intake.conftest import Ways
@@ -124,6 +127,19 @@ async def test_the_same_letter_twice_is_filed_once(ways: Ways, server: Dovecot) 
     assert server.flags() == [{r"\Seen"}, {r"\Seen"}]
 
 
+async def test_what_is_kept_of_letters_changes_and_nothing_is_filed_twice_or_lost(
+    ways: Ways, server: Dovecot
+) -> None:
+    data = with_pdf().as_bytes()
+    source = await ways.source(settings_of(server), keeps="message")
+    for keeps in ("message", "attachments", "both"):
+        await ways.api.patch(f"/intake/sources/{source['id']}", {"keeps": keeps})
+        server.deliver(data)
+        await ways.look(source)
+    documents = await ways.documents(source["folder"]["id"])
+    assert set(documents) == {"Your invoice.eml", "invoice.pdf"}
+
+
 async def killed(*_: Any, **__: Any) -> None:
     raise asyncio.CancelledError
 
@@ -185,6 +201,29 @@ async def test_a_letter_of_thirty_megabytes(ways: Ways, server: Dovecot) -> None
     assert document["size"] == len(content)
 
 
+async def test_what_goes_wrong_unforeseen_holds_up_no_other(
+    ways: Ways, server: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        server.deliver(letter(message_id=f"<{number}@x>", subject=f"L{number}").as_bytes())
+    source = await ways.source(settings_of(server, after="delete"))
+    read_letter = posting.read_letter
+
+    def poisoned(data: bytes, keeps: Keeps) -> Letter:
+        if b"L0" in data:
+            raise RuntimeError("a library thought of nothing")
+        return read_letter(data, keeps)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(posting, "read_letter", poisoned)
+        shown = await ways.look(source)
+    assert (shown["filed"], shown["state"], len(server.flags())) == (1, "working", 1)
+    [item] = await ways.items(state="failed")
+    assert "not foreseen" in item["reason"]
+    await ways.retry_now()
+    assert ((await ways.look(source))["filed"], server.flags()) == (2, [])
+
+
 async def test_a_letter_that_is_too_large_is_refused(
     ways: Ways, server: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,14 +239,73 @@ async def test_a_letter_that_is_too_large_is_refused(
 async def test_what_fails_is_fetched_again_when_it_is_due(ways: Ways, server: Dovecot) -> None:
     server.deliver(letter().as_bytes())
     source = await ways.source(settings_of(server))
-    await ways.api.put("/storage/limits", {"quota": 1})
+    await ways.send_nowhere()
     await ways.look(source)
     assert (server.flags(), (await ways.items())[0]["state"]) == ([set()], "failed")
-    await ways.api.put("/storage/limits", {"quota": None})
+    await ways.rules()
     await ways.retry_now()
     await ways.look(source)
     [item] = await ways.items()
     assert (item["state"], item["tries"], server.flags()) == ("filed", 2, [{r"\Seen"}])
+
+
+async def test_without_room_the_source_fails_and_no_letter(ways: Ways, server: Dovecot) -> None:
+    server.deliver(with_pdf("large.pdf", b"x" * 10_000).as_bytes())
+    server.deliver(letter(message_id="<2@example.org>").as_bytes())
+    source = await ways.source(settings_of(server))
+    await ways.api.put("/storage/limits", {"quota": 5_000})
+    shown = await ways.look(source)
+    assert (shown["state"], shown["filed"]) == ("failing", 1)
+    assert "may store 5000 bytes" in shown["last_error"]
+    assert [one["state"] for one in await ways.items()] == ["filed"]
+    await ways.api.put("/storage/limits", {"quota": None})
+    shown = await ways.look(source)
+    assert (shown["state"], shown["filed"]) == ("working", 3)
+    assert [one["tries"] for one in await ways.items()] == [1, 1, 1]
+
+
+async def test_a_letter_that_is_elsewhere_now_is_known_there(
+    ways: Ways, server: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = with_pdf("virus.com", EICAR).as_bytes()
+    server.deliver(data)
+    source = await ways.source(settings_of(server, after="delete"))
+    await ways.look(source)
+    with mailboxes.opened(account_of(server)) as mailbox:
+        mailbox.delete(1)
+    server.deliver(data)
+    fetched = []
+    fetch = Mailbox.fetch
+
+    def counting(mailbox: Mailbox, uid: int, size: int) -> bytes | None:
+        fetched.append(uid)
+        return fetch(mailbox, uid, size)
+
+    def scanned(*_: Any, **__: Any) -> None:
+        raise AssertionError("it is scanned again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Mailbox, "fetch", counting)
+        patch.setattr(Content, "receive", scanned)
+        for _ in range(3):
+            shown = await ways.look(source)
+    assert (shown["state"], shown["filed"], shown["refused"]) == ("working", 0, 2)
+    assert fetched == [2]
+    assert server.flags() == [{r"\Flagged"}]
+
+
+async def test_what_is_not_kept_any_more_is_not_tried_for_ever(ways: Ways, server: Dovecot) -> None:
+    server.deliver(with_pdf().as_bytes())
+    source = await ways.source(settings_of(server))
+    await ways.send_nowhere()
+    await ways.look(source)
+    await ways.api.patch(f"/intake/sources/{source['id']}", {"keeps": "message"})
+    await ways.rules()
+    await ways.retry_now()
+    await ways.look(source)
+    [message, attachment] = await ways.items()
+    assert (message["state"], attachment["state"]) == ("filed", "failed")
+    assert "not among what is kept" in attachment["reason"]
 
 
 async def test_a_wrong_password_is_said(ways: Ways, server: Dovecot) -> None:

@@ -39,11 +39,29 @@ def rule(when: dict[str, Any] | None = None, **values: Any) -> Rule:
         ({"media_type": "application/*", "source_ids": [3, 4]}, True),
         ({"source_ids": [3]}, False),
         ({"text": "due date"}, False),
+        ({"name": "[i]nvoice*"}, False),
+        ({"name": "invoice ?[!0-9]*"}, False),
     ],
-    ids=["all", "name", "other", "two", "one-of-two", "source", "other-source", "text"],
+    ids=[
+        "all",
+        "name",
+        "other",
+        "two",
+        "one-of-two",
+        "source",
+        "other-source",
+        "text",
+        "bracket",
+        "brackets",
+    ],
 )
 def test_all_that_is_given_must_hold(when: dict[str, Any], *, applies: bool) -> None:
     assert bool(decide([rule(when)], FACTS).applied) is applies
+
+
+def test_brackets_are_what_they_are() -> None:
+    facts = Facts(4, "Scanner", "[Draft] a.txt", "text/plain", FACTS.at)
+    assert decide([rule({"name": "[draft] *"})], facts).applied == ["R"]
 
 
 def test_an_unknown_fact_matches_nothing() -> None:

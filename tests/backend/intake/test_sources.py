@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from backend.core.actor import Role
 from backend.core.db import Tenant
 from backend.core.outbox import OutboxEvent
 from backend.intake import service as intake
 from backend.intake.models import Source
+from backend.intake.service import looking
 from tests.backend.intake.conftest import Ways
 from tests.support.api import Api, new_user
 from tests.support.queries import counted_queries
@@ -170,6 +171,28 @@ async def test_a_folder_that_an_administrator_may_not_see_is_not_told(ways: Ways
     assert answer.status_code == 404
 
 
+async def test_the_journal_tells_nothing_of_documents_that_the_asker_may_not_read(
+    ways: Ways,
+) -> None:
+    source = await ways.folder_source()
+    await ways.api.put("/storage/limits", {"refused": [".exe"]})
+    await ways.rules({"name": "Payroll", "when": {"name": "*"}, "then": {"tags": ["payroll"]}})
+    for name in ("salaries.txt", "setup.exe"):
+        (ways.directory / name).write_text(name)
+    await ways.look(source)
+    [filed] = await ways.items(state="filed")
+    assert (filed["name"], filed["rules"]) == ("salaries.txt", ["Payroll"])
+    other = await new_user(ways.api.client, ways.database, ways.api.org_id, Role.ADMINISTRATOR)
+    shown = {one["state"]: one for one in (await other.get("/intake/items")).json()["items"]}
+    hidden = ("name", "sender", "subject", "size", "reason", "document")
+    assert {shown["filed"][name] for name in hidden} == {None}
+    assert (shown["filed"]["rules"], shown["filed"]["at"]) == ([], filed["at"])
+    assert (shown["refused"]["name"], shown["refused"]["size"]) == ("setup.exe", 9)
+    await ways.api.share(source["folder"]["id"], other, "reader")
+    listed = (await other.get("/intake/items", params={"state": "filed"})).json()["items"]
+    assert listed == [filed]
+
+
 async def test_a_run_is_asked_for(ways: Ways) -> None:
     made = await ways.folder_source()
     path = f"/intake/sources/{made['id']}"
@@ -222,6 +245,92 @@ async def test_one_at_a_time_looks_at_a_source_and_the_due_are_called(ways: Ways
     assert (shown["state"], shown["last_error"]) == ("working", None)
     async with ways.database.transaction(tenant) as session:
         assert await intake.begin(session, made["id"]) is not None
+
+
+async def begin(ways: Ways, source: dict[str, Any], org_id: int | None = None) -> bool:
+    async with ways.database.transaction(Tenant(org_id or ways.api.org_id)) as session:
+        return await intake.begin(session, source["id"]) is not None
+
+
+async def test_an_organisation_has_no_more_than_two_looked_at_at_once(ways: Ways) -> None:
+    first, second, third = [await ways.folder_source() for _ in range(3)]
+    assert [await begin(ways, one) for one in (first, second, third)] == [True, True, False]
+    async with ways.database.transaction(Tenant(ways.api.org_id)) as session:
+        assert await intake.call_due(session, org_id=ways.api.org_id) == 0
+    await ways.forget_lease(first)
+    async with ways.database.transaction(Tenant(ways.api.org_id)) as session:
+        await session.execute(update(Source).where(Source.id == first["id"]).values(due_at=None))
+        assert await intake.call_due(session, org_id=ways.api.org_id) == 1
+    assert await begin(ways, third)
+
+
+async def test_all_organisations_together_have_no_more_than_three_looked_at_at_once(
+    ways: Ways, stranger: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await ways.folder_source()
+    async with ways.database.transaction(Tenant(ways.api.org_id)) as session:
+        theirs = await session.get_one(Source, made["id"])
+        columns = Source.__table__.columns.keys()
+        values = {one: getattr(theirs, one) for one in columns if one != "id"}
+    folder = await stranger.folder("Elsewhere")
+    async with ways.database.transaction(Tenant(stranger.org_id)) as session:
+        elsewhere = Source(
+            **values
+            | {
+                "org_id": stranger.org_id,
+                "folder_id": folder,
+                "acts_as": stranger.user_id,
+                "created_by": stranger.user_id,
+            }
+        )
+        session.add(elsewhere)
+        await session.flush()
+        begun = {"id": elsewhere.id}
+    assert await begin(ways, begun, stranger.org_id)
+    monkeypatch.setattr(looking, "MOST_LOOKS", 1)
+    assert not await begin(ways, made)
+    monkeypatch.setattr(looking, "MOST_LOOKS", 1_000)
+    assert await begin(ways, made)
+
+
+async def test_whoever_stalled_leaves_the_lease_to_its_successor(ways: Ways) -> None:
+    made = await ways.folder_source()
+    tenant = Tenant(ways.api.org_id)
+    begun = []
+    for _ in range(2):
+        async with ways.database.transaction(tenant) as session:
+            source = await intake.begin(session, made["id"])
+        assert source is not None
+        begun.append(source)
+        await ways.forget_lease(made)
+    stalled, successor = begun
+    async with ways.database.transaction(tenant) as session:
+        await intake.renew(session, stalled)
+    async with ways.database.transaction(tenant) as session:
+        assert (await session.get_one(Source, made["id"])).lease_until is None
+        await intake.renew(session, successor)
+    async with ways.database.transaction(tenant) as session:
+        await looking.finish(session, stalled, looking.Looked(error="late"))
+        assert await intake.begin(session, made["id"]) is None
+    async with ways.database.transaction(tenant) as session:
+        await looking.finish(session, successor, looking.Looked())
+    shown = await ways.fetched(made)
+    assert (shown["state"], shown["last_error"]) == ("working", None)
+
+
+async def test_a_look_that_is_asked_for_during_another_follows_it(ways: Ways) -> None:
+    made = await ways.source(dict(MAILBOX))
+    tenant = Tenant(ways.api.org_id)
+    for asks in (False, True):
+        async with ways.database.transaction(tenant) as session:
+            source = await intake.begin(session, made["id"])
+        assert source is not None
+        if asks:
+            assert (await ways.api.post(f"/intake/sources/{made['id']}/run")).status_code == 202
+        async with ways.database.transaction(tenant) as session:
+            await looking.finish(session, source, looking.Looked())
+        async with ways.database.transaction(tenant) as session:
+            assert await intake.call_due(session, org_id=ways.api.org_id) == asks
 
 
 async def test_lists_ask_a_fixed_number_of_questions(ways: Ways) -> None:

@@ -2,17 +2,22 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backend.content.errors import StorageFullError
+from backend.content.service import Content
 from backend.core.clock import now
 from backend.core.db import Tenant
-from backend.intake import directories
+from backend.intake import directories, queries
 from backend.intake import service as intake
 from backend.intake.directories import FoundFile
+from backend.intake.schemas import FolderSettings
 from backend.intake.service import watching
 from tests.backend.intake.conftest import Ways
 from tests.support.api import Api
@@ -76,6 +81,26 @@ async def test_a_file_of_the_same_name_is_another(ways: Ways) -> None:
     assert left(ways.directory) == {".filed/a.txt", ".filed/a (1).txt"}
 
 
+def test_a_free_name_among_many_is_found_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.txt", *(f"a ({number}).txt" for number in range(1, 1_001))):
+        write(tmp_path, name)
+    descriptor = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    asked = []
+    is_taken = directories._is_taken
+
+    def counting(directory: int, name: str) -> bool:
+        asked.append(name)
+        return is_taken(directory, name)
+
+    monkeypatch.setattr(directories, "_is_taken", counting)
+    assert directories._free(descriptor, "a.txt") == "a (1001).txt"
+    assert directories._free(descriptor, "b.txt") == "b.txt"
+    assert len(asked) < 30
+    os.close(descriptor)
+
+
 async def test_what_is_half_written_hidden_or_restless_waits(ways: Ways) -> None:
     source = await ways.folder_source(stable_seconds=3_600)
     write(ways.directory, "new.txt")
@@ -119,8 +144,9 @@ async def test_a_file_swapped_for_a_link_is_not_opened(tmp_path: Path) -> None:
     os.close(descriptor)
 
 
+@pytest.mark.parametrize("restores", [False, True], ids=["longer", "time-set-back"])
 async def test_a_file_that_changes_while_it_is_read_is_not_filed(
-    ways: Ways, monkeypatch: pytest.MonkeyPatch
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, *, restores: bool
 ) -> None:
     path = write(ways.directory, "growing.txt", b"one")
     source = await ways.folder_source()
@@ -128,8 +154,10 @@ async def test_a_file_that_changes_while_it_is_read_is_not_filed(
 
     async def slowly(descriptor: int, file: FoundFile) -> AsyncIterator[bytes]:
         async for chunk in read(descriptor, file):
-            with path.open("ab") as writer:
-                writer.write(b"more")
+            with path.open("r+b" if restores else "ab") as writer:
+                writer.write(b"two")
+            if restores:
+                os.utime(path, ns=(file.modified_ns, file.modified_ns))
             yield chunk
 
     with monkeypatch.context() as patch:
@@ -138,7 +166,7 @@ async def test_a_file_that_changes_while_it_is_read_is_not_filed(
     assert (shown["filed"], await ways.items()) == (0, [])
     await ways.look(source)
     [item] = await ways.items()
-    assert (item["state"], item["size"]) == ("filed", 7)
+    assert (item["state"], item["size"]) == ("filed", 3 if restores else 6)
 
 
 async def test_killed_before_the_move_it_is_only_moved(
@@ -218,14 +246,14 @@ async def test_types_that_are_not_taken_are_refused_until_they_are(ways: Ways) -
     assert (again.status_code, again.json()["code"]) == (409, "item_filed")
 
 
-async def test_what_finds_no_room_is_tried_again(ways: Ways) -> None:
+async def test_what_fails_is_tried_again_when_it_is_due(ways: Ways) -> None:
     source = await ways.folder_source()
-    await ways.api.put("/storage/limits", {"quota": 3})
-    path = write(ways.directory, "a.txt", b"too much")
+    await ways.send_nowhere()
+    path = write(ways.directory, "a.txt")
     await ways.look(source)
     [item] = await ways.items()
     assert (item["state"], item["tries"], path.exists()) == ("failed", 1, True)
-    await ways.api.put("/storage/limits", {"quota": None})
+    await ways.rules()
     await ways.look(source)
     assert (await ways.items())[0]["tries"] == 1  # it is not due yet
     await ways.retry_now()
@@ -234,10 +262,107 @@ async def test_what_finds_no_room_is_tried_again(ways: Ways) -> None:
     assert (item["state"], item["tries"]) == ("filed", 2)
 
 
-async def test_what_is_gone_is_not_tried_again(ways: Ways) -> None:
+async def test_without_room_the_source_fails_and_no_item(ways: Ways) -> None:
     source = await ways.folder_source()
     await ways.api.put("/storage/limits", {"quota": 3})
     write(ways.directory, "a.txt", b"too much")
+    write(ways.directory, "b.txt", b"b")
+    shown = await ways.look(source)
+    assert (shown["state"], shown["filed"]) == ("failing", 1)
+    assert "may store 3 bytes" in shown["last_error"]
+    assert [one["name"] for one in await ways.items()] == ["b.txt"]
+    await ways.api.put("/storage/limits", {"quota": None})
+    shown = await ways.look(source)
+    assert (shown["state"], shown["filed"]) == ("working", 2)
+    assert [one["tries"] for one in await ways.items()] == [1, 1]
+
+
+async def test_an_outage_ends_the_look_and_touches_no_item(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await ways.folder_source()
+    for number in range(3):
+        write(ways.directory, f"{number}.txt")
+    asked = []
+
+    def full(*_: Any, **__: Any) -> None:
+        asked.append(1)
+        raise StorageFullError("The disk of the store is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Content, "receive", full)
+        for _ in range(2):
+            shown = await ways.look(source)
+    assert (shown["state"], shown["last_error"]) == ("failing", "The disk of the store is full.")
+    assert (len(asked), await ways.items()) == (2, [])
+    assert (await ways.look(source))["filed"] == 3
+
+
+async def test_a_refused_file_that_is_kept_is_tried_again_when_somebody_asks(ways: Ways) -> None:
+    source = await ways.folder_source(after="keep")
+    await ways.api.put("/storage/limits", {"refused": [".exe"]})
+    write(ways.directory, "setup.exe", b"program")
+    await ways.look(source)
+    [item] = await ways.items()
+    for refused, state in (([".exe"], "refused"), ([], "filed")):
+        await ways.api.put("/storage/limits", {"refused": refused})
+        assert (await ways.api.post(f"/intake/items/{item['id']}/retry")).status_code == 202
+        await ways.look(source)
+        [item] = await ways.items()
+        assert (item["state"], item["tries"]) == (state, 1)  # counted anew
+        async with ways.database.transaction(Tenant(ways.api.org_id)) as session:
+            due = await queries.due_items(session, source["id"], now(), limit=10)
+        assert not due
+
+
+async def test_what_cannot_be_put_aside_is_said_and_not_read_again(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await ways.folder_source()
+    write(ways.directory, ".refused", b"a file where a directory should be")
+    write(ways.directory, "bad.com", EICAR)
+    shown = await ways.look(source)
+    assert (shown["refused"], shown["state"]) == (1, "failing")
+    assert "bad.com cannot be taken out" in shown["last_error"]
+
+    def read(*_: Any) -> int:
+        raise AssertionError("it is read again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directories, "open_file", read)
+        shown = await ways.look(source)
+    assert (shown["refused"], shown["state"]) == (1, "failing")
+    (ways.directory / ".refused").unlink()
+    assert (await ways.look(source))["state"] == "working"
+    assert ".refused/bad.com" in left(ways.directory)
+
+
+async def test_a_file_of_the_future_rests_too(ways: Ways) -> None:
+    source = await ways.folder_source()
+    os.utime(write(ways.directory, "a.txt"), (1, time.time() + 86_400))
+    assert (await ways.look(source))["filed"] == 1
+
+
+async def test_a_look_goes_on_where_there_was_no_time_for_more(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_SECONDS", 0)
+    monkeypatch.setattr(watching, "_BATCH", 2)
+    source = await ways.folder_source(after="keep", keeps_tree=False)
+    names = ["a.txt", "b/a.txt", "b/b.txt", "b.txt", "c/d/e.txt", "z.txt"]
+    for name in names:
+        write(ways.directory, name, name.encode())
+    filed = [(await ways.look(source))["filed"] for _ in names]
+    assert filed == [1, 2, 3, 4, 5, 6]
+    write(ways.directory, "A.txt")
+    await ways.look(source)  # the end; from now on from the beginning
+    assert (await ways.look(source))["filed"] == 7
+
+
+async def test_what_is_gone_is_not_tried_again(ways: Ways) -> None:
+    source = await ways.folder_source()
+    await ways.send_nowhere()
+    write(ways.directory, "a.txt")
     await ways.look(source)
     (ways.directory / "a.txt").unlink()
     await ways.retry_now()
@@ -245,6 +370,67 @@ async def test_what_is_gone_is_not_tried_again(ways: Ways) -> None:
     [item] = await ways.items()
     assert (item["state"], item["tries"]) == ("failed", 1)
     assert "not there any more" in item["reason"]
+
+
+def test_a_file_of_a_time_that_no_calendar_has_arrives_now() -> None:
+    settings = FolderSettings(kind="folder", directory="/in")
+    for modified_ns in (10**21, -(10**21)):
+        file = FoundFile(("a.txt",), 1, 1, modified_ns)
+        assert watching._arrival(settings, file, file.key).at <= now()
+
+
+async def test_a_long_way_is_no_obstacle(ways: Ways) -> None:
+    source = await ways.folder_source(after="keep", keeps_tree=False)
+    names = [f"{secrets.token_hex(100)}{number}" for number in range(15)]
+    path = ways.directory
+    for name in names:  # longer together than one call may say
+        path.mkdir(exist_ok=True)
+        path /= name
+    write(path, "a.txt")
+    shown = await ways.look(source)
+    assert (shown["filed"], shown["last_error"]) == (1, None)
+    assert (await ways.look(source))["filed"] == 1
+
+
+async def test_what_goes_wrong_unforeseen_holds_up_no_other(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await ways.folder_source()
+    for name in ("a.txt", "b.txt"):
+        write(ways.directory, name)
+    opened = directories.open_file
+
+    def poisoned(directory: int, steps: Sequence[str], identity: str) -> int:
+        if steps[-1] == "a.txt":
+            raise RuntimeError("a library thought of nothing")
+        return opened(directory, steps, identity)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directories, "open_file", poisoned)
+        shown = await ways.look(source)
+    assert (shown["filed"], shown["state"]) == (1, "working")
+    [item] = await ways.items(state="failed")
+    assert (item["name"], "not foreseen" in item["reason"]) == ("a.txt", True)
+    assert "library" not in item["reason"]
+    await ways.retry_now()
+    assert (await ways.look(source))["filed"] == 2
+
+
+async def test_a_look_that_ends_unforeseen_is_told(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await ways.folder_source()
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("nobody thought of that")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directories, "files", broken)
+        with pytest.raises(RuntimeError, match="nobody thought"):
+            await ways.look(source)
+    shown = await ways.fetched(source)
+    assert (shown["state"], "not foreseen" in shown["last_error"]) == ("failing", True)
+    assert (await ways.look(source))["state"] == "working"
 
 
 async def test_without_the_right_nothing_is_touched(ways: Ways, member: Api) -> None:

@@ -128,7 +128,7 @@ function ItemRow({ item }: { item: IntakeItem }) {
       </Badge>
       <div className={storage.what}>
         <Text size="sm" fw={550} className={storage.detail}>
-          {item.name}
+          {item.name ?? t("intake.items.gone")}
         </Text>
         {item.subject !== null && (
           <Text size="sm" className={storage.detail}>
@@ -158,23 +158,15 @@ function ItemRow({ item }: { item: IntakeItem }) {
   );
 }
 
-function FiledAs({ item: { document, state } }: { item: IntakeItem }) {
-  const { t } = useTranslation();
-  if (document !== null) {
-    return (
-      <div className={storage.document}>
-        <DocumentIcon name={document.name} size={16} />
-        <Link to="/documents/$documentId" params={{ documentId: document.id }}>
-          {document.name}
-        </Link>
-      </div>
-    );
-  }
-  if (state !== "filed") return null;
+function FiledAs({ item: { document } }: { item: IntakeItem }) {
+  if (document === null) return null;
   return (
-    <Text size="sm" c="dimmed">
-      {t("intake.items.gone")}
-    </Text>
+    <div className={storage.document}>
+      <DocumentIcon name={document.name} size={16} />
+      <Link to="/documents/$documentId" params={{ documentId: document.id }}>
+        {document.name}
+      </Link>
+    </div>
   );
 }
 
@@ -192,7 +184,7 @@ function Retry({ item }: { item: IntakeItem }) {
       size="compact-sm"
       variant="default"
       leftSection={<IconRefresh size={14} />}
-      aria-label={t("intake.items.retryOf", { name: item.name })}
+      aria-label={t("intake.items.retryOf", { name: item.name ?? "" })}
       loading={retry.isPending}
       onClick={() => retry.mutate()}
     >
