@@ -38,7 +38,11 @@ log = structlog.get_logger(__name__)
 MOST_CONNECTIONS = 64
 MOST_OF_ONE_ADDRESS = 16
 MOST_LETTERS = 8
-"""So many letters arrive at a time: each may take three times its size in memory."""
+"""So many letters arrive and are filed at a time: each may take ten times its size in memory while it is read, and one
+of short lines `MOST_LINES` times 80 bytes while it arrives."""
+MOST_LINES = 2_000_000
+_MARGIN = 2**20
+"""Bytes that a letter may have beyond the limit before the connection is cut: until then the answer can be heard."""
 MOST_RECIPIENTS = 100
 _SILENCE = 600.0
 """Seconds that a command, or a whole letter, may take (RFC 5321, 4.5.3.2: at least five minutes)."""
@@ -205,6 +209,22 @@ def peer_of(peer: object) -> str:
     return str(peer[0]) if isinstance(peer, tuple) and peer else "unknown"
 
 
+@dataclass
+class Arriving:
+    """Counts what has come of a letter."""
+
+    most: int
+    """Bytes."""
+    size: int = 0
+    lines: int = 0
+
+    def has_room_for(self, data: bytes) -> bool:
+        """Count some more; tell whether the letter is still within all limits."""
+        self.size += len(data)
+        self.lines += data.count(b"\n")
+        return self.size <= self.most and self.lines <= MOST_LINES
+
+
 class Connection(SMTP):
     """One connection. aiosmtpd speaks the protocol; what is bounded here, it does not bound."""
 
@@ -233,6 +253,8 @@ class Connection(SMTP):
         self._doorman = doorman
         self._address: str | None = None
         self._is_refused = False
+        self._most = size_limit(settings) + _MARGIN
+        self._arriving: Arriving | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let in whom there is room for. Called once more when the connection has become encrypted."""
@@ -256,8 +278,12 @@ class Connection(SMTP):
         super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of those who were let in."""
-        if not self._is_refused:
+        """Take bytes of those who were let in, until a letter is beyond all limits."""
+        if self._is_refused:
+            return
+        if self._arriving is not None and not self._arriving.has_room_for(data):
+            self._cut()
+        else:
             super().data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -275,7 +301,17 @@ class Connection(SMTP):
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         """Take a letter when it is its turn."""
         async with self._doorman.slots:
-            await super().smtp_DATA(arg)
+            self._arriving = Arriving(self._most)
+            try:
+                await super().smtp_DATA(arg)
+            finally:
+                self._arriving = None
+
+    def _cut(self) -> None:
+        """End the connection in the middle of a letter: aiosmtpd would collect what has no end."""
+        assert isinstance(self.transport, asyncio.WriteTransport)  # noqa: S101  # a socket
+        self.transport.write(b"552 5.3.4 The letter is too large\r\n")
+        self.transport.abort()
 
 
 def size_limit(settings: Settings) -> int:

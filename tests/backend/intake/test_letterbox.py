@@ -8,17 +8,18 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from backend.core.settings import Settings
-from backend.letterbox import MOST_OF_ONE_ADDRESS
+from backend.intake.letters import LARGEST_LETTER
+from backend.letterbox import MOST_LINES, MOST_OF_ONE_ADDRESS
 from tests.backend.intake.conftest import Ways
 from tests.support.clamd import EICAR, Clamd
 from tests.support.commands import command, environment_of
@@ -196,6 +197,52 @@ async def test_what_cannot_be_filed_is_turned_away(server: Server, ways: Ways) -
     assert "Invoice.pdf" not in await documents(ways, source)
     refused = await ways.trail("upload.refused")
     assert any(one["data"]["name"] == "Invoice.pdf" for one in refused)
+
+
+@contextmanager
+def sending(server: Server, address: str) -> Iterator[tuple[socket.socket, BinaryIO]]:
+    """Begin to deliver a letter."""
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=60) as client,
+        client.makefile("rb") as said,
+    ):
+        assert said.readline().startswith(b"220")
+        for line in ("HELO me", f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{address}>", "DATA"):
+            client.sendall(f"{line}\r\n".encode())
+            assert said.readline()[:1] in {b"2", b"3"}
+        yield client, said
+
+
+def cut_after(client: socket.socket, block: bytes, most: int) -> int:
+    """Send a block again and again until the connection is cut; return how many bytes were sent."""
+    sent = 0
+    with suppress(ConnectionError):
+        while sent < most:
+            client.sendall(block)
+            sent += len(block)
+    return sent
+
+
+async def test_a_letter_without_an_end_is_cut_off(server: Server, ways: Ways) -> None:
+    _, address = await way_in(ways)
+    most = 100 * LARGEST
+    for block in (b"x" * 50_000, b"x" * 50_000 + b"\r\n", b"x\n" * 25_000):
+        with sending(server, address) as (client, _):
+            assert cut_after(client, block, most) < most
+    assert server.deliver(address, letter())[0] == 250
+
+
+async def test_a_letter_of_endless_short_lines_is_cut_off(
+    settings: Settings, scanner: Clamd, tmp_path: Path, ways: Ways
+) -> None:
+    _, address = await way_in(ways)
+    large = {"DMS_MAX_UPLOAD_SIZE": str(LARGEST_LETTER)}
+    most = 10 * MOST_LINES
+    with (
+        start(settings, scanner, tmp_path, **large) as server,
+        sending(server, address) as (client, _),
+    ):
+        assert cut_after(client, b"\n" * 50_000, most) < most
 
 
 async def test_what_may_be_filed_later_is_kept_by_its_sender(
