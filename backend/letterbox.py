@@ -11,8 +11,8 @@ import secrets
 import signal
 import ssl
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import partial
@@ -40,6 +40,8 @@ MOST_OF_ONE_ADDRESS = 16
 MOST_LETTERS = 8
 """So many letters arrive and are filed at a time: each may take ten times its size in memory while it is read, and one
 of short lines `MOST_LINES` times 80 bytes while it arrives."""
+MOST_LETTERS_OF_ONE_ADDRESS = 2
+"""For a letter may take ten minutes to arrive."""
 MOST_LINES = 2_000_000
 _MARGIN = 2**20
 """Bytes that a letter may have beyond the limit before the connection is cut: until then the answer can be heard."""
@@ -49,6 +51,8 @@ _SILENCE = 600.0
 _LONGEST_LINE = 2**16
 """Bytes. RFC 5321 allows 1000; letters come with longer ones all the same, and nothing is lost by taking them."""
 _MOST_COMMANDS = 1_000
+_WAITING = 100.0
+"""Seconds that a letter waits for its turn: senders wait two minutes (RFC 5321, 4.5.3.2.4)."""
 _STOPPING = 30.0
 _ABSENT = (DBAPIError, PoolTimeoutError, OSError)
 _LATER = "451 4.3.0 It cannot be filed now; try again later"
@@ -62,6 +66,7 @@ class Doorman:
 
     connected: Counter[str] = field(default_factory=Counter)
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_LETTERS))
+    arriving: dict[str, asyncio.Semaphore] = field(default_factory=dict)
     filing: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while no letter that has arrived is being filed."""
@@ -81,19 +86,34 @@ class Doorman:
             if not self.filing:
                 self.idle.set()
 
+    @asynccontextmanager
+    async def turn(self, address: str) -> AsyncIterator[None]:
+        """Wait until a letter of somebody who is connected may arrive.
+
+        Raises:
+            TimeoutError: that takes longer than senders wait.
+        """
+        own = self.arriving[address]
+        async with AsyncExitStack() as held:
+            async with asyncio.timeout(_WAITING):
+                for slots in (own, self.slots):
+                    await held.enter_async_context(slots)
+            yield
+
     def admit(self, address: str) -> bool:
         """Let somebody in, unless too many are."""
         full = self.connected.total() >= MOST_CONNECTIONS
         if full or self.connected[address] >= MOST_OF_ONE_ADDRESS:
             return False
         self.connected[address] += 1
+        self.arriving.setdefault(address, asyncio.Semaphore(MOST_LETTERS_OF_ONE_ADDRESS))
         return True
 
     def leave(self, address: str) -> None:
         """Note that somebody has gone."""
         self.connected[address] -= 1
         if not self.connected[address]:
-            del self.connected[address]
+            del self.connected[address], self.arriving[address]
 
 
 class Letterbox:
@@ -300,12 +320,16 @@ class Connection(SMTP):
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         """Take a letter when it is its turn."""
-        async with self._doorman.slots:
-            self._arriving = Arriving(self._most)
-            try:
-                await super().smtp_DATA(arg)
-            finally:
-                self._arriving = None
+        assert self._address is not None  # noqa: S101  # who is not let in says nothing
+        try:
+            async with self._doorman.turn(self._address):
+                self._arriving = Arriving(self._most)
+                try:
+                    await super().smtp_DATA(arg)
+                finally:
+                    self._arriving = None
+        except TimeoutError:
+            await self.push("451 4.3.2 Too many letters arrive; try again later")
 
     def _cut(self) -> None:
         """End the connection in the middle of a letter: aiosmtpd would collect what has no end."""

@@ -19,7 +19,7 @@ import pytest
 
 from backend.core.settings import Settings
 from backend.intake.letters import LARGEST_LETTER
-from backend.letterbox import MOST_LINES, MOST_OF_ONE_ADDRESS
+from backend.letterbox import MOST_LETTERS, MOST_LINES, MOST_OF_ONE_ADDRESS
 from tests.backend.intake.conftest import Ways
 from tests.support.clamd import EICAR, Clamd
 from tests.support.commands import command, environment_of
@@ -243,6 +243,23 @@ async def test_a_letter_of_endless_short_lines_is_cut_off(
         sending(server, address) as (client, _),
     ):
         assert cut_after(client, b"\n" * 50_000, most) < most
+
+
+async def test_one_address_does_not_keep_others_from_delivering(server: Server, ways: Ways) -> None:
+    _, address = await way_in(ways)
+    lines = ("HELO me", f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{address}>", "DATA")
+    with ExitStack() as stack:
+        for _ in range(MOST_LETTERS):
+            client = stack.enter_context(
+                socket.create_connection(("127.0.0.1", server.port), timeout=60)
+            )
+            client.sendall("".join(f"{line}\r\n" for line in lines).encode())
+            said = stack.enter_context(client.makefile("rb"))
+            assert [said.readline()[:3] for _ in lines] == [b"220", b"250", b"250", b"250"]
+        with smtplib.SMTP(
+            "127.0.0.1", server.port, timeout=60, source_address=("127.0.0.2", 0)
+        ) as other:
+            assert other.sendmail(SENDER, [address], letter()) == {}
 
 
 async def test_what_may_be_filed_later_is_kept_by_its_sender(
