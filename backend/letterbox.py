@@ -182,11 +182,15 @@ class Letterbox:
         assert isinstance(content, bytes)  # noqa: S101  # it is told not to decode it
         name = secrets.token_hex(8)
         data = self._trace(session, envelope, name) + content
+        # An address may be spelled in many ways.
+        sources = {
+            await intake.find_address(self._desk, address): None
+            for address in dict.fromkeys(one.casefold() for one in envelope.rcpt_tos)
+        }
         outcomes: list[Outcome] = []
-        for address in dict.fromkeys(envelope.rcpt_tos):
-            found = await intake.find_address(self._desk, address)
-            if found is None:
-                return _NO_SUCH
+        for found in sources:
+            if found is None:  # since it was let in: the next time it will be known why
+                return _LATER
             outcomes += await intake.file_letter(
                 self._desk,
                 org_id=found.org_id,

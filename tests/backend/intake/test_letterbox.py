@@ -147,6 +147,21 @@ async def test_what_is_taken_is_filed_once_however_often_it_is_delivered(
     assert len(await documents(ways, source)) == 4
 
 
+async def test_an_address_in_many_spellings_is_one(server: Server, ways: Ways) -> None:
+    source, address = await way_in(ways)
+    name, domain = address.split("@")
+    spelled = [f"{name}@{domain[:length].upper()}{domain[length:]}" for length in (0, 1, 2, 4)]
+    await ways.api.put("/storage/limits", {"quota": 1})
+    with (
+        smtplib.SMTP("127.0.0.1", server.port, timeout=60) as client,
+        pytest.raises(smtplib.SMTPDataError) as raised,
+    ):
+        client.sendmail(SENDER, spelled, letter())
+    await ways.api.put("/storage/limits", {"quota": None})
+    assert raised.value.smtp_code == 451
+    assert {one["tries"] for one in await ways.items(source_id=source["id"])} == {1}
+
+
 async def test_nobody_is_answered_for_but_the_sources(server: Server, ways: Ways) -> None:
     _, closed = await way_in(ways, senders=["*@supplier.example", "boss@example.org"])
     for to, sender, code in (
