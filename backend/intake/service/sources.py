@@ -260,7 +260,7 @@ def _change_settings(source: Source, asked: SettingsIn, sealer: Sealer) -> None:
     kept = _kept(asked)
     # Whoever may change the server must not have the password sent to one of their own.
     moved = any(
-        source.settings.get(name) != kept.get(name) for name in ("host", "user", "security")
+        source.settings.get(name) != kept.get(name) for name in ("host", "port", "user", "security")
     )
     if (
         isinstance(asked, MailboxSettings)

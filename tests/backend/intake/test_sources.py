@@ -66,7 +66,12 @@ async def test_whoever_changes_the_server_must_know_the_password(ways: Ways) -> 
     made = await ways.source(dict(MAILBOX))
     path = f"/intake/sources/{made['id']}"
     same = {key: value for key, value in MAILBOX.items() if key != "password"}
-    for moved in ({"host": "evil.example.org"}, {"user": "other"}, {"security": "plain"}):
+    for moved in (
+        {"host": "evil.example.org"},
+        {"port": 1993},
+        {"user": "other"},
+        {"security": "plain"},
+    ):
         refused = await ways.api.patch(path, {"settings": {**same, **moved}})
         assert (refused.status_code, refused.json()["code"]) == (422, "settings_refused"), moved
     kept = await ways.api.patch(path, {"settings": {**same, "every_seconds": 30}})
