@@ -27,9 +27,10 @@ from backend.content.service import Content
 from backend.core.db import Database
 from backend.core.settings import LetterboxAddress, Settings
 from backend.intake import service as intake
-from backend.intake.errors import SourceNotFoundError
+from backend.intake.errors import SettingsRefusedError, SourceNotFoundError
 from backend.intake.letters import LARGEST_LETTER
 from backend.intake.models import ItemState
+from backend.intake.permitted import check_address, letterbox_name
 from backend.intake.service import Desk, Outcome
 from backend.scanning.service import is_released
 
@@ -119,10 +120,10 @@ class Doorman:
 class Letterbox:
     """What is answered to the commands of those who deliver. The names of its methods are aiosmtpd's."""
 
-    def __init__(self, desk: Desk, doorman: Doorman, *, domain: str) -> None:
+    def __init__(self, desk: Desk, doorman: Doorman, *, settings: Settings) -> None:
         self._desk = desk
         self._doorman = doorman
-        self._domain = domain
+        self._settings = settings
 
     async def handle_EHLO(  # noqa: N802
         self,
@@ -151,9 +152,10 @@ class Letterbox:
             found = await intake.find_address(self._desk, address)
             if found is None:
                 return _NO_SUCH
+            check_address(self._settings, found.org_id, address)
             if not await intake.lets_in(self._desk, found, envelope.mail_from or ""):
                 return "550 5.7.1 Letters of this sender are not taken here"
-        except SourceNotFoundError:
+        except (SourceNotFoundError, SettingsRefusedError):
             return _NO_SUCH
         except _ABSENT as error:
             log.warning("recipient_not_looked_up", error=type(error).__name__)
@@ -209,7 +211,7 @@ class Letterbox:
         lines = (
             f"Return-Path: <{sender}>",
             f"Received: from {host} ([{peer_of(session.peer)}])",
-            f"\tby {self._domain} with {protocol} id {name}; {formatdate()}",
+            f"\tby {letterbox_name(self._settings)} with {protocol} id {name}; {formatdate()}",
         )
         return "".join(f"{line}\r\n" for line in lines).encode()
 
@@ -266,7 +268,7 @@ class Connection(SMTP):
             letterbox,
             data_size_limit=size_limit(settings),
             enable_SMTPUTF8=True,
-            hostname=settings.intake_smtp_domain,
+            hostname=letterbox_name(settings),
             ident="DMS Enterprise",
             tls_context=tls,
             timeout=_SILENCE,
@@ -400,7 +402,7 @@ async def _serve(
     settings: Settings, address: LetterboxAddress, desk: Desk, stopped: asyncio.Event
 ) -> None:
     doorman = Doorman()
-    letterbox = Letterbox(desk, doorman, domain=settings.intake_smtp_domain or "")
+    letterbox = Letterbox(desk, doorman, settings=settings)
     certificate = Certificate(address)
     certificate.context()
     server = await asyncio.get_running_loop().create_server(

@@ -48,7 +48,7 @@ async def _look(source: Source, settings: Settings, sealer: Sealer) -> str:
             return await _in_time(partial(collecting.look, account, mailbox))
         case SourceKind.SMTP:
             address = SmtpSettings.model_validate(source.settings).address
-            check_address(settings, address)
+            check_address(settings, source.org_id, address)
             return f"Letters to {address} are taken."
 
 

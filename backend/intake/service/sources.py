@@ -251,7 +251,7 @@ def _check_settings(settings: Settings, actor: Actor, asked: SettingsIn) -> None
         case MailboxSettings():
             check_host(settings, asked.host)
         case SmtpSettings():
-            check_address(settings, asked.address)
+            check_address(settings, actor.org_id, asked.address)
 
 
 def _change_settings(source: Source, asked: SettingsIn, sealer: Sealer) -> None:

@@ -10,6 +10,7 @@ from backend.core.db import Tenant
 from backend.core.outbox import OutboxEvent
 from backend.intake import service as intake
 from backend.intake.models import Source
+from backend.intake.permitted import letterbox_name
 from tests.backend.intake.conftest import Ways
 from tests.support.api import Api, new_user
 from tests.support.queries import counted_queries
@@ -124,6 +125,23 @@ async def test_each_organisation_has_directories_of_its_own(
     body = {"name": "S", "folder_id": folder, "acts_as": stranger.user_id, "settings": own}
     answer = await stranger.post("/intake/sources", json=body)
     assert answer.json()["code"] == "settings_refused"
+
+
+async def test_each_organisation_has_addresses_of_its_own(
+    ways: Ways, stranger: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ways.settings, "intake_smtp_domain", "{org}.in.example.org")
+    assert letterbox_name(ways.settings) == "in.example.org"
+    own = {"kind": "smtp", "address": f"scans@{ways.api.org_id}.in.example.org"}
+    folder = await stranger.folder("Cabinet")
+    body = {"name": "S", "folder_id": folder, "acts_as": stranger.user_id}
+    for address in (own["address"], "scans@in.example.org", "scans@{org}.in.example.org"):
+        settings = {"kind": "smtp", "address": address}
+        answer = await stranger.post("/intake/sources", json={**body, "settings": settings})
+        assert answer.status_code == 422, address
+    made = await ways.source(own)
+    checked = (await ways.api.post(f"/intake/sources/{made['id']}/check")).json()
+    assert checked == {"ok": True, "detail": f"Letters to {own['address']} are taken."}
 
 
 async def test_an_address_leads_to_one_place_whoever_asks(ways: Ways, stranger: Api) -> None:
