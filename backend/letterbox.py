@@ -5,6 +5,7 @@ signs nobody in and answers for no address but those of the sources; whoever is 
 """
 
 import asyncio
+import ipaddress
 import logging
 import re
 import secrets
@@ -230,6 +231,19 @@ def _answer(outcomes: Sequence[Outcome], name: str) -> str:
     return f"250 2.0.0 Filed: {name}"
 
 
+def site_of(address: str) -> str:
+    """Return what connections are counted by: a site has 2^64 addresses of IPv6, and one of IPv4."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(found), 64), strict=False))
+
+
 def peer_of(peer: object) -> str:
     """Return the network address of who is connected."""
     return str(peer[0]) if isinstance(peer, tuple) and peer else "unknown"
@@ -285,7 +299,7 @@ class Connection(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let in whom there is room for. Called once more when the connection has become encrypted."""
         if self._address is None:
-            address = peer_of(transport.get_extra_info("peername"))
+            address = site_of(peer_of(transport.get_extra_info("peername")))
             if not self._doorman.admit(address):
                 self._is_refused = True
                 assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101  # a socket

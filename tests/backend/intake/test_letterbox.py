@@ -19,7 +19,7 @@ import pytest
 
 from backend.core.settings import Settings
 from backend.intake.letters import LARGEST_LETTER
-from backend.letterbox import MOST_LETTERS, MOST_LINES, MOST_OF_ONE_ADDRESS
+from backend.letterbox import MOST_LETTERS, MOST_LINES, MOST_OF_ONE_ADDRESS, site_of
 from tests.backend.intake.conftest import Ways
 from tests.support.clamd import EICAR, Clamd
 from tests.support.commands import command, environment_of
@@ -323,6 +323,23 @@ async def test_a_letter_is_filed_once_though_it_is_killed_before_it_answers(
         assert server.deliver(address, sent)[0] == 250
     assert set(await documents(ways, source)) == {"Invoice 7.eml", "Invoice.pdf"}
     assert {one["state"] for one in await ways.items(source_id=source["id"])} == {"filed"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("unknown", "unknown", True),
+    ],
+    ids=["site", "sites", "mapped", "both-mapped", "v4", "scope", "none"],
+)
+def test_connections_of_a_site_are_counted_together(one: str, other: str, *, is_same: bool) -> None:
+    assert (site_of(one) == site_of(other)) is is_same
 
 
 async def test_one_address_does_not_take_all_connections(server: Server, ways: Ways) -> None:
