@@ -330,6 +330,11 @@ class Connection(SMTP):
         """Close."""
         return False if self._is_refused else super().eof_received()
 
+    def _timeout_cb(self) -> None:
+        """End the connection of who is silent, though they do not take what we answer: closing would wait for that."""
+        assert isinstance(self.transport, asyncio.WriteTransport)  # noqa: S101  # a socket
+        self.transport.abort()
+
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: ARG002, N802
         """Sign nobody in."""
         await self.push("502 5.5.1 Nobody signs in here")

@@ -17,9 +17,18 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from backend import letterbox
 from backend.core.settings import Settings
 from backend.intake.letters import LARGEST_LETTER
-from backend.letterbox import MOST_LETTERS, MOST_LINES, MOST_OF_ONE_ADDRESS, site_of
+from backend.letterbox import (
+    MOST_LETTERS,
+    MOST_LINES,
+    MOST_OF_ONE_ADDRESS,
+    Connection,
+    Doorman,
+    Letterbox,
+    site_of,
+)
 from tests.backend.intake.conftest import Ways
 from tests.support.clamd import EICAR, Clamd
 from tests.support.commands import command, environment_of
@@ -323,6 +332,28 @@ async def test_a_letter_is_filed_once_though_it_is_killed_before_it_answers(
         assert server.deliver(address, sent)[0] == 250
     assert set(await documents(ways, source)) == {"Invoice 7.eml", "Invoice.pdf"}
     assert {one["state"] for one in await ways.items(source_id=source["id"])} == {"filed"}
+
+
+async def test_who_takes_no_answer_is_left(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letterbox, "_SILENCE", 2.0)
+    doorman = Doorman()
+    box = Letterbox(ways.desk, doorman, settings=ways.settings)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(box, doorman, settings=ways.settings, tls=None), "127.0.0.1", 0
+    )
+    for listener in server.sockets:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    async with server:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(server.sockets[0].getsockname())
+            client.settimeout(0)
+            async with asyncio.timeout(30):
+                assert await asyncio.get_running_loop().sock_recv(client, 3) == b"220"
+                while doorman.connected:
+                    with suppress(BlockingIOError, ConnectionError):
+                        client.send(b"\r\n" * 10_000)
+                    await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
