@@ -5,14 +5,15 @@ signs nobody in and answers for no address but those of the sources; whoever is 
 """
 
 import asyncio
+import ipaddress
 import logging
 import re
 import secrets
 import signal
 import ssl
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import partial
@@ -27,9 +28,10 @@ from backend.content.service import Content
 from backend.core.db import Database
 from backend.core.settings import LetterboxAddress, Settings
 from backend.intake import service as intake
-from backend.intake.errors import SourceNotFoundError
+from backend.intake.errors import SettingsRefusedError, SourceNotFoundError
 from backend.intake.letters import LARGEST_LETTER
 from backend.intake.models import ItemState
+from backend.intake.permitted import check_address, letterbox_name
 from backend.intake.service import Desk, Outcome
 from backend.scanning.service import is_released
 
@@ -38,13 +40,21 @@ log = structlog.get_logger(__name__)
 MOST_CONNECTIONS = 64
 MOST_OF_ONE_ADDRESS = 16
 MOST_LETTERS = 8
-"""So many letters arrive at a time: each may take three times its size in memory."""
+"""So many letters arrive and are filed at a time: each may take ten times its size in memory while it is read, and one
+of short lines `MOST_LINES` times 80 bytes while it arrives."""
+MOST_LETTERS_OF_ONE_ADDRESS = 2
+"""For a letter may take ten minutes to arrive."""
+MOST_LINES = 2_000_000
+_MARGIN = 2**20
+"""Bytes that a letter may have beyond the limit before the connection is cut: until then the answer can be heard."""
 MOST_RECIPIENTS = 100
 _SILENCE = 600.0
 """Seconds that a command, or a whole letter, may take (RFC 5321, 4.5.3.2: at least five minutes)."""
 _LONGEST_LINE = 2**16
 """Bytes. RFC 5321 allows 1000; letters come with longer ones all the same, and nothing is lost by taking them."""
 _MOST_COMMANDS = 1_000
+_WAITING = 100.0
+"""Seconds that a letter waits for its turn: senders wait two minutes (RFC 5321, 4.5.3.2.4)."""
 _STOPPING = 30.0
 _ABSENT = (DBAPIError, PoolTimeoutError, OSError)
 _LATER = "451 4.3.0 It cannot be filed now; try again later"
@@ -58,6 +68,7 @@ class Doorman:
 
     connected: Counter[str] = field(default_factory=Counter)
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_LETTERS))
+    arriving: dict[str, asyncio.Semaphore] = field(default_factory=dict)
     filing: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while no letter that has arrived is being filed."""
@@ -77,28 +88,43 @@ class Doorman:
             if not self.filing:
                 self.idle.set()
 
+    @asynccontextmanager
+    async def turn(self, address: str) -> AsyncIterator[None]:
+        """Wait until a letter of somebody who is connected may arrive.
+
+        Raises:
+            TimeoutError: that takes longer than senders wait.
+        """
+        own = self.arriving[address]
+        async with AsyncExitStack() as held:
+            async with asyncio.timeout(_WAITING):
+                for slots in (own, self.slots):
+                    await held.enter_async_context(slots)
+            yield
+
     def admit(self, address: str) -> bool:
         """Let somebody in, unless too many are."""
         full = self.connected.total() >= MOST_CONNECTIONS
         if full or self.connected[address] >= MOST_OF_ONE_ADDRESS:
             return False
         self.connected[address] += 1
+        self.arriving.setdefault(address, asyncio.Semaphore(MOST_LETTERS_OF_ONE_ADDRESS))
         return True
 
     def leave(self, address: str) -> None:
         """Note that somebody has gone."""
         self.connected[address] -= 1
         if not self.connected[address]:
-            del self.connected[address]
+            del self.connected[address], self.arriving[address]
 
 
 class Letterbox:
     """What is answered to the commands of those who deliver. The names of its methods are aiosmtpd's."""
 
-    def __init__(self, desk: Desk, doorman: Doorman, *, domain: str) -> None:
+    def __init__(self, desk: Desk, doorman: Doorman, *, settings: Settings) -> None:
         self._desk = desk
         self._doorman = doorman
-        self._domain = domain
+        self._settings = settings
 
     async def handle_EHLO(  # noqa: N802
         self,
@@ -127,9 +153,10 @@ class Letterbox:
             found = await intake.find_address(self._desk, address)
             if found is None:
                 return _NO_SUCH
+            check_address(self._settings, found.org_id, address)
             if not await intake.lets_in(self._desk, found, envelope.mail_from or ""):
                 return "550 5.7.1 Letters of this sender are not taken here"
-        except SourceNotFoundError:
+        except (SourceNotFoundError, SettingsRefusedError):
             return _NO_SUCH
         except _ABSENT as error:
             log.warning("recipient_not_looked_up", error=type(error).__name__)
@@ -158,11 +185,15 @@ class Letterbox:
         assert isinstance(content, bytes)  # noqa: S101  # it is told not to decode it
         name = secrets.token_hex(8)
         data = self._trace(session, envelope, name) + content
+        # An address may be spelled in many ways.
+        sources = {
+            await intake.find_address(self._desk, address): None
+            for address in dict.fromkeys(one.casefold() for one in envelope.rcpt_tos)
+        }
         outcomes: list[Outcome] = []
-        for address in dict.fromkeys(envelope.rcpt_tos):
-            found = await intake.find_address(self._desk, address)
-            if found is None:
-                return _NO_SUCH
+        for found in sources:
+            if found is None:  # since it was let in: the next time it will be known why
+                return _LATER
             outcomes += await intake.file_letter(
                 self._desk,
                 org_id=found.org_id,
@@ -181,7 +212,7 @@ class Letterbox:
         lines = (
             f"Return-Path: <{sender}>",
             f"Received: from {host} ([{peer_of(session.peer)}])",
-            f"\tby {self._domain} with {protocol} id {name}; {formatdate()}",
+            f"\tby {letterbox_name(self._settings)} with {protocol} id {name}; {formatdate()}",
         )
         return "".join(f"{line}\r\n" for line in lines).encode()
 
@@ -200,9 +231,38 @@ def _answer(outcomes: Sequence[Outcome], name: str) -> str:
     return f"250 2.0.0 Filed: {name}"
 
 
+def site_of(address: str) -> str:
+    """Return what connections are counted by: a site has 2^64 addresses of IPv6, and one of IPv4."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(found), 64), strict=False))
+
+
 def peer_of(peer: object) -> str:
     """Return the network address of who is connected."""
     return str(peer[0]) if isinstance(peer, tuple) and peer else "unknown"
+
+
+@dataclass
+class Arriving:
+    """Counts what has come of a letter."""
+
+    most: int
+    """Bytes."""
+    size: int = 0
+    lines: int = 0
+
+    def has_room_for(self, data: bytes) -> bool:
+        """Count some more; tell whether the letter is still within all limits."""
+        self.size += len(data)
+        self.lines += data.count(b"\n")
+        return self.size <= self.most and self.lines <= MOST_LINES
 
 
 class Connection(SMTP):
@@ -222,7 +282,7 @@ class Connection(SMTP):
             letterbox,
             data_size_limit=size_limit(settings),
             enable_SMTPUTF8=True,
-            hostname=settings.intake_smtp_domain,
+            hostname=letterbox_name(settings),
             ident="DMS Enterprise",
             tls_context=tls,
             timeout=_SILENCE,
@@ -233,11 +293,13 @@ class Connection(SMTP):
         self._doorman = doorman
         self._address: str | None = None
         self._is_refused = False
+        self._most = size_limit(settings) + _MARGIN
+        self._arriving: Arriving | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let in whom there is room for. Called once more when the connection has become encrypted."""
         if self._address is None:
-            address = peer_of(transport.get_extra_info("peername"))
+            address = site_of(peer_of(transport.get_extra_info("peername")))
             if not self._doorman.admit(address):
                 self._is_refused = True
                 assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101  # a socket
@@ -256,13 +318,22 @@ class Connection(SMTP):
         super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of those who were let in."""
-        if not self._is_refused:
+        """Take bytes of those who were let in, until a letter is beyond all limits."""
+        if self._is_refused:
+            return
+        if self._arriving is not None and not self._arriving.has_room_for(data):
+            self._cut()
+        else:
             super().data_received(data)
 
     def eof_received(self) -> bool | None:
         """Close."""
         return False if self._is_refused else super().eof_received()
+
+    def _timeout_cb(self) -> None:
+        """End the connection of who is silent, though they do not take what we answer: closing would wait for that."""
+        assert isinstance(self.transport, asyncio.WriteTransport)  # noqa: S101  # a socket
+        self.transport.abort()
 
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: ARG002, N802
         """Sign nobody in."""
@@ -274,8 +345,22 @@ class Connection(SMTP):
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         """Take a letter when it is its turn."""
-        async with self._doorman.slots:
-            await super().smtp_DATA(arg)
+        assert self._address is not None  # noqa: S101  # who is not let in says nothing
+        try:
+            async with self._doorman.turn(self._address):
+                self._arriving = Arriving(self._most)
+                try:
+                    await super().smtp_DATA(arg)
+                finally:
+                    self._arriving = None
+        except TimeoutError:
+            await self.push("451 4.3.2 Too many letters arrive; try again later")
+
+    def _cut(self) -> None:
+        """End the connection in the middle of a letter: aiosmtpd would collect what has no end."""
+        assert isinstance(self.transport, asyncio.WriteTransport)  # noqa: S101  # a socket
+        self.transport.write(b"552 5.3.4 The letter is too large\r\n")
+        self.transport.abort()
 
 
 def size_limit(settings: Settings) -> int:
@@ -336,7 +421,7 @@ async def _serve(
     settings: Settings, address: LetterboxAddress, desk: Desk, stopped: asyncio.Event
 ) -> None:
     doorman = Doorman()
-    letterbox = Letterbox(desk, doorman, domain=settings.intake_smtp_domain or "")
+    letterbox = Letterbox(desk, doorman, settings=settings)
     certificate = Certificate(address)
     certificate.context()
     server = await asyncio.get_running_loop().create_server(

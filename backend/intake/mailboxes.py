@@ -1,6 +1,8 @@
 """Mailboxes, by IMAP (RFC 3501, 9051). Blocking; for threads.
 
-What a server may send is bounded, and so is how long it may take: it may be hostile, or its administrator's mistake.
+What a server may send is bounded, and so is how long each step may take, the last answer to a command included: it may
+be hostile, or its administrator's mistake. Of one that does not speak IMAP nothing is told: who sets up a mailbox must
+not read what other servers of the network say.
 """
 
 import imaplib
@@ -24,9 +26,15 @@ from backend.intake.schemas import Security
 _ANSWER_SECONDS = 30.0
 _COMMAND_SECONDS = 60.0
 _LETTER_SECONDS = 600.0
+_AGAIN_SECONDS = 1.0
 _OVERHEAD = 8 * 2**20
 """Bytes that an answer may have beside a letter: numbers of a million letters take as much."""
-_SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
+_SIZE = re.compile(rb"RFC822\.SIZE (\d{1,15})\b")
+_LARGEST_NUMBER = 2**32 - 1
+"""Of UIDs, and of what they are valid under (RFC 9051, 9)."""
+# What the libraries raise on answers that are not as RFC 9051 has them. A certificate that is not trusted is a
+# ValueError too, and an OSError: that comes first.
+_SENSELESS = (ValueError, LookupError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +49,39 @@ class Account:
     password: str = field(repr=False)
 
 
+class _Cutter(threading.Timer):
+    """Cuts a connection once its time is over, and again until cancelled: it may be between two sockets (STARTTLS)."""
+
+    def __init__(self, client: imaplib.IMAP4, seconds: float) -> None:
+        super().__init__(seconds, partial(_cut, client))
+        self.daemon = True
+
+    def run(self) -> None:
+        while not self.finished.wait(self.interval):
+            self.function()
+            self.interval = _AGAIN_SECONDS
+
+
 class _Client(imaplib.IMAP4):
     """A connection that reads no more than it was told to expect."""
 
     left = _OVERHEAD
-    opening: threading.Timer | None = None
+    opening: _Cutter | None = None
+    """Until the server is ready to let somebody in."""
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
         super().open(host, port, timeout)
-        self.opening = _cutting(self, _COMMAND_SECONDS)
+        self.opening = _Cutter(self, _COMMAND_SECONDS)
+        self.opening.start()
+
+    def shutdown(self) -> None:
+        self.is_open()
+        super().shutdown()
+
+    def is_open(self) -> None:
+        """Note that it is open, or never will be."""
+        if self.opening is not None:
+            self.opening.cancel()
 
     def read(self, size: int) -> bytes:
         self._take(size)
@@ -71,7 +103,8 @@ class _TlsClient(imaplib.IMAP4_SSL, _Client):
 
     def open(self, host: str = "", port: int | None = 993, timeout: float | None = None) -> None:
         super().open(host, port, timeout)
-        self.opening = _cutting(self, _COMMAND_SECONDS)
+        self.opening = _Cutter(self, _COMMAND_SECONDS)
+        self.opening.start()
 
 
 class _Box(BaseMailBox):
@@ -80,22 +113,25 @@ class _Box(BaseMailBox):
         super().__init__()
 
     def _get_mailbox_client(self) -> _Client:
-        client = self._connected()
-        if client.opening is not None:
-            client.opening.cancel()
+        account, trust = self._account, ssl.create_default_context()
+        with _greeted(account):
+            client = self._connected(trust)
+        try:
+            if account.security is Security.STARTTLS:
+                # Refused by imaplib where the server lets in everybody beforehand (PREAUTH).
+                client.starttls(ssl_context=trust)
+        except BaseException:
+            with suppress(OSError):
+                client.shutdown()
+            raise
+        client.is_open()
         return client
 
-    def _connected(self) -> _Client:
-        account, trust = self._account, ssl.create_default_context()
-        if account.security is Security.TLS:
-            return _TlsClient(
-                account.host, account.port, ssl_context=trust, timeout=_ANSWER_SECONDS
-            )
-        client = _Client(account.host, account.port, timeout=_ANSWER_SECONDS)
-        if account.security is Security.STARTTLS:
-            # Refused by imaplib where the server lets in everybody beforehand (PREAUTH).
-            client.starttls(ssl_context=trust)
-        return client
+    def _connected(self, trust: ssl.SSLContext) -> _Client:
+        host, port = self._account.host, self._account.port
+        if self._account.security is Security.TLS:
+            return _TlsClient(host, port, ssl_context=trust, timeout=_ANSWER_SECONDS)
+        return _Client(host, port, timeout=_ANSWER_SECONDS)
 
 
 class Mailbox:
@@ -105,11 +141,12 @@ class Mailbox:
         self._box = box
         self._client: Any = box.client
         self._account = account
-        self.validity = self._number("UIDVALIDITY")
+        with _understood(account):
+            self.validity = self._validity()
         with self._bounded():
             # Many servers tell more of what they can once somebody is in.
             _, answer = self._client.capability()
-        self._capabilities = frozenset(_text(answer).upper().split())
+        self._capabilities = frozenset(_text(answer, most=10_000).upper().split())
 
     def place(self, uid: int) -> str:
         """Return what names a letter for as long as the server keeps to its numbers."""
@@ -124,7 +161,7 @@ class Mailbox:
         """Return the UIDs of letters that are not deleted, in ascending order."""
         criteria = "UNSEEN UNDELETED" if unseen else "UNDELETED"
         with self._bounded():
-            return sorted(int(uid) for uid in self._box.uids(criteria, charset=None))
+            return sorted(_number(uid) for uid in self._box.uids(criteria, charset=None))
 
     def size(self, uid: int) -> int | None:
         """Return the bytes of a letter; None where it is gone."""
@@ -181,12 +218,9 @@ class Mailbox:
     def _can(self, capability: str) -> bool:
         return capability in self._capabilities
 
-    def _number(self, name: str) -> int:
-        values = self._client.untagged_responses.get(name) or [b""]
-        text = values[-1]
-        if not isinstance(text, bytes) or not text.isdigit():
-            raise SourceUnreachableError(f"{self._account.host} does not number its letters.")
-        return int(text)
+    def _validity(self) -> int:
+        [*_, text] = self._client.untagged_responses.get("UIDVALIDITY") or [b""]
+        return _number(text.decode("ascii"))
 
     def _command(self, name: str, *arguments: str) -> Sequence[Any]:
         status, answer = self._client.uid(name, *arguments)
@@ -249,25 +283,34 @@ def _enter(box: _Box, account: Account) -> None:
 @contextmanager
 def _in_time(client: imaplib.IMAP4, seconds: float) -> Iterator[None]:
     """Cut the connection where the block takes longer: a server may answer for ever, byte by byte."""
-    timer = _cutting(client, seconds)
+    cutter = _Cutter(client, seconds)
+    cutter.start()
     try:
         yield
     finally:
-        timer.cancel()
+        cutter.cancel()
 
 
-def _cutting(client: imaplib.IMAP4, seconds: float) -> threading.Timer:
-    """Return a timer, started, that cuts a connection."""
-    timer = threading.Timer(seconds, partial(_cut, client.socket()))
-    timer.daemon = True
-    timer.start()
-    return timer
-
-
-def _cut(connection: socket.socket) -> None:
-    # Not the method of TLS sockets: that changes what another thread is reading with.
+def _cut(client: imaplib.IMAP4) -> None:
+    # Of this moment: TLS takes the place of the socket that was there before. Not the method of TLS sockets: that
+    # changes what another thread is reading with.
     with suppress(OSError):
-        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        socket.socket.shutdown(client.socket(), socket.SHUT_RDWR)
+
+
+@contextmanager
+def _greeted(account: Account) -> Iterator[None]:
+    """Tell nobody what a server says that greets otherwise than IMAP does: it may be one that is not to be seen."""
+    try:
+        yield
+    except OSError:
+        raise
+    except UnicodeError as error:
+        raise SourceUnreachableError(f"{account.host} is not the name of a server.") from error
+    except (imaplib.IMAP4.error, EOFError, *_SENSELESS) as error:
+        raise SourceUnreachableError(
+            f"{account.host}:{account.port} does not answer as a server of mailboxes does."
+        ) from error
 
 
 @contextmanager
@@ -287,12 +330,30 @@ def _understood(account: Account) -> Iterator[None]:
     except TimeoutError as error:
         raise SourceUnreachableError(f"{where} does not answer in time.") from error
     except (imaplib.IMAP4.abort, EOFError) as error:
-        raise SourceUnreachableError(f"The connection to {where} was lost: {error}.") from error
+        raise SourceUnreachableError(
+            f"The connection to {where} was lost: {_text(error.args)}."
+        ) from error
     except OSError as error:
-        why = error.strerror or str(error)
+        why = _text([error.strerror or error])
         raise SourceUnreachableError(f"{where} cannot be reached: {why}.") from error
     except (imaplib.IMAP4.error, ImapToolsError) as error:
-        raise SourceUnreachableError(f"{where} refuses: {_text(error.args, most=300)}") from error
+        raise SourceUnreachableError(f"{where} refuses: {_text(error.args)}") from error
+    except _SENSELESS as error:
+        raise SourceUnreachableError(f"{where} answers what cannot be understood.") from error
+
+
+def _number(text: str) -> int:
+    """Return a number that a server gives.
+
+    Raises:
+        ValueError: it is none, or larger than one may be.
+    """
+    if not text.isdecimal() or len(text) > len(str(_LARGEST_NUMBER)):
+        raise ValueError
+    number = int(text)
+    if number > _LARGEST_NUMBER:
+        raise ValueError
+    return number
 
 
 def _quoted(mailbox: str) -> str:
@@ -300,7 +361,8 @@ def _quoted(mailbox: str) -> str:
     return encoded.decode() if isinstance(encoded, bytes) else encoded
 
 
-def _text(answer: Sequence[Any], *, most: int = 2_000) -> str:
+def _text(answer: Sequence[Any], *, most: int = 300) -> str:
+    """Return what a server said, as any log or database can hold it."""
     said = " ".join(
         one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in answer
     )

@@ -1,4 +1,4 @@
-"""What the installation lets sources have: directories, mail servers, addresses. Denied unless it is said."""
+"""What the installation lets sources have: the directories and addresses that it names, and mail servers."""
 
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -41,13 +41,13 @@ def check_host(settings: Settings, host: str) -> None:
         )
 
 
-def check_address(settings: Settings, address: str) -> None:
-    """Return if letters to an address can reach this installation.
+def check_address(settings: Settings, org_id: int, address: str) -> None:
+    """Return if letters to an address can reach this installation, and are an organisation's.
 
     Raises:
-        SettingsRefusedError: they cannot.
+        SettingsRefusedError: they cannot, or are not.
     """
-    domain = settings.intake_smtp_domain
+    domain = _of_organisation(settings.intake_smtp_domain or "", org_id)
     if not domain:
         raise SettingsRefusedError(
             "This installation takes no letters from other servers: DMS_INTAKE_SMTP_DOMAIN is not set."
@@ -57,7 +57,17 @@ def check_address(settings: Settings, address: str) -> None:
         raise SettingsRefusedError(f"The address must end in @{domain}.")
 
 
+def letterbox_name(settings: Settings) -> str:
+    """Return the name that the letterbox answers by: the domain that all addresses are of."""
+    labels = (settings.intake_smtp_domain or "").split(".")
+    return ".".join(label for label in labels if _ORGANISATION not in label)
+
+
+def _of_organisation(named: str, org_id: int) -> str:
+    return named.replace(_ORGANISATION, str(org_id))
+
+
 def _roots(settings: Settings, org_id: int) -> list[PurePosixPath]:
     named = (settings.intake_dirs or "").split(":")
-    paths = [PurePosixPath(one.replace(_ORGANISATION, str(org_id))) for one in named if one]
+    paths = [PurePosixPath(_of_organisation(one, org_id)) for one in named if one]
     return [path for path in paths if path.is_absolute()]

@@ -251,7 +251,7 @@ def _check_settings(settings: Settings, actor: Actor, asked: SettingsIn) -> None
         case MailboxSettings():
             check_host(settings, asked.host)
         case SmtpSettings():
-            check_address(settings, asked.address)
+            check_address(settings, actor.org_id, asked.address)
 
 
 def _change_settings(source: Source, asked: SettingsIn, sealer: Sealer) -> None:
@@ -260,7 +260,7 @@ def _change_settings(source: Source, asked: SettingsIn, sealer: Sealer) -> None:
     kept = _kept(asked)
     # Whoever may change the server must not have the password sent to one of their own.
     moved = any(
-        source.settings.get(name) != kept.get(name) for name in ("host", "user", "security")
+        source.settings.get(name) != kept.get(name) for name in ("host", "port", "user", "security")
     )
     if (
         isinstance(asked, MailboxSettings)

@@ -2,8 +2,12 @@
 
 import asyncio
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -15,11 +19,12 @@ from backend.intake.letters import Letter
 from backend.intake.mailboxes import Account, Mailbox
 from backend.intake.models import Keeps
 from backend.intake.schemas import Security
-from backend.intake.service import collecting, posting
+from backend.intake.service import checking, collecting, posting
 from tests.backend.intake.conftest import Ways
 from tests.backend.intake.test_letters import letter, with_pdf
 from tests.backend.intake.test_watching import EICAR
 from tests.support.dovecot import PASSWORD, USER, Dovecot, dovecot
+from tests.support.mail import certificate
 
 
 @pytest.fixture
@@ -428,26 +433,151 @@ def test_a_hostile_server_is_left(
         mailbox.search(unseen=True)
 
 
-def test_a_server_that_answers_byte_by_byte_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailboxes, "_COMMAND_SECONDS", 1.0)
+OPEN = (
+    b"* OK hello\r\n",
+    CAPABLE,
+    b"% OK in\r\n",
+    b"* OK [UIDVALIDITY 7] it is\r\n% OK [READ-WRITE] selected\r\n",
+    CAPABLE,
+)
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ((b"220 secret.internal ESMTP\r\n",), "does not answer as a server of mailboxes does."),
+        ((b"* BYE secret\r\n",), "does not answer as a server of mailboxes does."),
+        ((*OPEN[:3], b"* OK [UIDVALIDITY 99999999999] x\r\n% OK ok\r\n"), "cannot be understood."),
+        ((*OPEN, b"* SEARCH 1 two\r\n% OK done\r\n"), "cannot be understood."),
+        ((*OPEN, b"* SEARCH 99999999999\r\n% OK done\r\n"), "cannot be understood."),
+        ((*OPEN, b"* SEARCH \xff\r\n% OK done\r\n"), "cannot be understood."),
+        ((*OPEN, b"* BYE a\x00b" + b"c" * 1_000 + b"\r\n"), "was lost"),
+        ((*OPEN, b"% NO a\x00b" + b"c" * 1_000 + b"\r\n"), "refuses"),
+    ],
+    ids=["banner", "bye", "validity", "word", "number", "bytes", "lost", "refused"],
+)
+def test_what_a_server_says_is_told_in_few_words(answers: tuple[bytes, ...], told: str) -> None:
+    with (
+        Hostile(*answers) as server,
+        pytest.raises(SourceUnreachableError) as raised,
+        mailboxes.opened(hostile_account(server)) as mailbox,
+    ):
+        mailbox.search(unseen=True)
+    said = str(raised.value)
+    assert told in said
+    assert "secret" not in said
+    assert said.isprintable()
+    assert len(said) < 500
+
+
+def test_a_name_that_is_none_is_said() -> None:
+    account = Account("imap..example.org", 143, Security.PLAIN, "u", "INBOX", "p")
+    with (
+        pytest.raises(SourceUnreachableError, match="is not the name of a server"),
+        mailboxes.opened(account),
+    ):
+        pass
+
+
+async def test_a_check_ends_though_the_server_does_not_answer(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "_SECONDS", 1.0)
+    monkeypatch.setattr(mailboxes, "_COMMAND_SECONDS", 10.0)
+    with dripping(None) as port:
+        source = await ways.source(
+            {
+                "kind": "mailbox",
+                "host": "127.0.0.1",
+                "port": port,
+                "security": "plain",
+                "user": "u",
+                "password": "p",
+            }
+        )
+        asked = [ways.api.post(f"/intake/sources/{source['id']}/check") for _ in range(6)]
+        begun = time.monotonic()
+        checked = [answer.json() for answer in await asyncio.gather(*asked)]
+        assert time.monotonic() - begun < 9
+    assert checked == [{"ok": False, "detail": "There was no answer within 1 seconds."}] * 6
+
+
+@contextmanager
+def dripping(certificate: Path | None) -> Iterator[int]:
+    """Run a server that answers byte by byte, encrypted where there is a certificate; yield its port."""
     listener = socket.create_server(("127.0.0.1", 0))
     ended = threading.Event()
 
     def drip() -> None:
         connection, _ = listener.accept()
-        with connection:
+        if certificate is not None:
+            connection = encrypted(connection, certificate)
+        with connection, suppress(OSError):
             while not ended.wait(0.1):
-                try:
-                    connection.sendall(b"*")
-                except OSError:
-                    return
+                connection.sendall(b"*")
 
-    threading.Thread(target=drip, daemon=True).start()
-    account = Account("127.0.0.1", listener.getsockname()[1], Security.PLAIN, "u", "INBOX", "p")
-    with pytest.raises(SourceUnreachableError), mailboxes.opened(account):
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    with listener:
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            ended.set()
+            thread.join(30)
+
+
+def encrypted(connection: socket.socket, certificate: Path) -> socket.socket:
+    """Encrypt a connection as STARTTLS does."""
+    with connection.makefile("rb") as lines:
+        connection.sendall(b"* OK hello\r\n")
+        for answer in (b"* CAPABILITY IMAP4rev1 STARTTLS\r\n% OK done\r\n", b"% OK go\r\n"):
+            connection.sendall(answer.replace(b"%", lines.readline().split(b" ")[0]))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context.wrap_socket(connection, server_side=True)
+
+
+@pytest.mark.parametrize("security", [Security.PLAIN, Security.STARTTLS])
+def test_a_server_that_answers_byte_by_byte_is_cut_off(
+    security: Security, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailboxes, "_COMMAND_SECONDS", 3.0)
+    pem = certificate(tmp_path) if security is Security.STARTTLS else None
+    if pem is not None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    begun = time.monotonic()
+    with (
+        dripping(pem) as port,
+        pytest.raises(SourceUnreachableError, match=r"was lost|does not answer"),
+        mailboxes.opened(Account("127.0.0.1", port, security, "u", "INBOX", "p")),
+    ):
         pass
-    ended.set()
-    listener.close()
+    assert time.monotonic() - begun < 60
+
+
+def test_a_server_that_is_being_encrypted_is_cut_off_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailboxes, "_COMMAND_SECONDS", 3.0)
+    pem = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    cut = mailboxes._cut
+    missed = threading.Event()
+
+    def miss(client: Any) -> None:
+        """The first time, the socket is not there."""
+        if missed.is_set():
+            cut(client)
+        missed.set()
+
+    monkeypatch.setattr(mailboxes, "_cut", miss)
+    with (
+        dripping(pem) as port,
+        pytest.raises(SourceUnreachableError, match="was lost"),
+        mailboxes.opened(Account("127.0.0.1", port, Security.STARTTLS, "u", "INBOX", "p")),
+    ):
+        pass
+    assert missed.is_set()
 
 
 def test_the_password_is_in_no_text(server: Dovecot) -> None:

@@ -8,17 +8,27 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
+from backend import letterbox
 from backend.core.settings import Settings
-from backend.letterbox import MOST_OF_ONE_ADDRESS
+from backend.intake.letters import LARGEST_LETTER
+from backend.letterbox import (
+    MOST_LETTERS,
+    MOST_LINES,
+    MOST_OF_ONE_ADDRESS,
+    Connection,
+    Doorman,
+    Letterbox,
+    site_of,
+)
 from tests.backend.intake.conftest import Ways
 from tests.support.clamd import EICAR, Clamd
 from tests.support.commands import command, environment_of
@@ -146,6 +156,21 @@ async def test_what_is_taken_is_filed_once_however_often_it_is_delivered(
     assert len(await documents(ways, source)) == 4
 
 
+async def test_an_address_in_many_spellings_is_one(server: Server, ways: Ways) -> None:
+    source, address = await way_in(ways)
+    name, domain = address.split("@")
+    spelled = [f"{name}@{domain[:length].upper()}{domain[length:]}" for length in (0, 1, 2, 4)]
+    await ways.api.put("/storage/limits", {"quota": 1})
+    with (
+        smtplib.SMTP("127.0.0.1", server.port, timeout=60) as client,
+        pytest.raises(smtplib.SMTPDataError) as raised,
+    ):
+        client.sendmail(SENDER, spelled, letter())
+    await ways.api.put("/storage/limits", {"quota": None})
+    assert raised.value.smtp_code == 451
+    assert {one["tries"] for one in await ways.items(source_id=source["id"])} == {1}
+
+
 async def test_nobody_is_answered_for_but_the_sources(server: Server, ways: Ways) -> None:
     _, closed = await way_in(ways, senders=["*@supplier.example", "boss@example.org"])
     for to, sender, code in (
@@ -198,6 +223,69 @@ async def test_what_cannot_be_filed_is_turned_away(server: Server, ways: Ways) -
     assert any(one["data"]["name"] == "Invoice.pdf" for one in refused)
 
 
+@contextmanager
+def sending(server: Server, address: str) -> Iterator[tuple[socket.socket, BinaryIO]]:
+    """Begin to deliver a letter."""
+    with (
+        socket.create_connection(("127.0.0.1", server.port), timeout=60) as client,
+        client.makefile("rb") as said,
+    ):
+        assert said.readline().startswith(b"220")
+        for line in ("HELO me", f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{address}>", "DATA"):
+            client.sendall(f"{line}\r\n".encode())
+            assert said.readline()[:1] in {b"2", b"3"}
+        yield client, said
+
+
+def cut_after(client: socket.socket, block: bytes, most: int) -> int:
+    """Send a block again and again until the connection is cut; return how many bytes were sent."""
+    sent = 0
+    with suppress(ConnectionError):
+        while sent < most:
+            client.sendall(block)
+            sent += len(block)
+    return sent
+
+
+async def test_a_letter_without_an_end_is_cut_off(server: Server, ways: Ways) -> None:
+    _, address = await way_in(ways)
+    most = 100 * LARGEST
+    for block in (b"x" * 50_000, b"x" * 50_000 + b"\r\n", b"x\n" * 25_000):
+        with sending(server, address) as (client, _):
+            assert cut_after(client, block, most) < most
+    assert server.deliver(address, letter())[0] == 250
+
+
+async def test_a_letter_of_endless_short_lines_is_cut_off(
+    settings: Settings, scanner: Clamd, tmp_path: Path, ways: Ways
+) -> None:
+    _, address = await way_in(ways)
+    large = {"DMS_MAX_UPLOAD_SIZE": str(LARGEST_LETTER)}
+    most = 10 * MOST_LINES
+    with (
+        start(settings, scanner, tmp_path, **large) as server,
+        sending(server, address) as (client, _),
+    ):
+        assert cut_after(client, b"\n" * 50_000, most) < most
+
+
+async def test_one_address_does_not_keep_others_from_delivering(server: Server, ways: Ways) -> None:
+    _, address = await way_in(ways)
+    lines = ("HELO me", f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{address}>", "DATA")
+    with ExitStack() as stack:
+        for _ in range(MOST_LETTERS):
+            client = stack.enter_context(
+                socket.create_connection(("127.0.0.1", server.port), timeout=60)
+            )
+            client.sendall("".join(f"{line}\r\n" for line in lines).encode())
+            said = stack.enter_context(client.makefile("rb"))
+            assert [said.readline()[:3] for _ in lines] == [b"220", b"250", b"250", b"250"]
+        with smtplib.SMTP(
+            "127.0.0.1", server.port, timeout=60, source_address=("127.0.0.2", 0)
+        ) as other:
+            assert other.sendmail(SENDER, [address], letter()) == {}
+
+
 async def test_what_may_be_filed_later_is_kept_by_its_sender(
     settings: Settings, scanner: Clamd, tmp_path: Path, ways: Ways
 ) -> None:
@@ -244,6 +332,45 @@ async def test_a_letter_is_filed_once_though_it_is_killed_before_it_answers(
         assert server.deliver(address, sent)[0] == 250
     assert set(await documents(ways, source)) == {"Invoice 7.eml", "Invoice.pdf"}
     assert {one["state"] for one in await ways.items(source_id=source["id"])} == {"filed"}
+
+
+async def test_who_takes_no_answer_is_left(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letterbox, "_SILENCE", 2.0)
+    doorman = Doorman()
+    box = Letterbox(ways.desk, doorman, settings=ways.settings)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(box, doorman, settings=ways.settings, tls=None), "127.0.0.1", 0
+    )
+    for listener in server.sockets:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    async with server:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(server.sockets[0].getsockname())
+            client.settimeout(0)
+            async with asyncio.timeout(30):
+                assert await asyncio.get_running_loop().sock_recv(client, 3) == b"220"
+                while doorman.connected:
+                    with suppress(BlockingIOError, ConnectionError):
+                        client.send(b"\r\n" * 10_000)
+                    await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("unknown", "unknown", True),
+    ],
+    ids=["site", "sites", "mapped", "both-mapped", "v4", "scope", "none"],
+)
+def test_connections_of_a_site_are_counted_together(one: str, other: str, *, is_same: bool) -> None:
+    assert (site_of(one) == site_of(other)) is is_same
 
 
 async def test_one_address_does_not_take_all_connections(server: Server, ways: Ways) -> None:

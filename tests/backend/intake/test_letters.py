@@ -1,6 +1,7 @@
 """Letters taken apart: what is kept of them, under which names, whatever is wrong with them."""
 
 import base64
+import time
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -162,6 +163,9 @@ def test_what_is_too_deep_or_has_too_many_parts_is_kept_as_a_message_alone(
     part = b"--b\r\nContent-Disposition: attachment; filename=a\r\n\r\nx\r\n"
     assert names(BOUNDARY + part * 3 + b"--b--") == ["a"] * 3
     assert names(BOUNDARY + part * (letters._MOST_PARTS + 1) + b"--b--") == ["letter.eml"]
+    nested = b"Content-Type: message/rfc822\r\n\r\n"
+    for levels, parts in ((letters._DEEPEST - 1, 2), (letters._DEEPEST, 1)):
+        assert len(read_letter(nested * levels + b"x", Keeps.BOTH).parts) == parts
     monkeypatch.setattr(letters, "_MOST_LINES", 10)
     assert names(BOUNDARY + part * 3 + b"--b--") == ["letter.eml"]
 
@@ -175,3 +179,60 @@ def test_content_is_decoded_as_it_was_sent() -> None:
     part = b"--b\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment\n\n" + encoded
     read = read_letter(BOUNDARY.replace(b"\r\n", b"\n") + part + b"--b--\n", Keeps.ATTACHMENTS)
     assert read.parts[0].data == content
+
+
+HOSTILE = {
+    "boundary": b"Content-Type: multipart/mixed; " + b";" * 5_000_000 + b"\r\n\r\nx",
+    "filename": b"Content-Disposition: attachment; " + b'";' * 2_500_000 + b"\r\n\r\nx",
+    "comments": b"From: " + b"(" * 5_000_000 + b"\r\n\r\nx",
+    "words": b"Subject: " + b"=?a?q?" * 1_000_000 + b"\r\n\r\nx",
+    "parts": BOUNDARY + b"--b\n\n" * 400_000,
+    "blocks": b"Content-Type: message/delivery-status\n\n" + b"a:b\n\n" * 400_000,
+    "nested boundaries": b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (level, level)
+        for level in range(letters._MOST_MULTIPARTS)
+    )
+    + b"\n-\n" * 450_000,
+    "nested letters": b"Content-Type: message/rfc822\n\n" * 200 + b"x" * 30_000_000,
+    "codec": BOUNDARY
+    + b"--b\nContent-Disposition: attachment\nContent-Type: text/plain; charset=punycode\n\n"
+    + b"a" * 500_000
+    + b"\xff-"
+    + b"a" * 500_000,
+    "field within": BOUNDARY
+    + b"--b\nContent-Type: message/rfc822\n\nX: "
+    + b"a\x0b" * 500_000
+    + b"\n\nx\n--b--",
+}
+
+
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
+def test_what_is_made_to_keep_us_busy_does_not(data: bytes) -> None:
+    begun = time.thread_time()
+    read = read_letter(data, Keeps.BOTH)
+    assert time.thread_time() - begun < 10
+    assert read.parts[0].data == data
+
+
+def test_lines_that_end_otherwise_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = b"--b\r\nContent-Disposition: attachment; filename=a\r\n\r\n"
+    monkeypatch.setattr(letters, "_MOST_LINES", 10)
+    assert names(BOUNDARY + part + b"x\r\n" * 4) == ["a"]
+    assert names(BOUNDARY + part + b"x\r" * 10) == ["letter.eml"]
+    assert names(BOUNDARY + part + b"x\n" * 10) == ["letter.eml"]
+
+
+def test_who_sent_a_letter_is_nobody_where_the_field_is_broken() -> None:
+    read = read_letter(b"From: " + b"(" * 2_000 + b"\r\nSubject: s\r\n\r\nx", Keeps.BOTH)
+    assert (read.subject, read.sender) == ("s", "(" * 1_000)
+
+
+def test_an_attached_letter_is_as_it_came() -> None:
+    inner = (
+        b"Subject: a\n\tfolded  line that is longer than what a header is folded at: "
+        + "Grüße".encode()
+        + b"\nX: =?nonsense\n\ntext\n"
+    )
+    outer = BOUNDARY + b"--b\nContent-Type: message/rfc822\n\n" + inner + b"\n--b--\n"
+    [part] = read_letter(outer, Keeps.ATTACHMENTS).parts
+    assert part.data == inner

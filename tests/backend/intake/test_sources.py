@@ -10,6 +10,7 @@ from backend.core.db import Tenant
 from backend.core.outbox import OutboxEvent
 from backend.intake import service as intake
 from backend.intake.models import Source
+from backend.intake.permitted import letterbox_name
 from backend.intake.service import looking
 from tests.backend.intake.conftest import Ways
 from tests.support.api import Api, new_user
@@ -67,7 +68,12 @@ async def test_whoever_changes_the_server_must_know_the_password(ways: Ways) -> 
     made = await ways.source(dict(MAILBOX))
     path = f"/intake/sources/{made['id']}"
     same = {key: value for key, value in MAILBOX.items() if key != "password"}
-    for moved in ({"host": "evil.example.org"}, {"user": "other"}, {"security": "plain"}):
+    for moved in (
+        {"host": "evil.example.org"},
+        {"port": 1993},
+        {"user": "other"},
+        {"security": "plain"},
+    ):
         refused = await ways.api.patch(path, {"settings": {**same, **moved}})
         assert (refused.status_code, refused.json()["code"]) == (422, "settings_refused"), moved
     kept = await ways.api.patch(path, {"settings": {**same, "every_seconds": 30}})
@@ -120,6 +126,23 @@ async def test_each_organisation_has_directories_of_its_own(
     body = {"name": "S", "folder_id": folder, "acts_as": stranger.user_id, "settings": own}
     answer = await stranger.post("/intake/sources", json=body)
     assert answer.json()["code"] == "settings_refused"
+
+
+async def test_each_organisation_has_addresses_of_its_own(
+    ways: Ways, stranger: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ways.settings, "intake_smtp_domain", "{org}.in.example.org")
+    assert letterbox_name(ways.settings) == "in.example.org"
+    own = {"kind": "smtp", "address": f"scans@{ways.api.org_id}.in.example.org"}
+    folder = await stranger.folder("Cabinet")
+    body = {"name": "S", "folder_id": folder, "acts_as": stranger.user_id}
+    for address in (own["address"], "scans@in.example.org", "scans@{org}.in.example.org"):
+        settings = {"kind": "smtp", "address": address}
+        answer = await stranger.post("/intake/sources", json={**body, "settings": settings})
+        assert answer.status_code == 422, address
+    made = await ways.source(own)
+    checked = (await ways.api.post(f"/intake/sources/{made['id']}/check")).json()
+    assert checked == {"ok": True, "detail": f"Letters to {own['address']} are taken."}
 
 
 async def test_an_address_leads_to_one_place_whoever_asks(ways: Ways, stranger: Api) -> None:
