@@ -150,17 +150,14 @@ class Letterbox:
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
             return "452 4.5.3 Too many recipients"
         try:
-            found = await intake.find_address(self._desk, address)
-            if found is None:
-                return _NO_SUCH
-            check_address(self._settings, found.org_id, address)
-            if not await intake.lets_in(self._desk, found, envelope.mail_from or ""):
-                return "550 5.7.1 Letters of this sender are not taken here"
+            objection = await self._objection(address, envelope.mail_from or "")
         except (SourceNotFoundError, SettingsRefusedError):
             return _NO_SUCH
         except _ABSENT as error:
             log.warning("recipient_not_looked_up", error=type(error).__name__)
             return _LATER
+        if objection is not None:
+            return objection
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
@@ -180,6 +177,23 @@ class Letterbox:
         log.error("letterbox_failed", exc_info=error)
         return _LATER
 
+    async def _objection(self, address: str, sender: str) -> str | None:
+        """Return why a recipient is not taken; None where it is.
+
+        Raises:
+            SourceNotFoundError: the source was deleted meanwhile.
+            SettingsRefusedError: letters to this address are not taken any more.
+        """
+        found = await intake.find_address(self._desk, address)
+        if found is None:
+            return _NO_SUCH
+        check_address(self._settings, found.org_id, address)
+        if not found.enabled:
+            return "450 4.2.1 Letters to this address are not taken at the moment"
+        if not await intake.lets_in(self._desk, found, sender):
+            return "550 5.7.1 Letters of this sender are not taken here"
+        return None
+
     async def _file(self, session: Session, envelope: Envelope) -> str:
         content = envelope.content
         assert isinstance(content, bytes)  # noqa: S101  # it is told not to decode it
@@ -192,7 +206,9 @@ class Letterbox:
         }
         outcomes: list[Outcome] = []
         for found in sources:
-            if found is None:  # since it was let in: the next time it will be known why
+            if (
+                found is None or not found.enabled
+            ):  # since it was let in: the next time it will be known why
                 return _LATER
             outcomes += await intake.file_letter(
                 self._desk,

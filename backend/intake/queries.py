@@ -103,17 +103,19 @@ class Address(NamedTuple):
 
     org_id: int
     source_id: int
+    enabled: bool
+    """Letters are taken; else later perhaps."""
 
 
 async def find_address(session: AsyncSession, address: str) -> Address | None:
-    """Return the source, of whatever organisation, that takes letters to an address."""
+    """Return the source, of whatever organisation, that letters to an address are for."""
     row = (
         await session.execute(
-            text("SELECT org_id, source_id FROM dms_intake_address(:address)"),
+            text("SELECT org_id, source_id, enabled FROM dms_intake_address(:address)"),
             {"address": address},
         )
     ).one_or_none()
-    return None if row is None else Address(row.org_id, row.source_id)
+    return None if row is None else Address(row.org_id, row.source_id, row.enabled)
 
 
 async def names_of(

@@ -1,4 +1,4 @@
-"""Looks at ways in: places of any length, so many looks at a time."""
+"""Looks at ways in: places of any length, so many looks at a time; and addresses that take letters later."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,8 +27,28 @@ _LONGEST_WAITING_FIRST = """SELECT s.org_id FROM public.intake_sources s
 _IN_ANY_ORDER = """SELECT DISTINCT s.org_id FROM public.intake_sources s
     WHERE s.enabled AND s.due_at <= now()"""
 
+# Letters to a way in that is paused are kept by those who send them.
+_ADDRESS = """
+CREATE FUNCTION dms_intake_address(asked text) RETURNS TABLE ({columns})
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT {selected} FROM public.intake_sources s
+    WHERE s.kind = 'smtp' AND lower(s.settings ->> 'address') = lower(asked){condition}
+$$
+"""
+_WITH_PAUSED = _ADDRESS.format(
+    columns="org_id bigint, source_id bigint, enabled boolean",
+    selected="s.org_id, s.id, s.enabled",
+    condition="",
+)
+_WITHOUT_PAUSED = _ADDRESS.format(
+    columns="org_id bigint, source_id bigint",
+    selected="s.org_id, s.id",
+    condition=" AND s.enabled",
+)
+
 
 def upgrade() -> None:
+    _find_addresses(_WITH_PAUSED)
     op.execute(_LOOKS)
     op.execute("REVOKE EXECUTE ON FUNCTION dms_intake_looks() FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION dms_intake_looks() TO {application_role()}")
@@ -53,7 +73,15 @@ def upgrade() -> None:
     )
 
 
+def _find_addresses(function: str) -> None:
+    op.execute("DROP FUNCTION dms_intake_address(text)")
+    op.execute(function)
+    op.execute("REVOKE EXECUTE ON FUNCTION dms_intake_address(text) FROM PUBLIC")
+    op.execute(f"GRANT EXECUTE ON FUNCTION dms_intake_address(text) TO {application_role()}")
+
+
 def downgrade() -> None:
+    _find_addresses(_WITHOUT_PAUSED)
     for name in ("lease", "reached"):
         op.drop_column("intake_sources", name)
     op.drop_index("ix_intake_items_due", "intake_items")

@@ -17,7 +17,7 @@ _CHUNK = 512 * 1024
 
 
 async def find_address(desk: Desk, address: str) -> Address | None:
-    """Return the source, of whatever organisation, that takes letters to an address; None where none does."""
+    """Return the source, of whatever organisation, that letters to an address are for; None where none is."""
     async with desk.database.transaction() as session:
         return await queries.find_address(session, address)
 

@@ -188,7 +188,7 @@ async def test_nobody_is_answered_for_but_the_sources(server: Server, ways: Ways
         f"/intake/sources/{paused['id']}", {"enabled": False}, headers={"If-Match": "*"}
     )
     assert changed.is_success, changed.text
-    assert server.deliver(address, letter())[0] == 550
+    assert server.deliver(address, letter())[0] == 450
 
 
 async def test_letters_may_be_encrypted_and_nobody_signs_in(server: Server, ways: Ways) -> None:

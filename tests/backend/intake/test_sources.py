@@ -153,9 +153,10 @@ async def test_an_address_leads_to_one_place_whoever_asks(ways: Ways, stranger: 
     answer = await stranger.post("/intake/sources", json={**body, "settings": SMTP})
     assert (answer.status_code, answer.json()["code"]) == (409, "address_taken")
     found = await intake.find_address(ways.desk, "SCANS@in.example.org")
-    assert found == (ways.api.org_id, made["id"])
+    assert found == (ways.api.org_id, made["id"], True)
     await ways.api.patch(f"/intake/sources/{made['id']}", {"enabled": False})
-    assert await intake.find_address(ways.desk, "scans@in.example.org") is None
+    paused = await intake.find_address(ways.desk, "scans@in.example.org")
+    assert paused == (ways.api.org_id, made["id"], False)
 
 
 async def test_who_is_acted_as_must_work_here(ways: Ways, stranger: Api, app: Any) -> None:
