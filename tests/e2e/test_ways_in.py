@@ -221,7 +221,7 @@ async def test_an_imported_file_says_so_and_readers_are_not_told_the_directory(
 ) -> None:
     (tmp_path / "2026").mkdir()
     (tmp_path / "2026" / "lease.txt").write_text("The tenant pays on the first of the month.")
-    where = ["--into", str(cabinet.id), "--as", service.admin_email]
+    where = ["--into", str(cabinet.id), "--as", service.admin_email, "--organisation", "1"]
     ended = await asyncio.to_thread(service.command, "import", str(tmp_path), *where)
     assert ended.returncode == 0, ended.stderr
     client, ada = service.login(), new_person(service, "Ada")

@@ -172,7 +172,8 @@ async def test_a_scanner_that_dies_in_the_middle_is_not_clean(
                 await stream.send([b"x" * 2**19])
             verdict = await stream.verdict()
     assert verdict.outcome is Outcome.NOT_SCANNED
-    assert "hung up" in verdict.detail
+    # Who sends into it, or waits for its answer, may be first to notice.
+    assert "hung up" in verdict.detail or "closed the connection" in verdict.detail
 
 
 async def test_status(settings: Settings, tmp_path: Path) -> None:
