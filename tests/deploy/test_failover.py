@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
-from httpx import AsyncClient
+from httpx import AsyncClient, RemoteProtocolError
 
 from tests.deploy.conftest import Production
 from tests.support.api import Api
@@ -23,12 +23,17 @@ async def test_killing_a_backend_loses_no_other_request(
     wounded: Production, librarian: Api, cabinet: int
 ) -> None:
     statuses: list[int] = []
+    broken_off: list[RemoteProtocolError] = []
     killed = asyncio.Event()
 
     async def keep_reading() -> None:
         after_the_kill = 0
         while after_the_kill < 20:
-            answer = await librarian.get(f"/folders/{cabinet}")
+            try:
+                answer = await librarian.get(f"/folders/{cabinet}")
+            except RemoteProtocolError as error:
+                broken_off.append(error)
+                continue
             statuses.append(answer.status_code)
             after_the_kill += killed.is_set()
 
@@ -39,6 +44,8 @@ async def test_killing_a_backend_loses_no_other_request(
     await asyncio.gather(*readers)
     # A request that it was answering is asked of the other; reading twice does no harm.
     assert set(statuses) == {200}
+    # Except the one whose head had gone out when the rest was about to: a backend writes one answer at a time.
+    assert len(broken_off) <= 1, broken_off
     # And a change, which is never sent twice, finds the other at once.
     for number in range(5):
         await librarian.document(cabinet, f"{number}.txt")
