@@ -1,8 +1,10 @@
 """A real browser in front of the running service, and people who are signed in with it."""
 
+import asyncio
 import secrets
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
@@ -33,6 +35,13 @@ async def browser() -> AsyncIterator[Browser]:
         await launched.close()
 
 
+async def close(context: BrowserContext) -> None:
+    """Close the pages; Chromium may never answer when one of them begins to load just then, and ends with the tests."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(30):
+            await context.close()
+
+
 @pytest.fixture
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """A browser with nothing in it, on an office screen; errors in its pages fail the test."""
@@ -41,7 +50,7 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     crashes: list[str] = []
     opened.on("weberror", lambda error: crashes.append(str(error.error)))
     yield opened
-    await opened.close()
+    await close(opened)
     assert crashes == []
 
 
@@ -61,7 +70,7 @@ async def inspectable(browser: Browser, service: Service) -> AsyncIterator[Page]
     opened = await context.new_page()
     await sign_in(opened, service)
     yield opened
-    await context.close()
+    await close(context)
 
 
 @pytest.fixture

@@ -135,6 +135,7 @@ async def test_who_belongs_to_two_organisations_goes_from_one_to_the_other(
     # What the other tab shows is of an organisation it is in no longer: it starts afresh.
     await expect(other_tab.get_by_text(name).first).to_be_visible()
     await switch(first)
+    await expect(other_tab.get_by_text(first).first).to_be_visible()
 
 
 async def test_a_forgotten_password_without_a_mail_server_and_a_link_that_is_none(
