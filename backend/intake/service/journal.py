@@ -28,7 +28,12 @@ async def list_items(
     cursor: str | None,
     limit: int,
 ) -> tuple[list[ItemOut], str | None]:
-    """Return a page of the journal, newest first, and the cursor of the next."""
+    """Return a page of the journal, newest first, and the cursor of the next.
+
+    Of a document that the actor may not read there is nothing: that it came in would tell that it is there.
+    """
+    if document_id is not None and not await access.readable_ids(session, actor, [document_id]):
+        return [], None
     before = None if cursor is None else decode_cursor(cursor, int)[0]
     rows = await queries.items(
         session,

@@ -212,9 +212,12 @@ async def test_the_journal_tells_nothing_of_documents_that_the_asker_may_not_rea
     assert {shown["filed"][name] for name in hidden} == {None}
     assert (shown["filed"]["rules"], shown["filed"]["at"]) == ([], filed["at"])
     assert (shown["refused"]["name"], shown["refused"]["size"]) == ("setup.exe", 9)
+    of_it = {"document_id": filed["document"]["id"]}
+    assert (await other.get("/intake/items", params=of_it)).json()["items"] == []
     await ways.api.share(source["folder"]["id"], other, "reader")
     listed = (await other.get("/intake/items", params={"state": "filed"})).json()["items"]
     assert listed == [filed]
+    assert (await other.get("/intake/items", params=of_it)).json()["items"] == [filed]
 
 
 async def test_a_run_is_asked_for(ways: Ways) -> None:
