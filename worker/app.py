@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from typing import Any
 
 import structlog
@@ -133,7 +134,8 @@ def _open(**_: Any) -> None:
         log.critical("worker_refused", reason=str(error))
         os.kill(os.getppid(), signal.SIGTERM)
         raise SystemExit(1) from None
-    _clear_away(runtime)
+    # Nobody waits for it: a process that is not up within seconds is killed, and a store may be far away.
+    threading.Thread(target=_clear_away, args=(runtime,), daemon=True).start()
 
 
 def _clear_away(runtime: Runtime) -> None:
