@@ -206,9 +206,8 @@ class Letterbox:
         }
         outcomes: list[Outcome] = []
         for found in sources:
-            if (
-                found is None or not found.enabled
-            ):  # since it was let in: the next time it will be known why
+            # It was let in: where that has changed, the next answer says why.
+            if found is None or not found.enabled:
                 return _LATER
             outcomes += await intake.file_letter(
                 self._desk,
