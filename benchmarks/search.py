@@ -5,7 +5,8 @@
 Prints medians in milliseconds: of our search whole (permissions, page, total, facets, snippets, documents) by the wall;
 of what the database does for a first page (page, total, facets) and for its hits alone by the server process's CPU time
 (/proc/PID/schedstat); of the peers for their hits alone, in CPU time of this thread. The peers know no permissions,
-totals or facets. Half of the texts are taken in before lists of champions are kept, half while they are.
+totals or facets. Half of the texts are taken in before lists of champions are kept, half while they are. To load
+1,000,000 documents takes hours: what `--directory` names is kept, and a later run asks what is loaded there.
 """
 
 import argparse
@@ -265,11 +266,17 @@ async def tend(database: Database) -> tuple[int, float]:
     return gathered, time.perf_counter() - started
 
 
-def load_fts5(path: Path, documents: Sequence[Document]) -> tuple[sqlite3.Connection, float, float]:
-    """Fill the peer in the same batches, as safely as Postgres; return it, its texts a second and the CPU of each."""
+def open_fts5(path: Path) -> sqlite3.Connection:
+    """Open the peer, as safe as Postgres."""
     peer = sqlite3.connect(path, isolation_level=None)
     peer.execute("PRAGMA journal_mode = WAL")
     peer.execute("PRAGMA cache_size = -262144")
+    return peer
+
+
+def load_fts5(path: Path, documents: Sequence[Document]) -> tuple[float, float]:
+    """Fill the peer in the same batches; return its texts a second and the CPU of each."""
+    peer = open_fts5(path)
     peer.execute("CREATE VIRTUAL TABLE fts USING fts5(name, body, tokenize = 'porter unicode61')")
     busy, started = time.thread_time(), time.perf_counter()
     for first in range(0, len(documents), BATCH):
@@ -283,10 +290,11 @@ def load_fts5(path: Path, documents: Sequence[Document]) -> tuple[sqlite3.Connec
     rate = len(documents) / (time.perf_counter() - started)
     spent = (time.thread_time() - busy) * 1e3 / len(documents)
     peer.execute("ANALYZE")
-    return peer, rate, spent
+    peer.close()
+    return rate, spent
 
 
-def load_tantivy(path: Path, documents: Sequence[Document]) -> tantivy.Index:
+def load_tantivy(path: Path, documents: Sequence[Document]) -> None:
     """Fill the other peer: one segment, as it is fastest."""
     path.mkdir()
     schema = tantivy.SchemaBuilder()
@@ -299,8 +307,6 @@ def load_tantivy(path: Path, documents: Sequence[Document]) -> tantivy.Index:
         writer.add_document(tantivy.Document(id=d.id, name=d.name, body=d.text))
     writer.commit()
     writer.wait_merging_threads()
-    index.reload()
-    return index
 
 
 @dataclass(frozen=True)
@@ -520,12 +526,11 @@ async def measure_listings(database: Database, rounds: int) -> None:
     line("a grant on a cabinet", f"{done.database:.2f} ms", judge(done.database, at_most=GRANT))
 
 
-async def run(options: argparse.Namespace, server: EmbeddedPostgres, directory: Path) -> None:
-    """Load both, compare."""
-    chance = random.Random(7)
-    documents = list(make_documents(options.documents, make_words(chance), chance))
+async def load(
+    server: EmbeddedPostgres, database: Database, directory: Path, documents: Sequence[Document]
+) -> None:
+    """Fill ours and the peers; print what it took."""
     await load_postgres(server, documents)
-    database = Database.connect(Settings.model_validate({"database_url": server.url()}))
     half = len(documents) // 2
     before, cpu_before = await load_texts(server, documents[:half])
     await vacuum(server)
@@ -535,14 +540,26 @@ async def run(options: argparse.Namespace, server: EmbeddedPostgres, directory: 
     gathered, seconds = await tend(database)
     print(f"and of {gathered:,} after the other half, in {seconds:.0f} s", flush=True)
     await vacuum(server)
-    fts5, theirs, their_cpu = load_fts5(directory / "fts5.db", documents)
+    theirs, their_cpu = load_fts5(directory / "fts5.db", documents)
     ratio = after / theirs
     print(
         f"{len(documents):,} documents of {WORDS_PER_DOCUMENT} words. Texts taken in, batches of {BATCH}: ours "
         f"{before:,.0f}/s ({cpu_before:.2f} ms CPU each), with lists {after:,.0f}/s ({cpu_after:.2f} ms), FTS5 "
         f"{theirs:,.0f}/s ({their_cpu:.2f} ms), ratio of the rates {ratio:.2f}  {judge(ratio, at_least=INGEST)}"
     )
-    peers = Peers(fts5, load_tantivy(directory / "tantivy", documents))
+    load_tantivy(directory / "tantivy", documents)
+
+
+async def run(options: argparse.Namespace, server: EmbeddedPostgres, directory: Path) -> None:
+    """Load both where they are not yet, compare."""
+    chance = random.Random(7)
+    documents = list(make_documents(options.documents, make_words(chance), chance))
+    database = Database.connect(Settings.model_validate({"database_url": server.url()}))
+    loaded = directory / f"loaded-{options.documents}"
+    if not loaded.exists():
+        await load(server, database, directory, documents)
+        loaded.touch()
+    peers = Peers(open_fts5(directory / "fts5.db"), tantivy.Index.open(str(directory / "tantivy")))
     asked = choose_queries(documents)
     await compare(database, peers, asked, options.rounds)
     await compare_filter(database, asked, options.rounds)
@@ -551,13 +568,17 @@ async def run(options: argparse.Namespace, server: EmbeddedPostgres, directory: 
 
 
 def main() -> None:
-    """Read the options, run in a directory that goes away."""
+    """Read the options, run in a directory that goes away unless it is named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument(
+        "--directory", type=Path, help="kept, for another run with as many documents"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, report_busyness():
-        directory = Path(name)
+        directory = options.directory or Path(name)
+        directory.mkdir(exist_ok=True)
         with embedded_postgres(directory / "data") as server:
             migrate(server)
             asyncio.run(run(options, server, directory))
