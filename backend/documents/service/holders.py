@@ -39,6 +39,8 @@ async def same_content(
         but=but,
         limit=limit,
     )
+    if not rows:
+        return {}
     named = await _name(session, actor, [row.holder for row in rows])
     found: dict[bytes, list[SameContent]] = {}
     for row in rows:
