@@ -52,6 +52,13 @@ export function formatAgo(iso: string, now: number = Date.now()): string {
   return words.format(seconds < 5 ? 0 : -seconds, "second");
 }
 
+/** How long something takes: “5 minutes”, in the largest unit there is one of; less than a minute counts as one. */
+export function formatDuration(seconds: number): string {
+  const [unit, size] = STEPS.find(([, least]) => seconds >= least) ?? ["minute", 60];
+  const words = new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay: "long" });
+  return words.format(Math.max(1, Math.round(seconds / size)));
+}
+
 /** In full, for tooltips and details. */
 export const formatDateTime = (iso: string): string =>
   new Date(iso).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });

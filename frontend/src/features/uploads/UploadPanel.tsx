@@ -19,7 +19,7 @@ import {
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { formatCount, formatSize } from "@/components/format";
+import { formatCount, formatDuration, formatSize } from "@/components/format";
 import { explain } from "@/components/useExplain";
 import { Interrupted } from "./Interrupted";
 import { uploadPanel, useUploadPanel } from "./panelState";
@@ -110,6 +110,8 @@ function PanelHead({ queue, folded }: { queue: QueueSnapshot; folded: boolean })
               sent: formatSize(queue.bytesSent),
               total: formatSize(queue.bytes),
             })}
+            {queue.secondsLeft !== null &&
+              ` · ${t("uploads.left", { time: formatDuration(queue.secondsLeft) })}`}
           </Text>
         </>
       )}

@@ -5,6 +5,7 @@
 import { type Job, newJob } from "./job";
 import type { Keeping } from "./keeping";
 import type { KeptUpload } from "./kept";
+import { Pace } from "./pace";
 import { GROUP, isSettled, type UploadGroup, type UploadStatus } from "./states";
 import { Tally } from "./tally";
 
@@ -22,6 +23,8 @@ export type QueueSnapshot = {
   readonly retryable: number;
   readonly bytes: number;
   readonly bytesSent: number;
+  /** Until all have arrived; null where nobody can tell. */
+  readonly secondsLeft: number | null;
   readonly hold: HoldReason | null;
 };
 
@@ -31,6 +34,7 @@ export class Board {
   hold: HoldReason | null = null;
   private readonly jobs = new Map<number, Job>();
   private readonly tally = new Tally();
+  private readonly pace = new Pace();
   private readonly listeners = new Set<() => void>();
   private nextId = 1;
   /** How many have needed someone so far. */
@@ -119,17 +123,30 @@ export class Board {
   }
 
   private summarise(version: number): QueueSnapshot {
+    const groups = this.tally.groups();
     return {
       version,
       total: this.jobs.size,
-      groups: this.tally.groups(),
+      groups,
       conflicts: this.tally.of("conflict"),
       duplicates: this.tally.of("duplicate"),
       interrupted: this.tally.of("interrupted"),
       retryable: this.tally.of("failed"),
       bytes: this.tally.bytes,
       bytesSent: this.tally.bytesSent,
+      secondsLeft: this.secondsLeft(groups.waiting + groups.active),
       hold: this.hold,
     };
+  }
+
+  private secondsLeft(unfinished: number): number | null {
+    if (unfinished === 0 || this.hold !== null) {
+      this.pace.stop();
+      return null;
+    }
+    const files = this.jobs.size;
+    const { bytes, bytesSent } = this.tally;
+    const reached = { files: files - unfinished, bytes: bytesSent };
+    return this.pace.left(performance.now(), reached, { files, bytes });
   }
 }
