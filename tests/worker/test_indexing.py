@@ -198,6 +198,9 @@ async def test_a_picture_goes_on_to_the_heavy_queue(
     assert (await state(admin, document))[0] == "extracting"
     [event] = await events(database, admin, "document.ocr_requested")
     assert event == {"version_id": document["current_version"]["id"]}
+    # When it was begun, and when what the file says about itself was there to be shown.
+    told = await events(database, admin, "document.index_changed")
+    assert [one["index_status"] for one in told] == ["extracting", "extracting"]
 
 
 async def test_damaged_content_says_so(admin: Api, runtime: Runtime, settings: Settings) -> None:

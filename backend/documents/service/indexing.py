@@ -162,8 +162,8 @@ async def request_ocr(
     version, document = row
     if page_count is not None:
         version.page_count = page_count
-    if version.index_status is not IndexStatus.EXTRACTING:
-        await _set_state(session, version, document, IndexStatus.EXTRACTING, detail=None)
+    # Told although it may be in this state already: what was found without OCR is there to be shown by now.
+    await _set_state(session, version, document, IndexStatus.EXTRACTING, detail=None)
     await _enqueue(session, version, "document.ocr_requested")
     return True
 

@@ -356,5 +356,5 @@ async def test_an_upload_asks_few_questions(admin: Api) -> None:
     about_rules = [one for one in statements if "access_rules" in one]
     # Whether it may come in, before and after its bytes; what its owner may do with it; who of those they may read has
     # the same bytes.
-    assert len(about_rules) == 5
+    assert len(about_rules) == 4
     assert len(statements) <= 26
