@@ -287,6 +287,11 @@ class Context:
         return self.depth > 0 or pages is None or number in pages
 
     @property
+    def wants_whole(self) -> bool:
+        """Whether what is on no page is read too, and not pages alone."""
+        return self.depth > 0 or self.recognition.pages is None
+
+    @property
     def is_forced(self) -> bool:
         """Whether a page is to be recognised, whatever text of its own it has."""
         return self.depth == 0 and self.recognition.is_forced

@@ -196,6 +196,12 @@ def archive(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def archive_of(data: bytes) -> dict[str, bytes]:
+    """Give what is in an archive."""
+    with zipfile.ZipFile(io.BytesIO(data)) as source:
+        return {name: source.read(name) for name in source.namelist()}
+
+
 def zip_bomb(size: int) -> bytes:
     """Give a Word document whose body is `size` spaces: a thousandth of that on disk."""
     buffer = io.BytesIO()
@@ -545,7 +551,12 @@ def old_presentation(
 
 
 def old_workbook(
-    rows: Sequence[Sequence[str | float]], *, box: str = "", header: str = "", picture: bytes = b""
+    rows: Sequence[Sequence[str | float]],
+    *,
+    box: str = "",
+    header: str = "",
+    picture: bytes = b"",
+    streams: dict[str, bytes] | None = None,
 ) -> bytes:
     """Give an Excel 97 workbook ([MS-XLS]) of one sheet with a text box."""
 
@@ -578,7 +589,7 @@ def old_workbook(
     named = text("Orders", "<B")
     bound = len(head) + 4 + 6 + len(named) + 4
     head += record(0x0085, struct.pack("<IBB", bound, 0, 0) + named) + record(0x000A)
-    return compound_file({"Workbook": head + sheet})
+    return compound_file({"Workbook": head + sheet} | (streams or {}))
 
 
 def wave_sound(seconds: float, *, title: str = "", artist: str = "") -> bytes:
