@@ -115,6 +115,15 @@ def test_a_scan_attached_waits_for_ocr_and_its_document_is_found_by_then(read: R
     assert [page.status.value for page in result.pages] == ["read"]
 
 
+def test_scans_attached_to_a_scan_are_told_to_stay_unread(read: Reader) -> None:
+    scan = samples.pdf([samples.picture_page(samples.scan())])
+    result = read(embedded.pdf_with(("scan.pdf", scan), whole=scan), "a.pdf")
+
+    assert result.status == "needs_ocr"
+    assert "Pictures in its attachments are not recognised" in result.detail
+    assert read(embedded.pdf_with(("a.txt", b"words"), whole=scan), "a.pdf").detail == ""
+
+
 def test_pdfs_in_pdfs_end_at_the_depth_allowed(read: Reader) -> None:
     data = samples.pdf([samples.text_page(["level 0"])])
     for level in range(1, 7):

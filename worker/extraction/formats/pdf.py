@@ -49,6 +49,8 @@ _OBJECTS_LOOKED_AT = 5_000
 _LEGIBLE = 0.7
 _NO_COMMENTS = {pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_POPUP}
 _COMMENT_LENGTH = 10_000
+# A document whose pages wait is not read as a whole again, but page by page.
+_PAGES_ONLY = "Pictures in its attachments are not recognised, as its own pages are pictures too."
 # A hyphen at a line's end, as pdfium marks it (U+0002, formerly U+FFFE): the word goes on in the next line.
 _BROKEN_WORD = re.compile("[\x02\ufffe](?:\r?\n)?")
 
@@ -87,7 +89,11 @@ def _read_beyond(
     if document.get_formtype() != pdfium.FORMTYPE_NONE:
         _read_form_fields(source, content)
     if pinned_to or has_attachments(document, source.stream):
+        waits, content.wants_ocr = content.wants_ocr, False
         read_attachments(source.stream, pinned_to, context, content)
+        if waits and content.wants_ocr and context.depth == 0:
+            content.note(_PAGES_ONLY)
+        content.wants_ocr = content.wants_ocr or waits
 
 
 @contextmanager
