@@ -15,6 +15,7 @@ MOST_FILES = 500
 LARGEST_FILE = 64 << 20
 """Bytes of one of them."""
 _LONGEST_NAME = 255
+_UNNAMED = "an embedded file"
 
 
 class EmbeddedFile(NamedTuple):
@@ -40,7 +41,7 @@ class EmbeddedFiles:
         """Append the name of a file and what it says.
 
         Args:
-            name: what it is called unless unpacking it tells better.
+            name: what it is called unless unpacking it tells better; empty where nobody named it.
             unpack: gives the file. What it raises is noted, LimitReached is passed on, and Unsupported means that
                 there is none.
         """
@@ -58,12 +59,14 @@ class EmbeddedFiles:
             self._content.add(name)
             if isinstance(problem, LimitReached):
                 raise
-            self._content.note(f"Inside: {name}: {problem}")
+            self._content.note(f"Inside: {name or _UNNAMED}: {problem}")
             return
         name = shown_name(file.name) or name
         self._content.add(name)
         if self._is_new(file.data):
-            self._context.read_attachment(file.data, name, file.media_type, self._content)
+            self._context.read_attachment(
+                file.data, name or _UNNAMED, file.media_type, self._content
+            )
 
     def _is_new(self, data: bytes) -> bool:
         digest = hashlib.sha256(data).digest()

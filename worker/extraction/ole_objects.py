@@ -41,7 +41,7 @@ def read_objects(container: Container, context: Context, content: Content) -> No
     )
     files = EmbeddedFiles(context, content)
     for storage in storages:
-        files.read(storage[-1], partial(_file_at, container, storage))
+        files.read("", partial(_file_at, container, storage))
 
 
 def _file_at(container: Container, storage: tuple[str, ...]) -> EmbeddedFile:

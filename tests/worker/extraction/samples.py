@@ -491,9 +491,16 @@ def drawn(picture: bytes) -> bytes:
 
 
 def old_presentation(
-    slides: Sequence[tuple[str, str]], *, picture: bytes = b"", comment: str = ""
+    slides: Sequence[tuple[str, str]],
+    *,
+    picture: bytes = b"",
+    comment: str = "",
+    objects: Sequence[bytes] = (),
 ) -> bytes:
-    """Give a PowerPoint 97 file ([MS-PPT]): slides of (title, text), of which an earlier edit had another first one."""
+    """Give a PowerPoint 97 file ([MS-PPT]): slides of (title, text), of which an earlier edit had another first one.
+
+    Of the objects each is in it packed; those of earlier edits are not packed.
+    """
 
     def atom(kind: int, data: bytes, instance: int = 0) -> bytes:
         return struct.pack("<HHI", instance << 4, kind, len(data)) + data
@@ -514,6 +521,7 @@ def old_presentation(
         return len(stream) - len(record)
 
     put(container(1006, container(61453, text("deleted in an earlier edit"))))
+    put(atom(4113, compound_file({"\x01Ole10Native": b"\0\0\0\0deleted too"})))
     for number, (_, body) in enumerate(slides):
         said = container(
             12000, atom(4026, "Ada".encode("utf-16-le")), atom(4026, comment.encode("utf-16-le"), 1)
@@ -531,6 +539,7 @@ def old_presentation(
                 )
             )
         )
+    kept = [put(atom(4113, struct.pack("<I", len(one)) + zlib.compress(one), 1)) for one in objects]
     outline = b"".join(
         atom(1011, struct.pack("<IIIII", number, 0, 0, number, 0))
         + atom(3999, bytes(4))
@@ -539,9 +548,8 @@ def old_presentation(
     )
     masters = container(4080, text("Click to edit"), instance=1)
     document = put(container(1000, masters, container(4080, outline)))
-    entries = struct.pack("<I", 1 | (len(places) + 1) << 20) + struct.pack(
-        f"<{len(places) + 1}I", document, *places
-    )
+    stored = [document, *places, *kept]
+    entries = struct.pack(f"<{len(stored) + 1}I", 1 | len(stored) << 20, *stored)
     directory = put(atom(6002, entries))
     edit = put(atom(4085, struct.pack("<IHBBIIIIHH", 0, 0, 0, 3, 0, directory, 1, 9, 0, 0)))
     user = atom(4086, struct.pack("<III", 0x14, 0xE391C05F, edit) + bytes(12))

@@ -392,7 +392,7 @@ def test_objects_in_open_documents(read: Reader) -> None:
         assert result.detail == ""
 
 
-def test_files_in_old_word_and_excel_documents(read: Reader) -> None:
+def test_files_in_old_office_documents(read: Reader) -> None:
     native = embedded.packaged("note.txt", b"by the way")
     letter = samples.old_word_document(
         ["Own text"],
@@ -402,3 +402,13 @@ def test_files_in_old_word_and_excel_documents(read: Reader) -> None:
 
     assert read(letter, "a.doc").text == "Own text\nnote.txt\nby the way"
     assert read(sheet, "a.xls").text == "Orders\nown\nnote.txt\nby the way"
+
+    objects = [
+        embedded.package_object("note.txt", b"by the way"),
+        samples.old_word_document(["Of Word 97"]),
+        bytes(80 << 20),
+    ]
+    slides = read(samples.old_presentation([("Title", "Text")], objects=objects), "a.ppt")
+    assert slides.text == "Title\nText\nnote.txt\nby the way\nOf Word 97"
+    assert slides.beyond == "note.txt\nby the way\nOf Word 97"
+    assert "Inside: an embedded file: It is larger than" in slides.detail

@@ -35,7 +35,7 @@ MEDIA_TYPES = ("application/pdf",)
 
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it comments on every broken file
 
-_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
+_LOCKED = {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}
 _RENDER_SIDE = 2000
 """Pixels of a rendered page's longer side: 171 dpi on A4, where recognition stops getting better."""
 _RENDER_SCALE_MAX = 4.0
@@ -105,7 +105,7 @@ def _opened(
     try:
         document = pypdfium2.PdfDocument(source.stream)
     except pypdfium2.PdfiumError as problem:
-        _read_by_pypdf(source, context, content, encrypted=problem.err_code == _PASSWORD_ERROR)
+        _read_by_pypdf(source, context, content, encrypted=problem.err_code in _LOCKED)
         yield None
         return
     try:
@@ -277,6 +277,7 @@ def _read_by_pypdf(source: Source, context: Context, content: Content, *, encryp
         AttributeError,
         IndexError,
         RecursionError,
+        NotImplementedError,
     ) as problem:
         if encrypted:
             raise Encrypted("The PDF is protected with a password.") from problem
