@@ -12,6 +12,7 @@ from worker.extraction.text import clean
 
 MOST_FILES = 500
 """Files of one document that are read."""
+TOO_MANY = f"Of the files inside it, the first {MOST_FILES:,} were read."
 LARGEST_FILE = 64 << 20
 """Bytes of one of them."""
 _LONGEST_NAME = 255
@@ -47,7 +48,7 @@ class EmbeddedFiles:
         """
         self._context.check_time(self._content)
         if self._count >= MOST_FILES:
-            self._content.cut(f"Of the files inside it, the first {MOST_FILES:,} were read.")
+            self._content.cut(TOO_MANY)
             return
         self._count += 1
         name = shown_name(name)

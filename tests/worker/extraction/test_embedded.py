@@ -392,6 +392,15 @@ def test_objects_in_open_documents(read: Reader) -> None:
         assert result.detail == ""
 
 
+def test_of_thousands_of_objects_in_an_open_document_the_first_are_read(read: Reader) -> None:
+    whole = samples.archive_of(samples.open_document(["said"]))
+    objects = {f"Object {number}/content.xml": whole["content.xml"] for number in range(1_200)}
+    result = read(samples.archive(whole | objects), "a.odt")
+
+    assert result.text.count("said") == 501
+    assert "the first 500 were read" in result.detail
+
+
 def test_files_in_old_office_documents(read: Reader) -> None:
     native = embedded.packaged("note.txt", b"by the way")
     letter = samples.old_word_document(

@@ -13,6 +13,7 @@ from typing import IO, NamedTuple
 
 from backend.content.media_types import ODP, ODT
 from worker.extraction.archive import Archive, open_archive
+from worker.extraction.embedded import MOST_FILES, TOO_MANY, shown_name
 from worker.extraction.errors import Damaged, Encrypted
 from worker.extraction.ooxml import Pictures, read_embedded_files
 from worker.extraction.properties import read_open_document_properties
@@ -47,12 +48,14 @@ def read(source: Source, context: Context, content: Content) -> None:
 
 def read_embedded_objects(archive: Archive, context: Context, content: Content) -> None:
     """Append what the objects in a document of OpenDocument say (ODF 1.3 part 2, 3.1; part 3, 10.4.6)."""
-    for path in dict.fromkeys(archive.matching("", "/content.xml")):
+    parts = list(dict.fromkeys(archive.matching("", "/content.xml")))
+    if len(parts) > MOST_FILES:
+        content.cut(TOO_MANY)
+    for part in parts[:MOST_FILES]:
         context.check_time(content)
-        folder = path.removesuffix("/content.xml")
-        context.read_inside(
-            folder, content, partial(_read_object, archive, folder, context, content)
-        )
+        folder = part.removesuffix("/content.xml")
+        read = partial(_read_object, archive, folder, context, content)
+        context.read_inside(shown_name(folder), content, read)
     read_embedded_files(archive, filter(_OLE_OBJECT.fullmatch, archive.names), context, content)
 
 
