@@ -142,6 +142,14 @@ def test_a_pdf_that_opens_without_a_password_gives_its_files(read: Reader) -> No
     assert "RE-20417" in read(embedded.pdf_with(INVOICE, password="owner"), "a.pdf").text
 
 
+def test_a_pdf_that_pdfium_refuses_gives_its_files(read: Reader) -> None:
+    data = embedded.pdf_with(("a.txt", b"attached"), pinned=[("b.txt", b"pinned")])
+    result = read(bytes(2_000) + data, "a.pdf")
+
+    assert result.engine.startswith("pypdf")
+    assert result.beyond.split("\n") == ["a.txt", "attached", "b.txt", "pinned"]
+
+
 def test_of_thousands_of_attachments_the_first_are_read(read: Reader) -> None:
     data = embedded.pdf_with(*((f"{number}.txt", b"word %d" % number) for number in range(1_200)))
     result = read(data, "a.pdf")
