@@ -84,11 +84,6 @@ def shown_name(name: str) -> str:
 def refuse_large(size: int) -> None:
     """Raise ExtractionError if a file of that many bytes is not read."""
     if size > LARGEST_FILE:
-        raise too_large()
-
-
-def too_large() -> ExtractionError:
-    """Give what is raised of a file that has more bytes than are read."""
-    return ExtractionError(
-        f"It is larger than the {LARGEST_FILE:,} bytes that are read of a file inside another."
-    )
+        raise ExtractionError(
+            f"It is larger than the {LARGEST_FILE:,} bytes that are read of a file inside another."
+        )

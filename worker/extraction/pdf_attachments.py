@@ -11,8 +11,6 @@ from itertools import islice
 from typing import BinaryIO, NamedTuple
 
 import pypdf
-import pypdfium2  # type: ignore[import-untyped]  # it ships no types
-import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 from pypdf.errors import LimitReachedError
 from pypdf.generic import (
     ArrayObject,
@@ -29,9 +27,8 @@ from worker.extraction.embedded import (
     EmbeddedFiles,
     refuse_large,
     shown_name,
-    too_large,
 )
-from worker.extraction.errors import Damaged
+from worker.extraction.errors import Damaged, ExtractionError
 from worker.extraction.pdf_metadata import mentions
 from worker.extraction.reading import Content, Context
 from worker.extraction.text import decode
@@ -40,6 +37,8 @@ _MARK = b"/EmbeddedFile"
 _FILES = ("/UF", "/F", "/DOS", "/Mac", "/Unix")
 """Entries of a file specification, and of what it embeds: the first is today's, the others are of older systems."""
 _MOST_LOOKED_AT = 10_000
+_SLOWLY_UNPACKED = 8 << 20
+"""Bytes of a stream in an old way of packing, which pypdf unpacks one by one."""
 _REPAIRED = 1 << 16
 """Bytes of a broken stream that are tried one by one."""
 
@@ -50,9 +49,9 @@ class _Attachment(NamedTuple):
     """Where its stream is."""
 
 
-def has_attachments(document: pypdfium2.PdfDocument, stream: BinaryIO) -> bool:
-    """Tell whether there may be files in a PDF, so that a second reader is worth it."""
-    return pdfium.FPDFDoc_GetAttachmentCount(document) > 0 or mentions(stream, _MARK)
+def may_have_attachments(stream: BinaryIO) -> bool:
+    """Tell whether a PDF says that it has files; it need not say so of those in the tree of names."""
+    return mentions(stream, _MARK)
 
 
 def read_attachments(
@@ -136,7 +135,9 @@ def _unpacked(reader: pypdf.PdfReader, attachment: _Attachment) -> EmbeddedFile:
         data = _data(stream) if isinstance(stream, StreamObject) else b""
         media_type = _text(_dictionary(stream).get("/Subtype")).removeprefix("/")
     except LimitReachedError as problem:
-        raise too_large() from problem
+        raise ExtractionError(
+            "It unpacks to more than is read of a file inside another."
+        ) from problem
     except MemoryError:
         raise
     except Exception as problem:
@@ -153,8 +154,8 @@ def _data(stream: StreamObject) -> bytes:
     with pypdf.apply_configuration(
         zlib_maximum_output_length=LARGEST_FILE,
         zlib_maximum_recovery_input_length=_REPAIRED,
-        lzw_maximum_output_length=LARGEST_FILE,
-        run_length_maximum_output_length=LARGEST_FILE,
+        lzw_maximum_output_length=_SLOWLY_UNPACKED,
+        run_length_maximum_output_length=_SLOWLY_UNPACKED,
         jbig2dec_binary=None,
     ):
         return stream.get_data()

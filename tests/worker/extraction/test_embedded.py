@@ -124,6 +124,15 @@ def test_scans_attached_to_a_scan_are_told_to_stay_unread(read: Reader) -> None:
     assert read(embedded.pdf_with(("a.txt", b"words"), whole=scan), "a.pdf").detail == ""
 
 
+def test_a_scan_waits_for_ocr_whatever_is_attached_to_it(read: Reader) -> None:
+    scan = samples.pdf([samples.picture_page(samples.scan())])
+    data = embedded.pdf_with(("a.txt", bytes(2 << 20)), whole=scan)
+    result = read(data, "a.pdf", expanded_bytes=1 << 20)
+
+    assert (result.status, result.truncated) == ("needs_ocr", True)
+    assert "expands to more than" in result.detail
+
+
 def test_pdfs_in_pdfs_end_at_the_depth_allowed(read: Reader) -> None:
     data = samples.pdf([samples.text_page(["level 0"])])
     for level in range(1, 7):
@@ -184,7 +193,7 @@ def test_a_stream_that_unpacks_to_more_than_is_read(read_bounded: Reader) -> Non
     )
 
     assert result.status == "indexed"
-    assert "Inside: bomb.txt: It is larger than" in result.detail
+    assert "Inside: bomb.txt: It unpacks to more than" in result.detail
     assert result.beyond.split("\n") == ["bomb.txt", "a.txt", "after it"]
 
 

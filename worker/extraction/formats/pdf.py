@@ -22,7 +22,7 @@ from pypdf.errors import PyPdfError
 from backend.texts.pages import Placed
 from worker.extraction.errors import Damaged, Encrypted, LimitReached
 from worker.extraction.pdf_attachments import (
-    has_attachments,
+    may_have_attachments,
     read_attachments,
     read_attachments_of,
 )
@@ -49,7 +49,6 @@ _OBJECTS_LOOKED_AT = 5_000
 _LEGIBLE = 0.7
 _NO_COMMENTS = {pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_POPUP}
 _COMMENT_LENGTH = 10_000
-# A document whose pages wait is not read as a whole again, but page by page.
 _PAGES_ONLY = "Pictures in its attachments are not recognised, as its own pages are pictures too."
 # A hyphen at a line's end, as pdfium marks it (U+0002, formerly U+FFFE): the word goes on in the next line.
 _BROKEN_WORD = re.compile("[\x02\ufffe](?:\r?\n)?")
@@ -88,12 +87,25 @@ def _read_beyond(
     """Append what is on no page; `pinned_to` are the pages, from 0, to which files are pinned."""
     if document.get_formtype() != pdfium.FORMTYPE_NONE:
         _read_form_fields(source, content)
-    if pinned_to or has_attachments(document, source.stream):
-        waits, content.wants_ocr = content.wants_ocr, False
-        read_attachments(source.stream, pinned_to, context, content)
-        if waits and content.wants_ocr and context.depth == 0:
+    if (
+        pinned_to
+        or pdfium.FPDFDoc_GetAttachmentCount(document) > 0
+        or may_have_attachments(source.stream)
+    ):
+        with _telling_what_stays_unread(context, content):
+            read_attachments(source.stream, pinned_to, context, content)
+
+
+@contextmanager
+def _telling_what_stays_unread(context: Context, content: Content) -> Iterator[None]:
+    """Note pictures in attachments where pages wait: these are read page by page, and the document not once more."""
+    pages_wait, content.wants_ocr = content.wants_ocr, False
+    try:
+        yield
+    finally:
+        if pages_wait and content.wants_ocr and context.depth == 0:
             content.note(_PAGES_ONLY)
-        content.wants_ocr = content.wants_ocr or waits
+        content.wants_ocr = content.wants_ocr or pages_wait
 
 
 @contextmanager
