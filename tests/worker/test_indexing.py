@@ -17,6 +17,7 @@ from backend.core.settings import Settings
 from backend.documents import service as documents
 from backend.documents.models import Version
 from tests.support.api import Api
+from tests.worker.extraction import embedded_samples as embedded
 from worker.extraction import shut_down
 from worker.runtime import Runtime
 from worker.tasks import indexing
@@ -65,6 +66,24 @@ async def test_the_words_of_an_upload_are_found(admin: Api, runtime: Runtime) ->
     assert "\x02Übertragungsvertrag\x03" in hit["snippet"]
     text = (await admin.get(f"/documents/{document['id']}/text")).json()
     assert text["text"] == "Der Übertragungsvertrag gilt."
+
+
+async def test_the_words_of_a_file_in_a_file_are_found_and_are_on_no_page(
+    admin: Api, runtime: Runtime
+) -> None:
+    cabinet = await admin.folder("Cabinet")
+    data = embedded.pdf_with(("factur-x.xml", embedded.INVOICE))
+    document = await admin.document(cabinet, "invoice.pdf", data)
+    await read(runtime, admin, document["current_version"])
+    for words in ("walzenlager", "20417", "arbitration", "factur"):
+        [hit] = (await admin.get("/search", params={"q": words})).json()["items"]
+        assert hit["document"]["id"] == document["id"], words
+    path = f"/documents/{document['id']}/pages"
+    for words, hits in (("walzenlager", 0), ("arbitration", 1)):
+        [page] = (await admin.get(path, params={"q": words})).json()["pages"]
+        assert (page["number"], page["hits"]) == (1, hits), words
+    text = (await admin.get(f"/documents/{document['id']}/text")).json()
+    assert text["text"].endswith("\nfactur-x.xml\nRE-20417\nWalzenlager für Förderband")
 
 
 async def test_what_a_file_says_about_itself_is_shown_and_found(

@@ -39,6 +39,11 @@ class Archive:
         found = [name for name in self.names if name.startswith(prefix) and name.endswith(suffix)]
         return sorted(found, key=lambda name: (len(name), name))
 
+    def size(self, name: str) -> int:
+        """Give the bytes an entry has at most: no more of it are unpacked, whatever there is."""
+        entry = self._archive.NameToInfo.get(name)
+        return 0 if entry is None else entry.file_size
+
     def read(self, name: str) -> bytes:
         """Give an entry's content, empty if there is none of that name.
 

@@ -87,9 +87,13 @@ def extract_stream(
     engine: OcrEngine | None,
     recognition: Recognition = WHOLE,
     on_page: Callable[[PageText], None] | None = None,
+    on_beyond: Callable[[str], None] | None = None,
 ) -> ExtractionResult:
-    """Like `extract`, for an open seekable stream and an OCR engine of the caller's; pages go to `on_page`."""
-    content = Content(limits.text_characters, on_page)
+    """Like `extract`, for an open seekable stream and an OCR engine of the caller's.
+
+    Pages go to `on_page`; what is on none goes to `on_beyond` too, if documents inside this one are read after it.
+    """
+    content = Content(limits.text_characters, on_page, on_beyond)
     context = Context(limits, engine, _read_nested, recognition)
     detected = _media_type(stream, name, media_type)
     try:

@@ -3,7 +3,8 @@
 The names are Dublin Core's as far as they go (`creators` is dc:creator, `created` dcterms:created). What has no name
 there goes into `extra` under one of these, where it has one of these meanings, else under the format's own:
 
-    to, cc, reply_to, message_id, attachments                      of a message
+    to, cc, reply_to, message_id                                   of a message
+    attachments                                                    of a message or a PDF: their names
     width, height (pixels), camera, lens, exposure_seconds, f_number, iso, focal_length_mm       of a picture
     latitude, longitude (degrees, WGS 84), altitude_m              of the place where it was taken
     duration_seconds, container, audio_codec, video_codec, bit_rate (bit/s), sample_rate (Hz), channels,

@@ -70,8 +70,9 @@ def codec_of_code_page(number: int) -> str | None:
 class Container:
     """An open compound file; its streams come out whole, under the context's limit of expanded bytes."""
 
-    def __init__(self, file: olefile.OleFileIO[Any], context: Context) -> None:
+    def __init__(self, file: olefile.OleFileIO[Any], size: int, context: Context) -> None:
         self._file = file
+        self._size = size
         self._context = context
 
     def names(self) -> list[list[str]]:
@@ -85,7 +86,10 @@ class Container:
             name = "/".join(path)
             if self._file.get_type(name) != olefile.STGTY_STREAM:
                 return b""
-            self._context.expand(self._file.get_size(name))
+            size = self._file.get_size(name)
+            if size > self._size:
+                raise Damaged("A stream of the file is said to be longer than the file.")
+            self._context.expand(size)
             return bytes(self._file.openstream(name).read())
 
 
@@ -93,10 +97,11 @@ class Container:
 def open_container(stream: BinaryIO, context: Context) -> Iterator[Container]:
     """Open a compound file; Damaged if it is none."""
     stream.seek(0)
+    data = stream.read()
     with _as_damaged():
-        file = olefile.OleFileIO(io.BytesIO(stream.read()))
+        file = olefile.OleFileIO(io.BytesIO(data))
     with file:
-        yield Container(file, context)
+        yield Container(file, len(data), context)
 
 
 def read_summaries(container: Container, into: Collector) -> None:

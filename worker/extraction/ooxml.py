@@ -1,14 +1,17 @@
-"""What Word, Excel and PowerPoint files share: their main part, properties, drawings and pictures."""
+"""What Word, Excel and PowerPoint files share: their main part, properties, drawings, pictures and embedded files."""
 
 from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 
 from worker.extraction.archive import Archive
+from worker.extraction.embedded import EmbeddedFile, EmbeddedFiles, refuse_large
 from worker.extraction.errors import Damaged
+from worker.extraction.ole_objects import unwrapped
 from worker.extraction.pictures import read_embedded
 from worker.extraction.reading import Content, Context
 from worker.extraction.xml import attribute, events
@@ -57,6 +60,21 @@ def drawing_text(archive: Archive, name: str) -> Iterator[str]:
                 yield "".join(runs)
                 runs.clear()
     yield "".join(runs)
+
+
+def read_embedded_files(
+    archive: Archive, paths: Iterable[str], context: Context, content: Content
+) -> None:
+    """Append what the files of these paths say: office documents as they are, others wrapped in OLE objects."""
+    files = EmbeddedFiles(context, content)
+    for path in dict.fromkeys(paths):
+        if not path.endswith(("/", ".rels")):
+            files.read(posixpath.basename(path), partial(_unpacked, archive, path, context))
+
+
+def _unpacked(archive: Archive, path: str, context: Context) -> EmbeddedFile:
+    refuse_large(archive.size(path))
+    return unwrapped(EmbeddedFile(posixpath.basename(path), archive.read(path)), context)
 
 
 class Pictures:

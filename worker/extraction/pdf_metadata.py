@@ -32,8 +32,9 @@ def read_pdf_metadata(document: pypdfium2.PdfDocument, stream: BinaryIO, into: C
     version = document.get_version()
     if version:
         into.put("pdf_version", f"{version // 10}.{version % 10}")
+    # of XMP in PDF/A nothing at all is compressed
     wanted = _ARCHIVAL if said["Title"] and said["Author"] else _METADATA_STREAM
-    if _mentions(stream, wanted):
+    if mentions(stream, wanted):
         packet = _xmp(stream)
         if packet:
             read_xmp(packet, into)
@@ -53,8 +54,8 @@ def _language(document: pypdfium2.PdfDocument) -> str:
     return bytes(buffer).decode("utf-16-le", "ignore").rstrip("\0")
 
 
-def _mentions(stream: BinaryIO, wanted: bytes) -> bool:
-    """Look for XMP in the bytes: its stream's dictionary is never compressed, and in PDF/A nothing of it is."""
+def mentions(stream: BinaryIO, wanted: bytes) -> bool:
+    """Look for a word in the bytes. It finds what is in the dictionary of a stream, which is never compressed."""
     stream.seek(0)
     before = b""
     while chunk := stream.read(_CHUNK):

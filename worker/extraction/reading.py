@@ -17,7 +17,7 @@ from worker.extraction.ocr import OcrEngine
 from worker.extraction.text import clean
 
 _WIND_UP = 0.9
-"""Share of the wall time after which reading stops by itself, so that what was read is not lost to the kill."""
+"""Share of the time allowed after which reading stops by itself, so that what was read is not lost to the kill."""
 
 _MOST_NOTES, _LONGEST_NOTE = 10, 500
 _MORE = "More in it could not be read."
@@ -94,14 +94,23 @@ class Content:
     """Collects the text of a document, page by page, up to the limit of characters.
 
     Pages are handed to `on_page` as each of them ends. Those of documents inside a document are no pages of it.
+    What is on no page is handed to `on_beyond` before a document inside this one is read: nothing of what is known
+    by then is lost with a reader that breaks on it.
     """
 
-    def __init__(self, limit: int, on_page: Callable[[PageText], None] | None = None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        on_page: Callable[[PageText], None] | None = None,
+        on_beyond: Callable[[str], None] | None = None,
+    ) -> None:
         self._parts: list[str] = []
         self._left = limit
         self._on_page = on_page
+        self._on_beyond = on_beyond
         self._page: _OpenPage | None = None
         self._beyond: list[str] = []
+        self._handed_on = 0
         self._nesting = 0
         self._last_page = 0
         self.page_starts: list[int] = []
@@ -201,6 +210,7 @@ class Content:
 
         Its text is this document's; its pages and its metadata are not.
         """
+        self._hand_on()
         kept = self.page_count, self.page_starts, self.metadata
         self.page_starts, self.metadata = [], Collector()
         self._nesting += 1
@@ -209,6 +219,13 @@ class Content:
         finally:
             self._nesting -= 1
             self.page_count, self.page_starts, self.metadata = kept
+
+    def _hand_on(self) -> None:
+        """Hand on what was added since, unless it is that of a document inside."""
+        new = self._beyond[self._handed_on :]
+        if self._on_beyond is not None and not self._nesting and new:
+            self._handed_on = len(self._beyond)
+            self._on_beyond("\n".join(new))
 
     def cut(self, why: str) -> None:
         """Note that something was left out, and why."""
@@ -273,6 +290,8 @@ class Context:
     read_nested: NestedReader
     recognition: Recognition = WHOLE
     started: float = field(default_factory=time.monotonic)
+    worked: float = field(default_factory=time.process_time)
+    """The processor time this process had used when reading began, in seconds."""
     depth: int = 0
     expanded_left: int = 0
     ocr_left: int = 0
@@ -287,15 +306,26 @@ class Context:
         return self.depth > 0 or pages is None or number in pages
 
     @property
+    def wants_whole(self) -> bool:
+        """Whether what is on no page is read too, and not pages alone."""
+        return self.depth > 0 or self.recognition.pages is None
+
+    @property
     def is_forced(self) -> bool:
         """Whether a page is to be recognised, whatever text of its own it has."""
         return self.depth == 0 and self.recognition.is_forced
 
     def check_time(self, content: Content) -> None:
-        """Stop in good order before the sandbox's clock runs out."""
-        if time.monotonic() - self.started > self.limits.wall_seconds * _WIND_UP:
+        """Stop in good order before one of the sandbox's clocks runs out."""
+        limits = self.limits
+        if time.monotonic() - self.started > limits.wall_seconds * _WIND_UP:
             content.cut(
-                f"Reading took longer than {self.limits.wall_seconds:.0f} s; the rest was left out."
+                f"Reading took longer than {limits.wall_seconds:.0f} s; the rest was left out."
+            )
+            raise Enough
+        if time.process_time() - self.worked > limits.cpu_seconds * _WIND_UP:
+            content.cut(
+                f"Reading took more than {limits.cpu_seconds} s of processor time; the rest was left out."
             )
             raise Enough
 

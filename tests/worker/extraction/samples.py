@@ -196,6 +196,12 @@ def archive(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def archive_of(data: bytes) -> dict[str, bytes]:
+    """Give what is in an archive."""
+    with zipfile.ZipFile(io.BytesIO(data)) as source:
+        return {name: source.read(name) for name in source.namelist()}
+
+
 def zip_bomb(size: int) -> bytes:
     """Give a Word document whose body is `size` spaces: a thousandth of that on disk."""
     buffer = io.BytesIO()
@@ -485,9 +491,16 @@ def drawn(picture: bytes) -> bytes:
 
 
 def old_presentation(
-    slides: Sequence[tuple[str, str]], *, picture: bytes = b"", comment: str = ""
+    slides: Sequence[tuple[str, str]],
+    *,
+    picture: bytes = b"",
+    comment: str = "",
+    objects: Sequence[bytes] = (),
 ) -> bytes:
-    """Give a PowerPoint 97 file ([MS-PPT]): slides of (title, text), of which an earlier edit had another first one."""
+    """Give a PowerPoint 97 file ([MS-PPT]): slides of (title, text), of which an earlier edit had another first one.
+
+    Of the objects each is in it packed; those of earlier edits are not packed.
+    """
 
     def atom(kind: int, data: bytes, instance: int = 0) -> bytes:
         return struct.pack("<HHI", instance << 4, kind, len(data)) + data
@@ -508,6 +521,7 @@ def old_presentation(
         return len(stream) - len(record)
 
     put(container(1006, container(61453, text("deleted in an earlier edit"))))
+    put(atom(4113, compound_file({"\x01Ole10Native": b"\0\0\0\0deleted too"})))
     for number, (_, body) in enumerate(slides):
         said = container(
             12000, atom(4026, "Ada".encode("utf-16-le")), atom(4026, comment.encode("utf-16-le"), 1)
@@ -525,6 +539,7 @@ def old_presentation(
                 )
             )
         )
+    kept = [put(atom(4113, struct.pack("<I", len(one)) + zlib.compress(one), 1)) for one in objects]
     outline = b"".join(
         atom(1011, struct.pack("<IIIII", number, 0, 0, number, 0))
         + atom(3999, bytes(4))
@@ -533,9 +548,8 @@ def old_presentation(
     )
     masters = container(4080, text("Click to edit"), instance=1)
     document = put(container(1000, masters, container(4080, outline)))
-    entries = struct.pack("<I", 1 | (len(places) + 1) << 20) + struct.pack(
-        f"<{len(places) + 1}I", document, *places
-    )
+    stored = [document, *places, *kept]
+    entries = struct.pack(f"<{len(stored) + 1}I", 1 | len(stored) << 20, *stored)
     directory = put(atom(6002, entries))
     edit = put(atom(4085, struct.pack("<IHBBIIIIHH", 0, 0, 0, 3, 0, directory, 1, 9, 0, 0)))
     user = atom(4086, struct.pack("<III", 0x14, 0xE391C05F, edit) + bytes(12))
@@ -545,7 +559,12 @@ def old_presentation(
 
 
 def old_workbook(
-    rows: Sequence[Sequence[str | float]], *, box: str = "", header: str = "", picture: bytes = b""
+    rows: Sequence[Sequence[str | float]],
+    *,
+    box: str = "",
+    header: str = "",
+    picture: bytes = b"",
+    streams: dict[str, bytes] | None = None,
 ) -> bytes:
     """Give an Excel 97 workbook ([MS-XLS]) of one sheet with a text box."""
 
@@ -578,7 +597,7 @@ def old_workbook(
     named = text("Orders", "<B")
     bound = len(head) + 4 + 6 + len(named) + 4
     head += record(0x0085, struct.pack("<IBB", bound, 0, 0) + named) + record(0x000A)
-    return compound_file({"Workbook": head + sheet})
+    return compound_file({"Workbook": head + sheet} | (streams or {}))
 
 
 def wave_sound(seconds: float, *, title: str = "", artist: str = "") -> bytes:

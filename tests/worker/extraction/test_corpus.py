@@ -18,7 +18,7 @@ EXPECTED = {
     "testMSG.msg": "indexed",
     "simple_lower_case.doc": "indexed",
     "pictures.ppt": "needs_ocr",
-    "testWPSAttachment.ppt": "no_text",
+    "testWPSAttachment.ppt": "indexed",
     "bitmap-stripe.pdf": "needs_ocr",
     "testOCR_spacing.png": "needs_ocr",
     "testWORD_embeded.docx": "needs_ocr",
@@ -51,6 +51,13 @@ PHRASES = {
     "testRTF_nestedHyperlinkPageRef.rtf": "Before 42 after.",
     "testEmbedded.zip": "Test 2 text.",
     "test-zip-of-zip.zip": "This is just some text.",
+    "testWPSAttachment.ppt": "pdf_content",
+    "testExcel_embeddedPDF.xls": "Hello World!",
+    "testExcel_embeddedPDF.xlsx": "Hello World!",
+    "testPPT_various2.pptx": "Numbers and their Squares",
+    "testWORD_embeded.docx": "SKIP1\tSKIP2",
+    "testODFwithOOo3.odt": "three embedded",
+    "testMicrosoftIRMServices.pdf": "Protected PDF.pdf",
 }
 CLAIMS = {
     "testWORD_custom_props.doc": ("My Title", "Etienne Jouvin", "MyStringValue"),

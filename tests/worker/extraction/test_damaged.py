@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.worker.extraction import embedded_samples as embedded
 from tests.worker.extraction import samples
 from tests.worker.extraction.conftest import Reader
 from tests.worker.extraction.formats.test_media import exif
@@ -15,9 +16,16 @@ VARIANTS = 8
 """Of each kind of damage."""
 
 PICTURE = samples.scan(["A line"], dpi=40)
+OBJECT = embedded.package_object("a.rtf", b"{\\rtf1 text}", wide_name="a.rtf")
 DOCUMENTS: dict[str, Callable[[], bytes]] = {
     "a.pdf": lambda: samples.pdf([samples.text_page(samples.GERMAN)], title="Title"),
+    "attached.pdf": lambda: embedded.pdf_with(
+        ("a.txt", b"one"), ("b.docx", samples.word_document()), pinned=[("c.xml", embedded.INVOICE)]
+    ),
     "a.docx": lambda: samples.word_document(PICTURE),
+    "embedded.docx": lambda: embedded.office_with(
+        samples.word_document(), "word/embeddings", ("oleObject1.bin", OBJECT)
+    ),
     "a.pptx": lambda: samples.presentation(PICTURE),
     "a.xlsx": lambda: samples.workbook([["a", 1.5]], PICTURE),
     "a.odt": lambda: samples.open_document(["one", "two"]),
@@ -33,6 +41,9 @@ DOCUMENTS: dict[str, Callable[[], bytes]] = {
     ),
     "a.doc": lambda: samples.old_word_document(
         ["text\r", "Договор\r"], picture=samples.png(PICTURE), streams=_summaries()
+    ),
+    "embedded.doc": lambda: samples.old_word_document(
+        ["text\r"], streams={"ObjectPool/_1/\x01Ole10Native": embedded.packaged("a.txt", b"one")}
     ),
     "a.ppt": lambda: samples.old_presentation([("Title", "größer")], picture=samples.png(PICTURE)),
     "a.xls": lambda: samples.old_workbook([["a", 1.5]], box="box", picture=samples.png(PICTURE)),
@@ -82,3 +93,15 @@ def test_damage_costs_the_document_and_is_told(read_bounded: Reader, name: str) 
         assert "unexpectedly" not in result.detail, (number, result.detail)
         assert "crashed" not in result.detail, (number, result.detail)
         assert "took" not in result.detail, (number, result.detail)
+
+
+def test_damage_in_an_object_costs_the_object(read_bounded: Reader) -> None:
+    for number, data in enumerate(damaged(OBJECT, random.Random("OLE"))):  # noqa: S311 - as above
+        whole = embedded.office_with(
+            samples.word_document(), "word/embeddings", ("oleObject1.bin", data)
+        )
+        result = read_bounded(whole, "a.docx", wall_seconds=20, cpu_seconds=10)
+
+        assert result.status == "indexed", number
+        assert "Forty machines" in result.text, number
+        assert "unexpectedly" not in result.detail, (number, result.detail)

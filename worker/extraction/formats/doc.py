@@ -1,4 +1,4 @@
-"""Word documents of the old kind: text by the piece table ([MS-DOC] 2.4.1), pictures out of the drawings."""
+"""Word documents of the old kind: text by the piece table ([MS-DOC] 2.4.1), pictures and files that are in it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from backend.content.media_types import DOC
 from worker.extraction.errors import Damaged, Encrypted
 from worker.extraction.ole import Container, open_container, pictures_in, read_summaries
+from worker.extraction.ole_objects import read_objects
 from worker.extraction.pictures import read_each
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.text import decode
@@ -56,6 +57,7 @@ def read(source: Source, context: Context, content: Content) -> None:
             raise Damaged(f"The document's table of pieces is broken ({problem}).") from problem
         for data in (container.read("Data"), main):
             read_each(pictures_in(data), context, content)
+        read_objects(container, context, content)
 
 
 def _read_text(

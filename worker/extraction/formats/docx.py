@@ -1,4 +1,7 @@
-"""Word documents: body, headers, footers, notes and comments out of the XML; a picture after its paragraph."""
+"""Word documents: body, headers, footers, notes and comments out of the XML; a picture after its paragraph.
+
+The files embedded in them come last.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import IO, NamedTuple
 
 from backend.content.media_types import DOCX
 from worker.extraction.archive import open_archive
-from worker.extraction.ooxml import Pictures, main_part
+from worker.extraction.ooxml import Pictures, main_part, read_embedded_files
 from worker.extraction.properties import read_office_properties
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.xml import attribute, events, without
@@ -39,6 +42,7 @@ def read(source: Source, context: Context, content: Content) -> None:
                 for relation in paragraph.pictures:
                     pictures.read_shown(name, relation)
         pictures.read_rest()
+        read_embedded_files(archive, archive.matching("word/embeddings/"), context, content)
 
 
 class _Paragraph(NamedTuple):

@@ -1,14 +1,21 @@
-"""OpenDocument text and presentations: content.xml, headers and footers out of styles.xml, pictures where they are."""
+"""OpenDocument text and presentations: content.xml, headers and footers out of styles.xml, pictures where they are.
+
+The objects that are embedded in them come last: charts, tables and documents of OpenDocument, and OLE objects.
+"""
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import IO, NamedTuple
 
 from backend.content.media_types import ODP, ODT
 from worker.extraction.archive import Archive, open_archive
+from worker.extraction.embedded import MOST_FILES, TOO_MANY, shown_name
 from worker.extraction.errors import Damaged, Encrypted
-from worker.extraction.ooxml import Pictures
+from worker.extraction.ooxml import Pictures, read_embedded_files
 from worker.extraction.properties import read_open_document_properties
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.xml import attribute, events, without
@@ -19,6 +26,8 @@ _PARAGRAPHS = {"p", "h"}
 _SKIPPED = frozenset({"tracked-changes", "binary-data", "page-number"})
 _MARKS = {"tab": "\t", "line-break": "\n"}
 _MOST_SPACES = 100
+_OLE_OBJECT = re.compile(r"(?:Object [0-9]+/)*Object [0-9]+")
+_DOCUMENT, _HEAD = b"document-content", 4096
 
 
 def read(source: Source, context: Context, content: Content) -> None:
@@ -34,6 +43,29 @@ def read(source: Source, context: Context, content: Content) -> None:
             if name in archive.names:
                 _read_part(archive.open(name), pictures, context, content)
         pictures.read_rest()
+        read_embedded_objects(archive, context, content)
+
+
+def read_embedded_objects(archive: Archive, context: Context, content: Content) -> None:
+    """Append what the objects in a document of OpenDocument say (ODF 1.3 part 2, 3.1; part 3, 10.4.6)."""
+    parts = list(dict.fromkeys(archive.matching("", "/content.xml")))
+    if len(parts) > MOST_FILES:
+        content.cut(TOO_MANY)
+    for part in parts[:MOST_FILES]:
+        context.check_time(content)
+        folder = part.removesuffix("/content.xml")
+        read = partial(_read_object, archive, folder, context, content)
+        context.read_inside(shown_name(folder), content, read)
+    read_embedded_files(archive, filter(_OLE_OBJECT.fullmatch, archive.names), context, content)
+
+
+def _read_object(archive: Archive, folder: str, context: Context, content: Content) -> None:
+    data = archive.read(f"{folder}/content.xml")
+    if _DOCUMENT not in data[:_HEAD]:
+        return  # a formula: marks without words, in old files with a document type that would be refused
+    pictures = Pictures(archive, f"{folder}/Pictures/", context, content)
+    _read_part(io.BytesIO(data), pictures, context, content)
+    pictures.read_rest()
 
 
 def refuse_encrypted(archive: Archive) -> None:

@@ -1,6 +1,6 @@
 """PDF: text by pdfium, pages without usable text by OCR (ADR 0003).
 
-pypdf reads form fields, and whole files that pdfium refuses.
+pypdf reads form fields and attachments, and whole files that pdfium refuses.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import io
 import logging
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import pypdf
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
@@ -20,6 +21,11 @@ from pypdf.errors import PyPdfError
 
 from backend.texts.pages import Placed
 from worker.extraction.errors import Damaged, Encrypted, LimitReached
+from worker.extraction.pdf_attachments import (
+    may_have_attachments,
+    read_attachments,
+    read_attachments_of,
+)
 from worker.extraction.pdf_metadata import read_pdf_metadata
 from worker.extraction.pdf_words import words_on
 from worker.extraction.pictures import is_affordable, read_picture
@@ -29,7 +35,7 @@ MEDIA_TYPES = ("application/pdf",)
 
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it comments on every broken file
 
-_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
+_LOCKED = {pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY}
 _RENDER_SIDE = 2000
 """Pixels of a rendered page's longer side: 171 dpi on A4, where recognition stops getting better."""
 _RENDER_SCALE_MAX = 4.0
@@ -41,7 +47,9 @@ _SCAN_TEXT = 200
 """Characters on a scan that may be a stamp or a page number put over it; more is a text layer."""
 _OBJECTS_LOOKED_AT = 5_000
 _LEGIBLE = 0.7
+_NO_COMMENTS = {pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_POPUP}
 _COMMENT_LENGTH = 10_000
+_PAGES_ONLY = "Pictures in its attachments are not recognised, as its own pages are pictures too."
 # A hyphen at a line's end, as pdfium marks it (U+0002, formerly U+FFFE): the word goes on in the next line.
 _BROKEN_WORD = re.compile("[\x02\ufffe](?:\r?\n)?")
 
@@ -58,13 +66,46 @@ def read(source: Source, context: Context, content: Content) -> None:
                 f"Only the first {context.limits.pages:,} of {content.page_count:,} pages were read."
             )
         read_pdf_metadata(document, source.stream, content.metadata)
+        pinned_to = []
         for number in range(min(content.page_count, context.limits.pages)):
             if context.wants_page(number + 1):
                 context.check_time(content)
-                _read_page(document, number, context, content)
+                if _read_page(document, number, context, content):
+                    pinned_to.append(number)
         content.end_page()
-        if context.recognition.pages is None and document.get_formtype() != pdfium.FORMTYPE_NONE:
-            _read_form_fields(source, content)
+        if context.wants_whole:
+            _read_beyond(document, source, pinned_to, context, content)
+
+
+def _read_beyond(
+    document: pypdfium2.PdfDocument,
+    source: Source,
+    pinned_to: Sequence[int],
+    context: Context,
+    content: Content,
+) -> None:
+    """Append what is on no page; `pinned_to` are the pages, from 0, to which files are pinned."""
+    if document.get_formtype() != pdfium.FORMTYPE_NONE:
+        _read_form_fields(source, content)
+    if (
+        pinned_to
+        or pdfium.FPDFDoc_GetAttachmentCount(document) > 0
+        or may_have_attachments(source.stream)
+    ):
+        with _telling_what_stays_unread(context, content):
+            read_attachments(source.stream, pinned_to, context, content)
+
+
+@contextmanager
+def _telling_what_stays_unread(context: Context, content: Content) -> Iterator[None]:
+    """Note pictures in attachments where pages wait: these are read page by page, and the document not once more."""
+    pages_wait, content.wants_ocr = content.wants_ocr, False
+    try:
+        yield
+    finally:
+        if pages_wait and content.wants_ocr and context.depth == 0:
+            content.note(_PAGES_ONLY)
+        content.wants_ocr = content.wants_ocr or pages_wait
 
 
 @contextmanager
@@ -76,7 +117,7 @@ def _opened(
     try:
         document = pypdfium2.PdfDocument(source.stream)
     except pypdfium2.PdfiumError as problem:
-        _read_by_pypdf(source, context, content, encrypted=problem.err_code == _PASSWORD_ERROR)
+        _read_by_pypdf(source, context, content, encrypted=problem.err_code in _LOCKED)
         yield None
         return
     try:
@@ -87,24 +128,27 @@ def _opened(
 
 def _read_page(
     document: pypdfium2.PdfDocument, number: int, context: Context, content: Content
-) -> None:
+) -> bool:
+    """Append what a page says; return whether a file is pinned to it."""
     try:
         page = document[number]
     except pypdfium2.PdfiumError:
         content.begin_page(number + 1)
         content.note(f"Page {number + 1} is damaged.")
-        return
+        return False
     try:
         content.begin_page(number + 1, page.get_size())
-        _read_opened(page, context, content)
+        return _read_opened(page, context, content)
     except (LimitReached, pypdfium2.PdfiumError) as problem:
         content.note(f"Page {number + 1} could not be read.")
         content.fail_page(str(problem))
+        return False
     finally:
         page.close()
 
 
-def _read_opened(page: pypdfium2.PdfPage, context: Context, content: Content) -> None:
+def _read_opened(page: pypdfium2.PdfPage, context: Context, content: Content) -> bool:
+    """Append what it says; return whether a file is pinned to it."""
     text, words = ("", []) if context.is_forced else _text_of(page)
     comments = list(_comments(page))
     if text:
@@ -115,7 +159,8 @@ def _read_opened(page: pypdfium2.PdfPage, context: Context, content: Content) ->
     else:
         content.add(text)
     for comment in comments:
-        content.add(comment)
+        content.add(comment.text)
+    return any(comment.pins_file for comment in comments)
 
 
 def _text_of(page: pypdfium2.PdfPage) -> tuple[str, list[Placed]]:
@@ -166,19 +211,22 @@ def _pictures_on(page: pypdfium2.PdfPage) -> tuple[float, bool]:
     return covered / max(width * height, 1.0), marks
 
 
-def _comments(page: pypdfium2.PdfPage) -> Iterator[str]:
+class _Comment(NamedTuple):
+    text: str
+    pins_file: bool
+
+
+def _comments(page: pypdfium2.PdfPage) -> Iterator[_Comment]:
     """Yield what people wrote into notes, stamps and text fields on the page."""
     for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
         annotation = pdfium.FPDFPage_GetAnnot(page, index)
         if not annotation:
             continue
         try:
-            if pdfium.FPDFAnnot_GetSubtype(annotation) not in {
-                pdfium.FPDF_ANNOT_LINK,
-                pdfium.FPDF_ANNOT_WIDGET,
-                pdfium.FPDF_ANNOT_POPUP,
-            }:
-                yield _annotation_text(annotation)
+            kind = pdfium.FPDFAnnot_GetSubtype(annotation)
+            if kind not in _NO_COMMENTS:
+                pins_file = kind == pdfium.FPDF_ANNOT_FILEATTACHMENT
+                yield _Comment(_annotation_text(annotation), pins_file)
         finally:
             pdfium.FPDFPage_CloseAnnot(annotation)
 
@@ -241,8 +289,11 @@ def _read_by_pypdf(source: Source, context: Context, content: Content, *, encryp
         AttributeError,
         IndexError,
         RecursionError,
+        NotImplementedError,
     ) as problem:
         if encrypted:
             raise Encrypted("The PDF is protected with a password.") from problem
         raise Damaged("The PDF is broken and could not be repaired.") from problem
     content.read_by("pypdf")
+    content.end_page()
+    read_attachments_of(reader, range(len(pages)), context, content)

@@ -1,14 +1,18 @@
-"""PowerPoint presentations of the old kind: slides in order with comments, then notes and pictures ([MS-PPT])."""
+"""PowerPoint presentations of the old kind: slides in order with comments; then notes, files, pictures ([MS-PPT])."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from backend.content.media_types import PPT
+from worker.extraction.embedded import LARGEST_FILE, EmbeddedFile, EmbeddedFiles, refuse_large
 from worker.extraction.errors import Damaged, Encrypted
 from worker.extraction.ole import open_container, pictures_in, read_summaries
+from worker.extraction.ole_objects import unwrapped
 from worker.extraction.pictures import read_each
 from worker.extraction.reading import Content, Context, Source
 
@@ -20,6 +24,7 @@ _DOCUMENT, _MASTER, _SLIDE_OF, _TEXT_LIST = 1000, 1016, 1011, 4080
 _CHARACTERS, _BYTES, _STRING = 4000, 4008, 4026
 _HEADERS_AND_FOOTERS, _COMMENT = 4057, 12000
 _TAGS = 5003
+_OBJECT, _IS_PACKED = 4113, 1
 _EDIT, _PERSIST_DIRECTORY = 4085, 6002
 _ENCRYPTED_EDIT = 32
 _MOST_EDITS = 10_000
@@ -99,6 +104,28 @@ def _read_live(data: bytes, current_user: bytes, context: Context, content: Cont
         content.cut(f"Only the first {context.limits.pages:,} of {len(slides):,} slides were read.")
     for slide in notes:
         _read_slide(data, slide, context, content)
+    _read_objects(data, places.values(), context, content)
+
+
+def _read_objects(data: bytes, places: Iterable[int], context: Context, content: Content) -> None:
+    """Append what the files say that were put on slides, each an OLE object (2.10.34)."""
+    files = EmbeddedFiles(context, content)
+    for place in places:
+        record = next(_records(data, place, len(data)), None)
+        if record is not None and record.kind == _OBJECT:
+            files.read("", partial(_unpacked, data, record, context))
+
+
+def _unpacked(data: bytes, record: _Record, context: Context) -> EmbeddedFile:
+    held = data[record.start : record.end]
+    if record.instance == _IS_PACKED:
+        try:
+            held = zlib.decompressobj().decompress(held[4:], LARGEST_FILE + 1)
+        except zlib.error as problem:
+            raise Damaged("It is packed in a way that is broken.") from problem
+        context.expand(len(held))
+    refuse_large(len(held))
+    return unwrapped(EmbeddedFile("", held), context)
 
 
 def _directory(data: bytes, edit: int) -> tuple[dict[int, int], int]:

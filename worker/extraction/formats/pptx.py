@@ -1,11 +1,14 @@
-"""PowerPoint presentations: slides in order, each with its pictures; then notes, charts, diagrams and comments."""
+"""PowerPoint presentations: slides in order, each with its pictures; then what is beside them.
+
+That is notes, charts, diagrams, comments, and the files embedded in it.
+"""
 
 from __future__ import annotations
 
 from backend.content.media_types import PPTX
 from worker.extraction.archive import Archive, open_archive
 from worker.extraction.errors import Damaged
-from worker.extraction.ooxml import Pictures, drawing_text
+from worker.extraction.ooxml import Pictures, drawing_text, read_embedded_files
 from worker.extraction.properties import read_office_properties
 from worker.extraction.reading import Content, Context, Source
 
@@ -37,6 +40,7 @@ def read(source: Source, context: Context, content: Content) -> None:
             for name in archive.matching(folder, ".xml"):
                 _add(archive, name, context, content)
         pictures.read_rest()
+        read_embedded_files(archive, archive.matching("ppt/embeddings/"), context, content)
 
 
 def _add(archive: Archive, name: str, context: Context, content: Content) -> None:

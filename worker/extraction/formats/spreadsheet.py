@@ -1,4 +1,4 @@
-"""Spreadsheets: cells by calamine (XLSX, XLSB, XLS, ODS); text boxes, comments and pictures by our own readers."""
+"""Spreadsheets: cells by calamine (XLSX, XLSB, XLS, ODS); text boxes, comments, pictures, files by our own readers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from backend.content.media_types import ODS, XLS, XLSB, XLSX
 from worker.extraction.archive import open_archive
 from worker.extraction.biff import texts_and_pictures
 from worker.extraction.errors import Damaged, Encrypted
-from worker.extraction.formats.odf import refuse_encrypted
+from worker.extraction.formats.odf import read_embedded_objects, refuse_encrypted
 from worker.extraction.ole import open_container, read_summaries
-from worker.extraction.ooxml import Pictures, drawing_text
+from worker.extraction.ole_objects import read_objects
+from worker.extraction.ooxml import Pictures, drawing_text, read_embedded_files
 from worker.extraction.pictures import read_each
 from worker.extraction.properties import read_office_properties, read_open_document_properties
 from worker.extraction.reading import Content, Context, Source
@@ -30,6 +31,7 @@ _BESIDE_THE_CELLS = (
     "xl/comments",
     "xl/threadedComments/",
 )
+_EMBEDDED = "xl/embeddings/"
 
 Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
@@ -64,6 +66,7 @@ def _check_expansion(source: Source, context: Context) -> None:
                 entry.file_size
                 for entry in archive.entries
                 if entry.filename.endswith((".xml", ".bin"))
+                and not entry.filename.startswith(_EMBEDDED)
             )
         )
 
@@ -114,12 +117,14 @@ def _read_beside_cells(source: Source, context: Context, content: Content) -> No
                 for paragraph in drawing_text(archive, name):
                     content.add(paragraph)
         Pictures(archive, "xl/media/", context, content).read_rest()
+        read_embedded_files(archive, archive.matching(_EMBEDDED), context, content)
 
 
 def _read_beside_open_cells(source: Source, context: Context, content: Content) -> None:
     with open_archive(source.stream, context) as archive:
         read_open_document_properties(archive, content.metadata)
         Pictures(archive, "Pictures/", context, content).read_rest()
+        read_embedded_objects(archive, context, content)
 
 
 def _read_beside_old_cells(source: Source, context: Context, content: Content) -> None:
@@ -128,8 +133,9 @@ def _read_beside_old_cells(source: Source, context: Context, content: Content) -
         with open_container(source.stream, context) as container:
             read_summaries(container, content.metadata)
             texts, pictures = texts_and_pictures(container.read("Workbook"), context)
+            for text in texts:
+                content.add(text)
+            read_each(pictures, context, content)
+            read_objects(container, context, content)
     except Damaged:
         return
-    for text in texts:
-        content.add(text)
-    read_each(pictures, context, content)

@@ -32,7 +32,7 @@ def run(
     engines: Sequence[int],
     base_size: int,
 ) -> None:
-    """Read the open document; send each page as it was read, and what came of the whole."""
+    """Read the open document; send its pages as they are read, other text before files inside, and the whole."""
     outcome = _outcome(request, document, connection, engines, base_size)
     wire.send_message(connection, {"result": outcome.to_json()})
 
@@ -56,6 +56,7 @@ def _outcome(
                 engine=_engine(request, engines),
                 recognition=Recognition.from_json(request["recognition"]),
                 on_page=lambda page: wire.send_message(connection, {"page": page.to_json()}),
+                on_beyond=lambda text: wire.send_message(connection, {"beyond": text}),
             )
     except BaseException as problem:  # noqa: BLE001 - panics of Rust libraries are no Exception
         sentence = f"Reading it failed unexpectedly ({type(problem).__name__}: {problem})."

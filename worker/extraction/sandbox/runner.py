@@ -58,13 +58,15 @@ def run_bounded(
         ocr: whether pictures of text are read; if not, a document that has any ends as `needs_ocr`.
         recognition: how they are read, and on which pages.
 
-    What it gives has the pages that were read to their end, however the reading ended.
+    What it gives has the pages that were read to their end, however the reading ended, and what is on no page as far as
+    it was read before a document inside this one.
 
     Blocks for up to `limits.wall_seconds`. Raises OSError if the file cannot be opened or no process can be started;
     never for what is in the file.
     """
     deadline = time.monotonic() + limits.wall_seconds
     pages: list[PageText] = []
+    beyond: list[str] = []
     engines, missing = _engines(recognition) if ocr else ([], "")
     request = {
         "name": name[-_NAME_LENGTH:],
@@ -76,7 +78,7 @@ def run_bounded(
     }
     with open_reader(path, EXTRACTION, request, engines=engines) as reader:
         try:
-            result = _receive(reader.result, pages, limits, deadline)
+            result = _receive(reader.result, pages, beyond, limits, deadline)
             return dataclasses.replace(result, pages=tuple(pages))
         except wire.DeadlinePassed:
             reader.kill()
@@ -90,12 +92,13 @@ def run_bounded(
             )
     with path.open("rb") as document:
         detected = media_type_of(document.read(HEAD_BYTES), name)
-    return _cut_off(cause, detected if detected != UNKNOWN or not media_type else media_type, pages)
+    detected = detected if detected != UNKNOWN or not media_type else media_type
+    return _cut_off(cause, detected, pages, "\n".join(beyond))
 
 
-def _cut_off(cause: str, media_type: str, pages: list[PageText]) -> ExtractionResult:
-    """Keep the pages that were read before the reader ended: a document found by some of them beats one not found."""
-    text = "\n".join(page.text for page in pages if page.text)
+def _cut_off(cause: str, media_type: str, pages: list[PageText], beyond: str) -> ExtractionResult:
+    """Keep what was read before the reader ended: a document found by some of its text beats one not found."""
+    text = "\n".join(part for part in (*(page.text for page in pages), beyond) if part)
     status: Status = "indexed" if text else "failed"
     if any(page.status is PageStatus.WAITING for page in pages):
         status = "needs_ocr"
@@ -105,15 +108,20 @@ def _cut_off(cause: str, media_type: str, pages: list[PageText]) -> ExtractionRe
         media_type,
         text=text,
         engine="+".join(dict.fromkeys(page.engine for page in pages if page.engine)),
-        truncated=bool(pages),
+        truncated=bool(pages or beyond),
+        beyond=beyond if pages else "",
         pages=tuple(pages),
     )
 
 
 def _receive(
-    answers: socket.socket, pages: list[PageText], limits: Limits, deadline: float
+    answers: socket.socket,
+    pages: list[PageText],
+    beyond: list[str],
+    limits: Limits,
+    deadline: float,
 ) -> ExtractionResult:
-    """Collect pages until the result comes; ValueError if what comes is neither, or more than may be."""
+    """Collect pages and other text until the result comes; ValueError if what comes is neither, or more than may be."""
     left = _largest_result(limits)
     most_pages = limits.pages + 1
     while True:
@@ -123,6 +131,9 @@ def _receive(
             raise ValueError("not an object")  # noqa: TRY004 - one error for all that is wrong with a message
         if "result" in message:
             return ExtractionResult.from_json(message["result"])
+        if isinstance(text := message.get("beyond"), str):
+            beyond.append(text)
+            continue
         pages.append(PageText.from_json(message.get("page")))
         if len(pages) > most_pages:
             raise ValueError("more pages than were asked for")
@@ -228,9 +239,9 @@ def _pair(stack: ExitStack, kind: int) -> tuple[socket.socket, socket.socket]:
 
 
 def _largest_result(limits: Limits) -> int:
-    # The text comes twice: page by page and as a whole.
+    # The text comes twice: page by page and as a whole; what is on no page three times: also by itself.
     return (
-        limits.text_characters * _BYTES_PER_CHARACTER * 2
+        limits.text_characters * _BYTES_PER_CHARACTER * 3
         + limits.pages * _BYTES_PER_PAGE
         + _RESULT_OVERHEAD
     )

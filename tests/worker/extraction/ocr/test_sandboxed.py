@@ -7,6 +7,7 @@ import io
 import psutil
 from PIL import Image
 
+from tests.worker.extraction import embedded_samples as embedded
 from tests.worker.extraction import samples
 from tests.worker.extraction.conftest import Reader
 from worker.extraction.ocr.engine import RAPID
@@ -50,6 +51,7 @@ def test_pictures_in_every_kind_of_document(read_bounded: Reader) -> None:
         (samples.presentation(picture), "a.pptx"),
         (samples.workbook([["a"]], picture), "a.xlsx"),
         (samples.mail(("note.png", "image/png", samples.png(picture))), "a.eml"),
+        (embedded.pdf_with(("note.png", samples.png(picture))), "a.pdf"),
     ):
         result = read_bounded(data, name, ocr=True)
         assert (name, result.status) == (name, "indexed")

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.worker.extraction import embedded_samples as embedded
 from tests.worker.extraction import samples
 from tests.worker.extraction.conftest import Reader
 from worker.extraction import Limits, confinement, run_bounded
@@ -83,6 +84,16 @@ def test_time_running_out_in_good_order_keeps_what_was_read(read_bounded: Reader
     assert "took longer than" in result.detail
 
 
+def test_processor_time_running_out_in_good_order_keeps_what_was_read(read_bounded: Reader) -> None:
+    words = samples.archive({f"{number}.txt": b"word" for number in range(500)})
+    data = samples.archive({f"{number}.zip": words for number in range(500)})
+    result = read_bounded(data, "a.zip", cpu_seconds=5)
+
+    assert (result.status, result.truncated) == ("indexed", True)
+    assert "more than 5 s of processor time; the rest was left out" in result.detail
+    assert "499.txt" in result.text
+
+
 @pytest.fixture
 def sabotage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Reader]:
     """Start a sandbox of its own whose reader of `.json` runs given code: what an exploited parser could run."""
@@ -110,8 +121,8 @@ def sabotage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str],
             "again = run_bounded(Path(sys.argv[1]), name='a.json', limits=limits, ocr=False)\n"
             "print(json.dumps([result.to_json(), again.to_json()]))\n"
         )
-        return lambda **limits: _run_script(
-            script, samples.write(tmp_path, "a.json", b"{}"), limits
+        return lambda data=b"{}", **limits: _run_script(
+            script, samples.write(tmp_path, "a.json", data), limits
         )
 
     return prepare
@@ -152,6 +163,39 @@ def test_a_crash_is_named(sabotage: Callable[[str], Reader]) -> None:
 
     assert result["status"] == "failed"
     assert "SIGSEGV" in result["detail"]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+        ("while True: pass", "2 s of processor time"),
+    ],
+    ids=["crash", "loop"],
+)
+def test_a_document_inside_that_breaks_the_reader_leaves_what_is_around_it(
+    sabotage: Callable[[str], Reader], code: str, reason: str
+) -> None:
+    breaks = sabotage(code)
+    letter = samples.mail(
+        ("a.docx", "application/msword", samples.word_document()),
+        ("b.json", "application/json", b"{}"),
+        ("c.docx", "application/msword", samples.word_document()),
+    )
+    result = breaks(letter, cpu_seconds=2)
+
+    assert (result["status"], result["truncated"]) == ("indexed", True)
+    assert reason in result["detail"]
+    lines = result["text"].split("\n")
+    assert lines[0] == "Rechnung für März"
+    assert lines[-1] == "b.json"
+    assert lines.count("Lieferung") == 1
+
+    slides = embedded.office_with(samples.presentation(), "ppt/embeddings", ("b.json", b"{}"))
+    result = breaks(slides, cpu_seconds=2)
+
+    assert result["text"].endswith("Say more about outlook\nb.json")
+    assert result["beyond"].startswith("Say more about quarterly figures")
 
 
 def test_memory_is_bounded(sabotage: Callable[[str], Reader]) -> None:
