@@ -5,6 +5,7 @@ Nothing a task does depends on it: where Redis or the database is away, there is
 
 import inspect
 import json
+import secrets
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
@@ -34,13 +35,17 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MOST_BEGINNINGS = 3
-"""So often the same message may end the process that runs it."""
+"""So often the same message may end the process that runs it, the worker living on."""
+MOST_IN_ALL = 10
+"""So often it may be begun at all: its worker may end with it, but also by a restart, or a loss of power."""
 RECORD = "jobs.record_failure"
-_BEGUN = "dms:jobs:begun"
+_BEGUN = "dms:jobs:begun_by"
 _FAILED = "dms:jobs:failed"
 _REMEMBERED = 86_400
 _COUNTED = 2 * 3_600
 _MINUTE = 60
+_WORKER = secrets.token_hex(8)
+"""Names this worker from its start to its end: the processes that run its tasks are forks of this one."""
 
 
 class WorkersLostError(Exception):
@@ -58,10 +63,10 @@ class Job(Task[Any, Any]):
         Raises:
             WorkersLostError: it has.
         """
-        beginnings = _redis(self._begin, task_id, args, kwargs)
-        if beginnings is not None and beginnings > MOST_BEGINNINGS:
+        begun = _redis(self._begin, task_id, args, kwargs) or [1]
+        if max(begun) > MOST_BEGINNINGS or sum(begun) > MOST_IN_ALL:
             raise WorkersLostError(
-                f"The process that ran it died {MOST_BEGINNINGS} times; it is not tried again by itself."
+                f"The process that ran it died {sum(begun) - 1} times; it is not tried again by itself."
             )
 
     def after_return(
@@ -109,10 +114,10 @@ class Job(Task[Any, Any]):
         }
         if Runtime.is_open():
             _redis(self._remember, self.named(args, kwargs))
-            _recorded(record(**facts))
-            self._pay()
-        else:
-            self.app.send_task(RECORD, kwargs=facts, queue=Queue.FAST, retry=False)
+            if _recorded(record(**facts)):
+                self._pay()
+                return
+        self.app.send_task(RECORD, kwargs=facts, queue=Queue.FAST, retry=False)
 
     def _pay(self) -> None:
         """Say that what was owed is done, or on record as failed."""
@@ -134,7 +139,8 @@ class Job(Task[Any, Any]):
             return str(info["routing_key"])
         return str(self.app.amqp.router.route({}, self.name)["queue"].name)
 
-    def _begin(self, task_id: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    def _begin(self, task_id: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int]:
+        """Note that it runs; return how often each worker has begun it."""
         arguments = self.named(args, kwargs)
         told = {
             "task": self.name,
@@ -146,10 +152,10 @@ class Job(Task[Any, Any]):
         }
         with _client().pipeline() as pipe:
             pipe.hset(RUNNING, task_id, json.dumps(told))
-            pipe.incr(f"{_BEGUN}:{task_id}")
+            pipe.hincrby(f"{_BEGUN}:{task_id}", _WORKER, 1)
             pipe.expire(f"{_BEGUN}:{task_id}", _REMEMBERED)
-            beginnings: int = pipe.execute()[1]
-        return beginnings
+            pipe.hvals(f"{_BEGUN}:{task_id}")
+            return [int(count) for count in pipe.execute()[-1]]
 
     def _count(self, arguments: Mapping[str, Any]) -> bool:
         """Count a success for the rates; return whether the job failed before."""
@@ -219,11 +225,14 @@ def _tenant(org_id: int | None) -> Tenant | None:
     return None if org_id is None else Tenant(org_id)
 
 
-def _recorded(work: Coroutine[Any, Any, None]) -> None:
+def _recorded(work: Coroutine[Any, Any, None]) -> bool:
+    """Do what the database is to keep; tell whether it does."""
     try:
         Runtime.current().run(work)
     except (SQLAlchemyError, OSError) as error:
         log.warning("job_not_recorded", error=type(error).__name__)
+        return False
+    return True
 
 
 def _redis(tell: Callable[..., T], *args: Any) -> T | None:

@@ -26,6 +26,7 @@ from backend.operations.queues import queue_states
 from backend.relay import LOST_AFTER, TASKS, Relay, Task
 from tests.support.api import Api
 from tests.support.workers import Workers, workers
+from worker import jobs
 
 MAY_TAKE = 120.0
 SILENCE = 6
@@ -184,6 +185,40 @@ async def test_poison_ends_after_some_tries_with_its_reason(
     # The worker lives on.
     crew.send("test.noted", org_id=admin.org_id, path=str(tmp_path / "after"), line="after")
     await until(lambda: lines(tmp_path / "after") == ["after"], "the next one is done")
+
+
+@pytest.mark.parametrize(("begun", "is_done"), [(3, True), (10, False)])
+async def test_a_worker_that_is_killed_from_outside_is_not_held_against_a_task_soon(
+    admin: Api, crew: Workers, redis: Redis, tmp_path: Path, *, begun: int, is_done: bool
+) -> None:
+    async with redis.pipeline() as pipe:
+        for number in range(begun):
+            pipe.hset(f"{jobs._BEGUN}:begun-before", f"worker {number}", "1")
+        await pipe.execute()
+    noted = {"org_id": admin.org_id, "path": str(tmp_path / "noted"), "line": "done"}
+    crew.app.send_task("test.noted", kwargs=noted, queue=Queue.FAST, task_id="begun-before")
+    crew.start(Queue.FAST)
+    if is_done:
+        await until(lambda: lines(tmp_path / "noted") == ["done"], "it is done")
+    else:
+        [job] = await until(lambda: failed(admin), "it is listed")
+        assert (job["failure"], lines(tmp_path / "noted")) == ("worker_lost", [])
+        assert "died 10 times" in job["reason"]
+
+
+async def test_what_fails_while_the_database_is_away_is_put_on_record_later(
+    admin: Api, there: Settings, crew: Workers, tmp_path: Path
+) -> None:
+    nobody = "postgresql+asyncpg://dms@127.0.0.1:1/dms"
+    log = tmp_path / "away.log"
+    with workers(there.model_copy(update={"database_url": nobody}), log) as away:
+        away.start(Queue.FAST)
+        away.send("test.fails", org_id=admin.org_id, until=str(tmp_path / "never"))
+        await until(lambda: "job_not_recorded" in log.read_text(), "it has failed")
+        assert await failed(admin) == []
+    crew.start(Queue.FAST)
+    [job] = await until(lambda: failed(admin), "it is listed")
+    assert (job["task"], job["failure"], job["tries"]) == ("test.fails", "error", 1)
 
 
 async def test_a_thousand_heavy_jobs_that_wait_do_not_hold_up_a_fast_one(

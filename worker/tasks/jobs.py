@@ -1,17 +1,17 @@
-"""Recording that a job failed, for processes that have no database of their own."""
+"""Recording that a job failed, for processes that have no database of their own, or none that answers just then."""
 
 from typing import Any
 
-from worker.app import app
+from worker.app import RETRIES, app
 from worker.jobs import RECORD, record
 from worker.runtime import Runtime
 
 
-@app.task(name=RECORD, time_limit=60)
+@app.task(name=RECORD, time_limit=60, **RETRIES)
 def record_failure(
     *, task: str, queue: str, arguments: dict[str, Any], failure: str, reason: str, tries: int
 ) -> None:
-    """Put a job on record that was ended because it took too long."""
+    """Put a job on record that was ended because it took too long, or failed while the database was away."""
     Runtime.current().run(
         record(
             task=task,
