@@ -169,7 +169,11 @@ class Cabinet:
 
     def assert_done_once(self, documents: list[int], killed: list[psutil.Process]) -> None:
         """Nothing waits, nothing failed, nothing was done twice, nothing is left behind."""
-        wait_until(self.is_idle, seconds=MAY_TAKE, what="nothing is to be done any more")
+        try:
+            wait_until(self.is_idle, seconds=MAY_TAKE, what="nothing is to be done any more")
+        except AssertionError as error:
+            error.add_note(self.client.get("/jobs").text)
+            raise
         created = self.events("document.created")
         for one in documents:
             assert len(self.client.get(f"/documents/{one}/versions").json()) == 1
