@@ -54,15 +54,18 @@ export function PageViewer({ query: initial = "", note, ...viewed }: PageViewerP
 
   // What is in sight stays in sight when pages change their size.
   const kept = useRef(1);
+  const placed = useRef(boxes);
   useEffect(() => {
     if (width === 0) return;
     virtualizer.measure();
     virtualizer.scrollToIndex(kept.current - 1, { align: "start" });
+    placed.current = boxes;
   }, [virtualizer, boxes, width]);
 
   const onScroll = () => {
     const element = scroller.current;
-    if (!element) return;
+    // Until then the window stands where it stood in pages of other sizes.
+    if (!element || placed.current !== boxes) return;
     const shown = pageAt(boxes, element.scrollTop, element.clientHeight);
     kept.current = shown;
     setPage(shown);
