@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 
 from sqlalchemy import (
     ARRAY,
@@ -110,6 +111,32 @@ class TextPage(Base):
     text: Mapped[str] = mapped_column(Text)
     words: Mapped[bytes] = mapped_column(LargeBinary)
     """As `pages.pack` gives them."""
+
+
+class ShownPage(Base):
+    """What stands on a page as it is looked at, where the file has no pages of its own: it was converted for that."""
+
+    __tablename__ = "shown_pages"
+
+    version_id: Mapped[int] = mapped_column(
+        ForeignKey("versions.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    page: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    org_id: Mapped[int] = org_id_column()
+    width: Mapped[float | None] = mapped_column(Double)
+    height: Mapped[float | None] = mapped_column(Double)
+    text: Mapped[str] = mapped_column(Text)
+    words: Mapped[bytes] = mapped_column(LargeBinary)
+    """As `pages.pack` gives them."""
+
+    # What else is said of pages: it is the same of all of these.
+    layer: ClassVar[int] = 0
+    status: ClassVar[PageStatus] = PageStatus.READ
+    reason: ClassVar[str] = ""
+    source: ClassVar[PageSource] = PageSource.FILE
+    engine: ClassVar[str] = ""
+    rotation: ClassVar[int] = 0
+    confidence: ClassVar[float | None] = None
 
 
 class TextSettings(Base):

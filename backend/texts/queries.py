@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, case, func, select, update
+from sqlalchemy import Row, Select, case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload
 
 from backend.core.clock import now
-from backend.texts.models import TextLayer, TextPage, TextSettings
+from backend.texts.models import ShownPage, TextLayer, TextPage, TextSettings
 from backend.texts.pages import PageStatus, PageText
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -255,3 +255,34 @@ async def set_languages(session: AsyncSession, org_id: int, codes: Sequence[str]
             index_elements=["org_id"], set_={"languages": statement.excluded.languages}
         )
     )
+
+
+async def replace_shown(
+    session: AsyncSession, *, org_id: int, version_id: int, new: Sequence[PageText]
+) -> None:
+    """Keep what stands on the pages of a version as they are shown, and nothing of what was known of them."""
+    await session.execute(delete(ShownPage).where(ShownPage.version_id == version_id))
+    rows = [
+        {
+            "org_id": org_id,
+            "version_id": version_id,
+            "page": page.number,
+            "width": page.width,
+            "height": page.height,
+            "text": page.text,
+            "words": page.words,
+        }
+        for page in new
+    ]
+    if rows:
+        await session.execute(insert(ShownPage), rows)
+
+
+async def shown_pages(
+    session: AsyncSession, version_id: int, *, numbers: Collection[int] | None = None
+) -> Sequence[ShownPage]:
+    """Return what stands on the pages of a version as they are shown, or on some of them, by number."""
+    statement = select(ShownPage).where(ShownPage.version_id == version_id).order_by(ShownPage.page)
+    if numbers is not None:
+        statement = statement.where(ShownPage.page.in_(numbers))
+    return (await session.scalars(statement)).all()

@@ -36,6 +36,13 @@ router = APIRouter(tags=["texts"], responses=problem_responses(UnauthenticatedEr
 VersionNumber = Annotated[
     int | None, Query(ge=1, description="The version's number; without one, the current.")
 ]
+Shown = Annotated[
+    bool,
+    Query(
+        description="Whether pages that a preview shows are meant where the file has none with places for its words: "
+        "those an office document is converted to."
+    ),
+]
 IfMatch = Annotated[str, Header(description="The ETag of the text that the change is based on.")]
 _SEEN = (NotFoundError, VersionNotFoundError, QuarantinedError)
 
@@ -55,9 +62,11 @@ async def list_pages(
         str | None,
         Query(max_length=MAX_QUERY_LENGTH, description="A search; its hits are counted per page."),
     ] = None,
+    *,
+    shown: Shown = False,
 ) -> PagesOut:
     """Return what is known of each page: its size, where its text is from, how sure that is."""
-    return await reading.list_pages(session, actor, document_id, version=version, q=q)
+    return await reading.list_pages(session, actor, document_id, version=version, q=q, shown=shown)
 
 
 @router.get(
@@ -75,9 +84,13 @@ async def get_page_words(
     q: Annotated[
         str, Query(max_length=MAX_QUERY_LENGTH, description="A search, as for `/search`.")
     ] = "",
+    *,
+    shown: Shown = False,
 ) -> WordsOut:
     """Return words with their boxes, and which of them a search finds."""
-    return await reading.read_words(session, actor, document_id, number, version=version, q=q)
+    return await reading.read_words(
+        session, actor, document_id, number, version=version, q=q, shown=shown
+    )
 
 
 @router.get(

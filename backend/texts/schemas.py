@@ -38,7 +38,9 @@ class PageOut(BaseModel):
     reason: str = Field(description="Why it could not be read, or what of it was left out.")
     source: PageSource
     engine: str = Field(description="Names of what read it, such as `pdfium` or `rapidocr`.")
-    layer: int = Field(description="The text layer this is from.")
+    layer: int = Field(
+        description="The text layer this is from; 0 for a page that was made to be looked at."
+    )
     width: float | None = Field(
         description="As it is displayed: points of a PDF, pixels of a picture. Null where a page has no size, like a "
         "sheet: its words have no places."

@@ -157,7 +157,11 @@ async def test_an_office_document_is_shown_page_by_page(
     await expect(drawn(page, 1)).to_have_js_property(
         "naturalWidth", 1_000, timeout=CONVERSION_MAY_TAKE_MS
     )
-    await expect(page.get_by_role("toolbar", name="Preview tools")).to_contain_text("/ 1")
+    tools = page.get_by_role("toolbar", name="Preview tools")
+    await expect(tools).to_contain_text("/ 1")
+    await tools.get_by_label("Find in this document").fill("every ship")
+    await expect(tools.get_by_role("status")).to_have_text("1 of 1")
+    await expect(page.locator("[data-hit=current]").first).to_have_text("Every ")
 
 
 async def test_what_cannot_be_shown_says_so(page: Page, service: Service, cabinet: Cabinet) -> None:

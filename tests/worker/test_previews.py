@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import docx
+import pptx
 import pytest
 from fastapi import FastAPI
 from PIL import Image
@@ -21,6 +23,7 @@ from backend.previews.models import PagePicture, Preview, Size
 from tests.support.api import Api
 from worker.extraction import shut_down
 from worker.runtime import Runtime
+from worker.tasks import indexing
 from worker.tasks import previews as tasks
 
 
@@ -348,3 +351,61 @@ async def test_a_purged_version_is_no_error(
     await prepare(runtime, admin, document)  # purged before
     async with database.transaction(Tenant(admin.org_id)) as session:
         assert (await session.scalars(select(PagePicture))).all() == []
+
+
+def letter() -> bytes:
+    document = docx.Document()
+    document.add_paragraph("Every ship pays by its length.")
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def slides() -> bytes:
+    presentation = pptx.Presentation()
+    for title in ("The harbour", "Every ship pays"):
+        slide = presentation.slides.add_slide(presentation.slide_layouts[5])
+        assert slide.shapes.title is not None
+        slide.shapes.title.text = title
+    out = io.BytesIO()
+    presentation.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "own", "pages"),
+    [("a.docx", letter(), [], [1]), ("a.pptx", slides(), [1, 2], [0, 1])],
+    ids=["document", "presentation"],
+)
+async def test_hits_have_their_places_on_pages_that_a_document_was_converted_to(
+    admin: Api, runtime: Runtime, name: str, content: bytes, own: list[int], pages: list[int]
+) -> None:
+    document = await uploaded(admin, name, content)
+    await indexing._index(runtime, admin.org_id, version_of(document), ocr=False)
+    await prepare(runtime, admin, document)
+    path = f"/documents/{document['id']}/pages"
+    asked = {"shown": "true", "q": '"every ship"'}
+    looked_at = (await admin.get(path, params=asked)).json()["pages"]
+    assert [page["hits"] for page in looked_at] == pages
+    assert {page["layer"] for page in looked_at} == {0}
+    found = (await admin.get(f"{path}/{len(pages)}/words", params=asked)).json()
+    [hit] = found["hits"]
+    assert [found["words"][place]["text"] for place in hit] == ["Every", "ship"]
+    for place in hit:
+        left, top, right, bottom = found["words"][place]["box"]
+        assert 0 < left < right < 1
+        assert 0 < top < bottom < 1
+    # They are no pages of the text that is searched and corrected.
+    assert [page["number"] for page in (await admin.get(path)).json()["pages"]] == own
+
+
+async def test_pages_that_are_made_anew_leave_no_words_of_the_old(
+    admin: Api, runtime: Runtime
+) -> None:
+    document = await uploaded(admin, "a.docx", letter())
+    path = f"/documents/{document['id']}"
+    for _ in range(2):
+        await prepare(runtime, admin, document)
+        words = (await admin.get(f"{path}/pages/1/words", params={"shown": "true"})).json()["words"]
+        assert [word["text"] for word in words] == ["Every", "ship", "pays", "by", "its", "length."]
+        assert (await admin.post(f"{path}/preview")).status_code == 202

@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -20,7 +21,10 @@ from backend.identity.models import store_namespace
 from backend.previews import service as previews
 from backend.previews.models import PreviewStatus, Size
 from backend.previews.service import Drawn
+from backend.texts import service as texts
+from backend.texts.pages import PageText
 from worker.app import RETRIES, app
+from worker.extraction import Limits, run_bounded
 from worker.leases import renewing
 from worker.plaintext import plaintext
 from worker.previews import (
@@ -41,11 +45,13 @@ log = structlog.get_logger(__name__)
 
 MAX_DRAWN_SIZE = 2 * 2**30
 """Content beyond this many bytes is not drawn."""
+_PDF = "application/pdf"
 _FIRST_SIZES = (Size.THUMBNAIL, Size.MEDIUM)
 _LIMITS = DrawLimits()
 _TIME_TO_FETCH = 600
 _DRAWING_SECONDS = int(_LIMITS.wall_seconds) + _TIME_TO_FETCH
-_TASK_SECONDS = 2 * int(OfficeLimits().wall_seconds) + _DRAWING_SECONDS
+_READING = Limits()
+_TASK_SECONDS = 2 * int(OfficeLimits().wall_seconds) + int(_READING.wall_seconds) + _DRAWING_SECONDS
 _BY_WIDTH = {size.width: size for size in Size}
 
 
@@ -93,15 +99,16 @@ async def _prepare(
         lambda session: previews.renew_lease(session, version_id),
         lease=previews.LEASE,
     ):
-        drawing, pdf = await _first_page(runtime, org_id, content)
+        made = await _first_page(runtime, org_id, content)
+        drawing = made.drawing
         log.info("preview_made", version_id=version_id, status=drawing.status)
         async with AsyncExitStack() as stack:
             drawn = await _keep(runtime, org_id, drawing.pictures, stack)
-            kept = pdf and await _received(runtime, org_id, pdf, stack)
+            kept = made.pdf and await _received(runtime, org_id, made.pdf, stack)
             # What was drawn before it ended early can be seen; what is missing is asked for again, by itself.
             status = PreviewStatus.READY if drawn else PreviewStatus(drawing.status)
             async with runtime.database.transaction(tenant) as session:
-                await previews.finish_preview(
+                known = await previews.finish_preview(
                     session,
                     version_id,
                     status=status,
@@ -111,35 +118,49 @@ async def _prepare(
                     broken=drawing.broken_pages,
                     pdf=kept or None,
                 )
+                if known and made.pdf:
+                    await texts.record_shown(
+                        session, org_id=org_id, version_id=version_id, pages=made.pages
+                    )
 
 
-async def _first_page(
-    runtime: Runtime, org_id: int, content: VersionContent
-) -> tuple[Drawing, bytes]:
-    """Draw the first page; return it, and the PDF that had to be made for it."""
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What there is to see of a document."""
+
+    drawing: Drawing
+    pdf: bytes = b""
+    """What it had to be converted to for that, and what stands on the pages of it."""
+    pages: Sequence[PageText] = ()
+
+
+async def _first_page(runtime: Runtime, org_id: int, content: VersionContent) -> _Made:
+    """Draw the first page."""
     kind = kind_of(content.media_type)
     if kind is None:
-        return Drawing("unsupported", "Files of this kind have no preview."), b""
+        return _Made(Drawing("unsupported", "Files of this kind have no preview."))
     if content.size > MAX_DRAWN_SIZE:
-        return Drawing("unsupported", "The file is too large to be drawn."), b""
+        return _Made(Drawing("unsupported", "The file is too large to be drawn."))
     try:
         async with plaintext(runtime, org_id, content.digest) as path:
             if kind is Kind.OFFICE:
                 return await asyncio.to_thread(_convert_and_draw, path, content.media_type)
-            return await asyncio.to_thread(_draw_first, path, content.media_type), b""
+            return _Made(await asyncio.to_thread(_draw_first, path, content.media_type))
     except ContentDamagedError as error:
-        return Drawing("failed", error.detail), b""
+        return _Made(Drawing("failed", error.detail))
 
 
-def _convert_and_draw(path: Path, media_type: str) -> tuple[Drawing, bytes]:
+def _convert_and_draw(path: Path, media_type: str) -> _Made:
     converted = convert(path, media_type=media_type)
     if converted.status != "ready":
-        return Drawing(converted.status, converted.detail), b""
+        return _Made(Drawing(converted.status, converted.detail))
     with os.fdopen(os.memfd_create("pdf"), "wb") as file:
         file.write(converted.pdf)
         file.flush()
-        drawing = _draw_first(Path(f"/proc/self/fd/{file.fileno()}"), "application/pdf")
-    return drawing, converted.pdf
+        pdf = Path(f"/proc/self/fd/{file.fileno()}")
+        drawing = _draw_first(pdf, _PDF)
+        read = run_bounded(pdf, name="", media_type=_PDF, limits=_READING, ocr=False)
+    return _Made(drawing, converted.pdf, read.pages)
 
 
 def _draw_first(path: Path, media_type: str) -> Drawing:

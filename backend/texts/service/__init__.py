@@ -15,6 +15,7 @@ from backend.texts.service.recognising import (
     record_reading,
     text_of_pages,
 )
+from backend.texts.service.showing import record_shown
 
 __all__ = [
     "Batch",
@@ -26,5 +27,6 @@ __all__ = [
     "publish",
     "record_pages",
     "record_reading",
+    "record_shown",
     "text_of_pages",
 ]

@@ -13,7 +13,7 @@ from backend.search import service as search
 from backend.search.matching import find_hits
 from backend.texts import queries
 from backend.texts.errors import LayerNotFoundError, NoTextError, PageNotFoundError
-from backend.texts.models import TextPage
+from backend.texts.models import ShownPage, TextPage
 from backend.texts.pages import UNIT, PageStatus, Word, unpack
 from backend.texts.schemas import (
     LayerOut,
@@ -33,20 +33,25 @@ async def list_pages(
     *,
     version: int | None = None,
     q: str | None = None,
+    shown: bool = False,
 ) -> PagesOut:
     """Return the pages of a document's version; with `q`, how often it is found on each.
+
+    With `shown` they are the ones that are looked at, where those of the file have no places for their words.
 
     Raises:
         NotFoundError: the actor may not see the document, or it has no such version.
         InvalidQueryError: a filter in the query has a value it cannot take.
     """
     document, chosen = await _version(session, actor, document_id, version)
-    found = await queries.pages(session, chosen.id)
+    own = await queries.pages(session, chosen.id)
+    looked_at = await _looked_at(session, chosen.id, own) if shown else []
+    found: Sequence[queries.AnyRow] | Sequence[ShownPage] = looked_at or own
     waiting = await queries.waiting_numbers(session, chosen.id)
     hits: dict[int, int] = {}
     if q is not None:
         await documents.record_text_reading(session, actor, document, chosen.number)
-        texts = await queries.whole_pages(session, chosen.id)
+        texts = looked_at or await queries.whole_pages(session, chosen.id)
         numbers = [page.page for page in texts]
         per_page = await _hits(session, actor, chosen.id, q, [_page_words(one) for one in texts])
         hits = {number: len(of) for number, of in zip(numbers, per_page, strict=True)}
@@ -84,8 +89,11 @@ async def read_words(
     *,
     version: int | None = None,
     q: str = "",
+    shown: bool = False,
 ) -> WordsOut:
     """Return the words of a page with their places, and which of them `q` finds.
+
+    With `shown` it is the page that is looked at, where that of the file has no places for its words.
 
     Raises:
         NotFoundError: the actor may not see the document, or it has no such version.
@@ -93,7 +101,8 @@ async def read_words(
         InvalidQueryError: a filter in the query has a value it cannot take.
     """
     document, chosen = await _version(session, actor, document_id, version)
-    found = await queries.whole_pages(session, chosen.id, numbers=[number])
+    own = await queries.whole_pages(session, chosen.id, numbers=[number])
+    found = (await _looked_at(session, chosen.id, own, number) if shown else []) or own
     if not found:
         raise PageNotFoundError(f"No page {number} of {document.name!r} was read.")
     page = found[0]
@@ -227,6 +236,18 @@ async def _version(
     return document, await documents.get_version(session, document, number)
 
 
+async def _looked_at(
+    session: AsyncSession,
+    version_id: int,
+    own: Sequence[queries.AnyRow] | Sequence[TextPage],
+    *numbers: int,
+) -> Sequence[ShownPage]:
+    """Return the pages that a version was converted to, or some of them; none where its own have places for words."""
+    if any(page.width is not None for page in own):
+        return []
+    return await queries.shown_pages(session, version_id, numbers=numbers or None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Whole:
     """A word put together again from its parts, which are words `first` to before `last` of the page."""
@@ -236,7 +257,7 @@ class _Whole:
     last: int
 
 
-def _page_words(page: TextPage) -> list[_Whole]:
+def _page_words(page: TextPage | ShownPage) -> list[_Whole]:
     words = unpack(page.words, len(page.text))
     if not words:
         # A sheet or a slide: its words have no places, but can be counted.

@@ -253,16 +253,24 @@ export const remakePreview = (id: number, version: number) =>
       params: { ...ofDocument(id), query: { version } },
     }),
   );
-export const listPages = (id: number, version: number, q?: string) =>
+export const listPages = (id: number, version: number) =>
   ok(
     client.GET("/api/v1/documents/{document_id}/pages", {
-      params: { ...ofDocument(id), query: { version, q } },
+      params: { ...ofDocument(id), query: { version } },
     }),
   );
+/** How often a search is found on each of the pages one looks at. */
+export const countOnPages = (id: number, version: number, q: string) =>
+  ok(
+    client.GET("/api/v1/documents/{document_id}/pages", {
+      params: { ...ofDocument(id), query: { version, q, shown: true } },
+    }),
+  );
+/** The words of a page one looks at. */
 export const getPageWords = (id: number, version: number, number: number, q: string) =>
   ok(
     client.GET("/api/v1/documents/{document_id}/pages/{number}/words", {
-      params: { path: { document_id: id, number }, query: { version, q } },
+      params: { path: { document_id: id, number }, query: { version, q, shown: true } },
     }),
   );
 export type PageWords = Awaited<ReturnType<typeof getPageWords>>;

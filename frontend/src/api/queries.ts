@@ -241,7 +241,7 @@ export const pageHitsQuery = (id: number, version: number, q: string) =>
   queryOptions({
     queryKey: [...keys.document(id), "page-hits", version, q],
     queryFn: async () =>
-      (await calls.listPages(id, version, q)).pages.flatMap(({ number, hits }) =>
+      (await calls.countOnPages(id, version, q)).pages.flatMap(({ number, hits }) =>
         hits ? [{ page: number, hits }] : [],
       ),
     staleTime: 60_000,

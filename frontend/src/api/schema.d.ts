@@ -5344,7 +5344,7 @@ export interface components {
             engine: string;
             /**
              * Layer
-             * @description The text layer this is from.
+             * @description The text layer this is from; 0 for a page that was made to be looked at.
              */
             layer: number;
             /**
@@ -17088,6 +17088,8 @@ export interface operations {
                 version?: number | null;
                 /** @description A search; its hits are counted per page. */
                 q?: string | null;
+                /** @description Whether pages that a preview shows are meant where the file has none with places for its words: those an office document is converted to. */
+                shown?: boolean;
             };
             header?: never;
             path: {
@@ -17155,6 +17157,8 @@ export interface operations {
                 version?: number | null;
                 /** @description A search, as for `/search`. */
                 q?: string;
+                /** @description Whether pages that a preview shows are meant where the file has none with places for its words: those an office document is converted to. */
+                shown?: boolean;
             };
             header?: never;
             path: {

@@ -56,7 +56,7 @@ from backend.search.models import (
     VersionText,
     search_champions,
 )
-from backend.texts.models import LayerKind, TextLayer, TextPage, TextSettings
+from backend.texts.models import LayerKind, ShownPage, TextLayer, TextPage, TextSettings
 from backend.texts.pages import PageSource, PageStatus
 from backend.uploads.models import Upload, UploadKind
 from backend.verification.models import Fault, StoreFault
@@ -113,6 +113,7 @@ def read_out(org_id: int, document_id: int, later_id: int, version_id: int) -> I
         text="words",
         words=b"",
     )
+    yield ShownPage(org_id=org_id, version_id=version_id, page=1, text="words", words=b"")
     yield TextSettings(org_id=org_id, languages=["en"])
 
 
