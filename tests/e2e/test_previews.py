@@ -159,7 +159,7 @@ async def test_an_office_document_is_shown_page_by_page(
     )
     tools = page.get_by_role("toolbar", name="Preview tools")
     await expect(tools).to_contain_text("/ 1")
-    await tools.get_by_label("Find in this document").fill("every ship")
+    await tools.get_by_label("Find in this document").fill('"every ship"')
     await expect(tools.get_by_role("status")).to_have_text("1 of 1")
     await expect(page.locator("[data-hit=current]").first).to_have_text("Every ")
 
