@@ -3,6 +3,7 @@ import { Badge, Button, Group, SegmentedControl, Text, Title } from "@mantine/co
 import { useDocumentTitle } from "@mantine/hooks";
 import { IconLock, IconPlayerPlay, IconProgressCheck } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
+import type { ParseKeys } from "i18next";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { dismissFailedJob, runFailedJob } from "@/api/calls";
@@ -115,9 +116,7 @@ function Running({ queues }: { queues: JobQueue[] }) {
               {t(`jobs.queue.${job.queue.name}`)}
             </Badge>
             <div className={classes.what}>
-              <Text size="sm" ff="monospace" className={classes.detail}>
-                {job.task}
-              </Text>
+              <TaskName task={job.task} />
               {job.document && <NamedDocument document={job.document} />}
             </div>
             <Text size="xs" c="dimmed" className={classes.when}>
@@ -130,6 +129,17 @@ function Running({ queues }: { queues: JobQueue[] }) {
   );
 }
 
+/** What a task does, in words; one of another version of the service by its name. */
+function TaskName({ task }: { task: string }) {
+  const { t, i18n } = useTranslation();
+  const key = `jobs.task.${task}`;
+  return (
+    <Text size="sm" fw={500} className={classes.detail}>
+      {i18n.exists(key) ? t(key as ParseKeys) : task}
+    </Text>
+  );
+}
+
 function Failed() {
   const { t } = useTranslation();
   const [state, setState] = useState<FailedState>("waiting");
@@ -137,7 +147,7 @@ function Failed() {
   const items = failed.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <section aria-labelledby="failed-heading">
-      <Group justify="space-between" py="xs">
+      <Group justify="space-between" pt="lg" pb="xs">
         <Title order={2} id="failed-heading">
           {t("jobs.failed")}
         </Title>
@@ -191,9 +201,7 @@ function FailedRow({ job }: { job: FailedJob }) {
         {t(`jobs.state.${job.state}`)}
       </Badge>
       <div className={classes.what}>
-        <Text size="sm" ff="monospace" className={classes.detail}>
-          {job.task}
-        </Text>
+        <TaskName task={job.task} />
         {job.document && <NamedDocument document={job.document} />}
         <Text size="sm" className={classes.detail}>
           {t(`jobs.failure.${job.failure}`)}: {job.reason}
@@ -201,7 +209,7 @@ function FailedRow({ job }: { job: FailedJob }) {
         <Text size="xs" c="dimmed" className={classes.detail}>
           {t("jobs.tries", { count: job.tries })}
           {job.is_global && ` · ${t("jobs.global")}`}
-          {" · "}
+          {` · ${job.task} `}
           {JSON.stringify(job.arguments)}
         </Text>
         {job.decided_by && (
