@@ -17,6 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
+
 from backend.launch.errors import LaunchError
 from backend.launch.layout import DataDirectory, short_path
 from backend.launch.processes import (
@@ -35,8 +37,6 @@ DEFAULT_PORT = 5432
 
 CLUSTER_SETTINGS = {
     "max_connections": "200",
-    "shared_buffers": "256MB",
-    "effective_cache_size": "1GB",
     "maintenance_work_mem": "128MB",
     "work_mem": "8MB",
     "wal_compression": "on",
@@ -68,7 +68,7 @@ class EmbeddedPostgres(EmbeddedServer):
     """A PostgreSQL server whose data lie in a data directory's `postgres`.
 
     `tcp_port` adds a listener on 127.0.0.1 (else only the Unix socket in the server's own directory).
-    `durable=False` lets a crash of the machine destroy the data, for tests alone.
+    `durable=False` lets a crash of the machine destroy the data and takes little memory, for tests alone.
     """
 
     name = "PostgreSQL"
@@ -222,8 +222,11 @@ class EmbeddedPostgres(EmbeddedServer):
             shutil.rmtree(unfinished)
         creator = initdb_account(self.account)
         creator.own(unfinished)
+        memory = memory_settings(psutil.virtual_memory().total if self.durable else 0)
         settings = [
-            word for name, value in CLUSTER_SETTINGS.items() for word in ("-c", f"{name}={value}")
+            word
+            for name, value in (CLUSTER_SETTINGS | memory).items()
+            for word in ("-c", f"{name}={value}")
         ]
         # An anonymous file hands the password over: neither on disk nor in the list of processes.
         with os.fdopen(os.memfd_create("password"), "wb", buffering=0) as password:
@@ -282,6 +285,11 @@ class EmbeddedPostgres(EmbeddedServer):
             lock.unlink(missing_ok=True)
 
 
+_LEAST_BUFFERS, _MOST_BUFFERS = (
+    256 << 20,
+    8 << 30,
+)  # past these, the system's own cache does as well
+
 _RIGHTS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 # Names and passwords of this module's own making are filled in, none that came from outside.
 _OBJECTS = f"""
@@ -294,6 +302,19 @@ WHERE '{{database}}' NOT IN (SELECT datname FROM pg_database) \\gexec
 REVOKE ALL ON DATABASE {{database}} FROM PUBLIC;
 GRANT CONNECT ON DATABASE {{database}} TO {{app}};
 """  # noqa: S608 - see above
+
+
+def memory_settings(total: int) -> dict[str, str]:
+    """Return the settings that follow from `total` bytes of memory: a quarter for buffers, as is usual for PostgreSQL.
+
+    The vectors and indexes of a million documents take some gigabytes. Of what is not in the buffers, every look copies
+    a page from the system's cache and checks its sum.
+    """
+    buffers = min(max(total // 4, _LEAST_BUFFERS), _MOST_BUFFERS)
+    return {
+        "shared_buffers": f"{buffers >> 20}MB",
+        "effective_cache_size": f"{max(2 * buffers, 1 << 30) >> 20}MB",
+    }
 
 
 def _programs(account: Account) -> Path:

@@ -15,7 +15,13 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from backend.launch.errors import LaunchError
 from backend.launch.layout import DataDirectory
-from backend.launch.postgres import EXTENSIONS, EmbeddedPostgres, Role, embedded_postgres
+from backend.launch.postgres import (
+    EXTENSIONS,
+    EmbeddedPostgres,
+    Role,
+    embedded_postgres,
+    memory_settings,
+)
 from backend.launch.processes import processes_in
 from backend.launch.valkey import free_port
 
@@ -75,6 +81,17 @@ async def test_data_survive_a_restart_on_tcp_and_under_a_long_path(tmp_path: Pat
         assert await scalar(second.url(tcp=True), "SELECT x FROM t") == 7
     assert passwords == {path: path.read_text() for path in second.data.secrets.iterdir()}
     assert {path.stat().st_mode & 0o777 for path in passwords} == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("gibibytes", "buffers", "cache"),
+    [(0.5, "256MB", "1024MB"), (24, "6144MB", "12288MB"), (256, "8192MB", "16384MB")],
+)
+def test_buffers_follow_the_memory(gibibytes: float, buffers: str, cache: str) -> None:
+    assert memory_settings(int(gibibytes * 2**30)) == {
+        "shared_buffers": buffers,
+        "effective_cache_size": cache,
+    }
 
 
 async def test_it_recovers_what_was_committed_when_it_is_killed(tmp_path: Path) -> None:
