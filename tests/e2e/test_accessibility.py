@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
-from tests.e2e.pages import PATIENCE_MS, Cabinet, Person, new_person, sign_in
+from tests.e2e.pages import Cabinet, Person, new_person
 from tests.support.service import ROOT, Service, wait_until
 from tests.worker.extraction import samples
 
@@ -22,17 +22,6 @@ PDF = (
 )
 PHONE: ViewportSize = {"width": 360, "height": 740}
 OFFICE: ViewportSize = {"width": 1280, "height": 800}
-
-
-@pytest.fixture
-async def examined(browser: Browser, service: Service) -> AsyncIterator[Page]:
-    """A signed-in page that axe can be added to, which our own policy forbids."""
-    context = await browser.new_context(color_scheme="light", bypass_csp=True)
-    context.set_default_timeout(PATIENCE_MS)
-    page = await context.new_page()
-    await sign_in(page, service)
-    yield page
-    await context.close()
 
 
 @pytest.fixture
@@ -164,14 +153,14 @@ async def visit(page: Page, url: str, shown: str) -> None:
 
 
 async def test_axe_finds_nothing_about_access(
-    examined: Page,
+    inspectable: Page,
     service: Service,
     cabinet: Cabinet,
     filled: dict[str, int],
     ada: Person,
     written: int,
 ) -> None:
-    page = examined
+    page = inspectable
     pdf = f"{service.url}/documents/{filled['page.pdf']}?tab=access"
     policy = f"{service.url}/policies/{written}"
     found: dict[str, list[str]] = {}
@@ -205,9 +194,9 @@ async def test_axe_finds_nothing_about_access(
 
 
 async def test_axe_finds_nothing_on_any_screen(
-    examined: Page, service: Service, cabinet: Cabinet, filled: dict[str, int]
+    inspectable: Page, service: Service, cabinet: Cabinet, filled: dict[str, int]
 ) -> None:
-    page = examined
+    page = inspectable
     for made in ("groups", "service-accounts"):
         answer = service.login().post(f"/{made}", json={"name": f"Readers of {cabinet.name}"})
         assert answer.status_code == 201, answer.text
@@ -298,9 +287,9 @@ async def looked_at(page: Page, part: str, shown: Locator) -> dict[str, list[str
 
 
 async def test_what_opens_on_a_document_is_accessible_and_fits_a_phone(
-    examined: Page, service: Service, filled: dict[str, int]
+    inspectable: Page, service: Service, filled: dict[str, int]
 ) -> None:
-    page = examined
+    page = inspectable
     found: dict[str, list[str]] = {}
 
     async def look(part: str, shown: Locator) -> None:
@@ -327,9 +316,9 @@ async def test_what_opens_on_a_document_is_accessible_and_fits_a_phone(
 
 
 async def test_ways_in_are_accessible_and_fit_a_phone(
-    examined: Page, service: Service, fed: str
+    inspectable: Page, service: Service, fed: str
 ) -> None:
-    page = examined
+    page = inspectable
     found: dict[str, list[str]] = {}
 
     async def look(part: str, shown: Locator) -> None:
