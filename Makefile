@@ -15,9 +15,9 @@ help: ## Show this list
 up: runtime web ## Start the service on this machine, with all it needs; Ctrl-C stops it
 	@exec $(BIN)/dms up
 
-test: dev web ## Install what the tests need, check everything and run all tests
-	@tools/install-test-packages
-	@$(MAKE) --no-print-directory check
+# Each of the three parts before the tests keeps one core busy.
+test: dev ## Install what the tests need, check everything and run all tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-web test-packages check-python
 	$(BIN)/python -m pytest -n 3
 
 lint: dev ## Check style, types and layers of both languages
@@ -42,8 +42,10 @@ openapi: dev ## Write the API's description and the web application's client for
 	tools/web generate
 
 # The parts of the above.
-.PHONY: check check-python
-check: check-python
+.PHONY: check check-python check-web test-packages
+check: check-python check-web
+
+check-web: web
 	tools/web lint
 	tools/web test
 
@@ -52,6 +54,9 @@ check-python:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+test-packages:
+	@tools/install-test-packages
 
 runtime:
 	@python3 tools/bootstrap

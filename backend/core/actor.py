@@ -1,4 +1,4 @@
-"""Who is asking: the value every service takes beside the session."""
+"""Who is asking: the value every service takes beside the session, and what it is found by."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +10,14 @@ READ_TRAIL = "dms:organisation:Audit"
 """The action that a limited credential must extend to before it reads the audit trail."""
 KEY_SESSION = "key:"
 """How `Actor.session_id` begins where an API key stands behind the request: `key:7`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the caller presented, unverified."""
+
+    bearer: str | None = None
+    api_key: str | None = None
 
 
 class Role(StrEnum):

@@ -4,11 +4,9 @@ The answer is kept in the transaction of the creation itself (draft-ietf-httpapi
 a user and are forgotten after a day.
 """
 
-import hashlib
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Header, Request
 from pydantic import BaseModel
 from sqlalchemy import Integer, LargeBinary, Text, delete, select, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -18,15 +16,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from backend.core.actor import Actor
 from backend.core.db import Base, created_at_column, org_id_column
 from backend.core.errors import InvalidError
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=200,
-        description="Names this creation; sent again with the same key, it is answered again and done once.",
-    ),
-]
 
 
 class IdempotencyKeyReusedError(InvalidError):
@@ -48,13 +37,6 @@ class KeptAnswer(Base):
     status: Mapped[int] = mapped_column(Integer)
     body: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = created_at_column()
-
-
-def request_digest(request: Request, body: object = None) -> bytes:
-    """Return what tells a request from another: its method, its address, and a body that is not a stream."""
-    return hashlib.sha256(
-        f"{request.method} {request.url.path}?{request.url.query} {body!r}".encode()
-    ).digest()
 
 
 async def kept_answer(

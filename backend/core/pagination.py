@@ -7,17 +7,16 @@ from collections.abc import Collection
 from itertools import accumulate, pairwise
 from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from backend.core.errors import InvalidError
 
 T = TypeVar("T")
 MAX_LIMIT = 200
 
-Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items at most.")]
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many items at most.")]
 Cursor = Annotated[
-    str | None, Query(max_length=2_000, description="`next_cursor` of the page before.")
+    str | None, Field(max_length=2_000, description="`next_cursor` of the page before.")
 ]
 
 

@@ -4,30 +4,21 @@ Most routes take `SessionDep` and `ActorDep`: one request, one transaction, comm
 Routes that stream content take `UnitsDep` instead, so that no transaction stays open for as long as a transfer lasts.
 """
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import State
 
-from backend.core.actor import ADMINISTER, Actor, Role
+from backend.core.actor import ADMINISTER, Actor, Credentials, Role
 from backend.core.db import Database
 from backend.core.errors import ForbiddenError, SessionRequiredError
 from backend.core.origin import bind_session
 from backend.core.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What the caller presented, unverified."""
-
-    bearer: str | None = None
-    api_key: str | None = None
-
 
 Authenticate = Callable[[AsyncSession, Credentials], Awaitable[Actor]]
 """Verifies credentials, binds the transaction to the tenant, returns the actor; raises `UnauthenticatedError`.
@@ -181,6 +172,13 @@ class Units:
             yield session, self._admit(bind_actor(self._of_request, self._actor))
 
 
+def request_digest(request: Request, body: object = None) -> bytes:
+    """Return what tells a request from another: its method, its address, and a body that is not a stream."""
+    return hashlib.sha256(
+        f"{request.method} {request.url.path}?{request.url.query} {body!r}".encode()
+    ).digest()
+
+
 def _units(request: Request, credentials: Annotated[Credentials, Depends(_credentials)]) -> Units:
     return Units(request.app.state, request.state, credentials, admit=_not_an_auditor)
 
@@ -205,3 +203,11 @@ PersonDep = Annotated[Actor, Depends(_person)]
 """A person who signed in, auditors too: what concerns the account itself is out of reach of its keys."""
 UnitsDep = Annotated[Units, Depends(_units)]
 AnyonesUnitsDep = Annotated[Units, Depends(_anyones_units)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        description="Names this creation; sent again with the same key, it is answered again and done once.",
+    ),
+]

@@ -6,16 +6,14 @@ from fastapi import APIRouter, Header, Request, Response, status
 
 from backend.core.errors import ForbiddenError, NotFoundError, StaleError, UnauthenticatedError
 from backend.core.idempotency import (
-    IdempotencyKey,
     IdempotencyKeyReusedError,
     keep_answer,
     kept_answer,
-    request_digest,
 )
 from backend.core.names import InvalidNameError
 from backend.core.pagination import Cursor, InvalidCursorError, Limit, Page
 from backend.core.problems import problem_responses
-from backend.core.web import ActorDep, SessionDep
+from backend.core.web import ActorDep, IdempotencyKey, SessionDep, request_digest
 from backend.folders import service
 from backend.folders.errors import (
     FolderCycleError,

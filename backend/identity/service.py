@@ -9,12 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.audit import service as audit
 from backend.audit.service import Deed
-from backend.core.actor import KEY_SESSION, Actor, Role
+from backend.core.actor import KEY_SESSION, Actor, Credentials, Role
 from backend.core.clock import now
 from backend.core.db import Tenant, set_tenant
 from backend.core.errors import UnauthenticatedError
 from backend.core.pagination import decode_cursor, encode_cursor
-from backend.core.web import Credentials
 from backend.identity import queries
 from backend.identity.api_keys import service as api_keys
 from backend.identity.endings import end_sessions

@@ -24,15 +24,13 @@ from backend.content.errors import (
 from backend.content.service import Content
 from backend.core.errors import ForbiddenError, NotFoundError, StaleError, UnauthenticatedError
 from backend.core.idempotency import (
-    IdempotencyKey,
     IdempotencyKeyReusedError,
     keep_answer,
     kept_answer,
-    request_digest,
 )
 from backend.core.names import InvalidNameError
 from backend.core.problems import problem_responses
-from backend.core.web import SettingsDep, UnitsDep
+from backend.core.web import IdempotencyKey, SettingsDep, UnitsDep, request_digest
 from backend.documents.errors import (
     DocumentNameTakenError,
     FileTypeRefusedError,

@@ -1,6 +1,8 @@
 """What import-linter cannot say: whose `queries` and `router` a module may use, and where frameworks may be seen."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,21 @@ def test_fastapi_is_seen_by_routers_and_core_alone() -> None:
     }
     # ASGI's types alone, for a middleware.
     assert strangers == {"backend.operations.metrics"}
+
+
+def test_only_the_backend_loads_fastapi() -> None:
+    """It would be a tenth of what it takes to start each command and each of the other processes."""
+    paths = [*(BACKEND / "cli").glob("[a-z]*.py"), *(ROOT / "worker" / "tasks").glob("[a-z]*.py")]
+    others = {"backend.relay", "backend.letterbox", *map(module_of, paths)} - {
+        "backend.cli.openapi"
+    }
+    load = "import sys; [__import__(name) for name in sys.argv[1:]]; print(*sys.modules)"
+    shown = subprocess.run(
+        [sys.executable, "-c", load, *others], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(shown.stdout.split())
+    assert "sqlalchemy" in loaded
+    assert not {"fastapi", "starlette"} & loaded
 
 
 def test_every_module_says_what_belongs_in_it() -> None:

@@ -1,15 +1,13 @@
 """A real browser in front of the running service, and people who are signed in with it."""
 
-import asyncio
 import secrets
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from tests.e2e.pages import PATIENCE_MS, Cabinet, sign_in
+from tests.e2e.pages import PATIENCE_MS, Cabinet, new_context, sign_in
 from tests.support.service import Service
 
 SWITCHES = (
@@ -35,42 +33,26 @@ async def browser() -> AsyncIterator[Browser]:
         await launched.close()
 
 
-async def close(context: BrowserContext) -> None:
-    """Close the pages; Chromium may never answer when one of them begins to load just then, and ends with the tests."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(30):
-            await context.close()
-
-
 @pytest.fixture
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """A browser with nothing in it, on an office screen; errors in its pages fail the test."""
-    opened = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-    opened.set_default_timeout(PATIENCE_MS)
-    crashes: list[str] = []
-    opened.on("weberror", lambda error: crashes.append(str(error.error)))
-    yield opened
-    await close(opened)
-    assert crashes == []
+    """A browser with nothing in it."""
+    async with new_context(browser) as opened:
+        yield opened
 
 
 @pytest.fixture
 async def page(context: BrowserContext, service: Service) -> Page:
-    """A page with the administrator signed in."""
-    opened = await context.new_page()
-    await sign_in(opened, service)
-    return opened
+    """A page, not loaded yet, with the administrator signed in."""
+    await sign_in(context, service)
+    return await context.new_page()
 
 
 @pytest.fixture
 async def inspectable(browser: Browser, service: Service) -> AsyncIterator[Page]:
-    """A page with the administrator signed in to which axe can be added; our own policy forbids that."""
-    context = await browser.new_context(locale="en-GB", bypass_csp=True)
-    context.set_default_timeout(PATIENCE_MS)
-    opened = await context.new_page()
-    await sign_in(opened, service)
-    yield opened
-    await close(context)
+    """The same, to which axe can be added; our own policy forbids that."""
+    async with new_context(browser, bypass_csp=True) as context:
+        await sign_in(context, service)
+        yield await context.new_page()
 
 
 @pytest.fixture

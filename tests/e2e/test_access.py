@@ -3,14 +3,12 @@
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.e2e.pages import PATIENCE_MS, Cabinet, Person, new_person, row, sign_in
+from tests.e2e.pages import Cabinet, Person, new_person, row, signed_in
 from tests.support.service import Service
 
 
@@ -51,17 +49,6 @@ def folder_with(service: Service, cabinet: Cabinet, name: str, *documents: str) 
 
 def share(service: Service, thing: str, person: Person, **grant: Any) -> None:
     post(service, f"/{thing}/grants", json={"principal": f"user:{person.id}", **grant})
-
-
-@asynccontextmanager
-async def signed_in(browser: Browser, service: Service, person: Person) -> AsyncIterator[Page]:
-    """A browser of somebody's own."""
-    context = await browser.new_context(locale="en-GB")
-    context.set_default_timeout(PATIENCE_MS)
-    page = await context.new_page()
-    await sign_in(page, service, person)
-    yield page
-    await context.close()
 
 
 async def choose(page: Page | Locator, label: str, name: str) -> None:
@@ -138,6 +125,7 @@ async def test_a_policy_is_corrected_tried_saved_and_restored(
 ) -> None:
     folder, document = folder_with(service, cabinet, "Leases", "old.txt", "lease.txt")
     name, all_of_it = f"Leases {secrets.token_hex(3)}", f"dms:folder:{folder}/*"
+    await page.goto(service.url)
     await page.get_by_role("link", name="Policies").click()
     await page.get_by_role("link", name="New policy").click()
     await page.get_by_role("textbox", name="Name").fill(name)

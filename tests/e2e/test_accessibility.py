@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
-from tests.e2e.pages import PATIENCE_MS, Cabinet, Person, new_person, sign_in
+from tests.e2e.pages import Cabinet, Person, new_person
 from tests.support.service import ROOT, Service, wait_until
 from tests.worker.extraction import samples
 
@@ -25,14 +25,8 @@ OFFICE: ViewportSize = {"width": 1280, "height": 800}
 
 
 @pytest.fixture
-async def examined(browser: Browser, service: Service) -> AsyncIterator[Page]:
-    """A signed-in page that axe can be added to, which our own policy forbids."""
-    context = await browser.new_context(color_scheme="light", bypass_csp=True)
-    context.set_default_timeout(PATIENCE_MS)
-    page = await context.new_page()
-    await sign_in(page, service)
-    yield page
-    await context.close()
+def page(inspectable: Page) -> Page:
+    return inspectable
 
 
 @pytest.fixture
@@ -158,20 +152,48 @@ async def still_too_wide(page: Page) -> list[str]:
     return await too_wide(page)
 
 
+@asynccontextmanager
+async def on_a_phone(page: Page) -> AsyncIterator[None]:
+    """Show the page as it is on a phone while the block runs."""
+    await page.set_viewport_size(PHONE)
+    await page.evaluate(
+        "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+    )
+    yield
+    await page.set_viewport_size(OFFICE)
+
+
+async def looked_at(page: Page, part: str, shown: Locator) -> dict[str, list[str]]:
+    """What axe finds on a screen, and what is too wide for a phone there."""
+    await expect(shown).to_be_visible()
+    found = {part: await violations(page)}
+    async with on_a_phone(page):
+        await expect(shown).to_be_visible()
+        found[f"{part} on a phone"] = await still_too_wide(page)
+    return found
+
+
+async def examined(page: Page, screen: str) -> dict[str, list[str]]:
+    """What axe finds on a whole screen, and what is too wide there, in the office and on a phone."""
+    wide = await still_too_wide(page)
+    found = await looked_at(page, screen, page.get_by_role("main"))
+    found[screen] += wide
+    return found
+
+
 async def visit(page: Page, url: str, shown: str) -> None:
     await page.goto(url)
     await expect(page.get_by_text(shown).filter(visible=True).first).to_be_visible()
 
 
-async def test_axe_finds_nothing_about_access(
-    examined: Page,
+async def test_screens_about_access_are_accessible_and_fit_a_phone(
+    page: Page,
     service: Service,
     cabinet: Cabinet,
     filled: dict[str, int],
     ada: Person,
     written: int,
 ) -> None:
-    page = examined
     pdf = f"{service.url}/documents/{filled['page.pdf']}?tab=access"
     policy = f"{service.url}/policies/{written}"
     found: dict[str, list[str]] = {}
@@ -184,7 +206,7 @@ async def test_axe_finds_nothing_about_access(
         ("policy", policy, "Denies:"),
     ):
         await visit(page, url, shown)
-        found[screen] = await violations(page)
+        found |= await examined(page, screen)
 
     await visit(page, f"{pdf}&of=user:{ada.id}", f"{ada.name} may not read")
     found["why"] = await violations(page)
@@ -192,6 +214,7 @@ async def test_axe_finds_nothing_about_access(
     await expect(page.get_by_text("1 person")).to_be_visible()
     found["who may"] = await violations(page)
     await visit(page, f"{policy}?tab=versions", "In force")
+    found |= await examined(page, "versions")
     await page.get_by_role("button", name="Compare version 2").click()
     found["comparison"] = await violations(page)
     await page.get_by_role("button", name="Restore version 1").click()
@@ -204,10 +227,11 @@ async def test_axe_finds_nothing_about_access(
     assert {screen: ones for screen, ones in found.items() if ones} == {}
 
 
-async def test_axe_finds_nothing_on_any_screen(
-    examined: Page, service: Service, cabinet: Cabinet, filled: dict[str, int]
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_every_screen_is_accessible_and_fits_a_phone(
+    page: Page, service: Service, cabinet: Cabinet, filled: dict[str, int]
 ) -> None:
-    page = examined
     for made in ("groups", "service-accounts"):
         answer = service.login().post(f"/{made}", json={"name": f"Readers of {cabinet.name}"})
         assert answer.status_code == 201, answer.text
@@ -245,7 +269,7 @@ async def test_axe_finds_nothing_on_any_screen(
         ("not there", f"{service.url}/documents/999999999", "This was not found"),
     ):
         await visit(page, url, shown)
-        found[screen] = await violations(page)
+        found |= await examined(page, screen)
 
     await visit(page, cabinet.url, "page.pdf")
     row = page.get_by_role("grid").get_by_role("row").filter(has_text="page.pdf")
@@ -276,31 +300,9 @@ async def test_axe_finds_nothing_on_any_screen(
     assert {screen: ones for screen, ones in found.items() if ones} == {}
 
 
-@asynccontextmanager
-async def on_a_phone(page: Page) -> AsyncIterator[None]:
-    """Show the page as it is on a phone while the block runs."""
-    await page.set_viewport_size(PHONE)
-    await page.evaluate(
-        "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
-    )
-    yield
-    await page.set_viewport_size(OFFICE)
-
-
-async def looked_at(page: Page, part: str, shown: Locator) -> dict[str, list[str]]:
-    """What axe finds on a screen, and what is too wide for a phone there."""
-    await expect(shown).to_be_visible()
-    found = {part: await violations(page)}
-    async with on_a_phone(page):
-        await expect(shown).to_be_visible()
-        found[f"{part} on a phone"] = await still_too_wide(page)
-    return found
-
-
 async def test_what_opens_on_a_document_is_accessible_and_fits_a_phone(
-    examined: Page, service: Service, filled: dict[str, int]
+    page: Page, service: Service, filled: dict[str, int]
 ) -> None:
-    page = examined
     found: dict[str, list[str]] = {}
 
     async def look(part: str, shown: Locator) -> None:
@@ -327,9 +329,8 @@ async def test_what_opens_on_a_document_is_accessible_and_fits_a_phone(
 
 
 async def test_ways_in_are_accessible_and_fit_a_phone(
-    examined: Page, service: Service, fed: str
+    page: Page, service: Service, fed: str
 ) -> None:
-    page = examined
     found: dict[str, list[str]] = {}
 
     async def look(part: str, shown: Locator) -> None:
@@ -371,46 +372,6 @@ async def test_the_sign_in_page_is_accessible(browser: Browser, service: Service
     await visit(page, f"{service.url}/login", "Sign in")
     assert await violations(page) == []
     await context.close()
-
-
-async def test_no_screen_scrolls_sideways(
-    page: Page, service: Service, cabinet: Cabinet, filled: dict[str, int], written: int
-) -> None:
-    found = {}
-    for url, shown in (
-        (service.url, "Recently filed"),
-        (f"{service.url}/library", cabinet.name),
-        (cabinet.url, "page.pdf"),
-        (f"{cabinet.url}?view=grid", "page.pdf"),
-        (f"{service.url}/documents/{filled['page.pdf']}", "amount"),
-        (f"{service.url}/documents/{filled['page.pdf']}", "About this file"),
-        (f"{service.url}/documents/{filled['page.pdf']}?tab=versions", "Version 1"),
-        (f"{service.url}/documents/{filled['page.pdf']}?tab=history", "Changed"),
-        (f"{service.url}/documents/{filled['page.pdf']}?tab=access", "On this document"),
-        (f"{service.url}/documents/{filled['text.pdf']}?tab=text", "Page 1"),
-        (f"{service.url}/recognition", "None chosen"),
-        (f"{service.url}/audit", "Sealed events"),
-        (f"{service.url}/access/folder/{cabinet.id}", "On this folder"),
-        (f"{service.url}/policies", cabinet.name),
-        (f"{service.url}/policies/{written}?tab=versions", "In force"),
-        (f"{service.url}/search?q=lease", "result"),
-        (f"{service.url}/trash", "Trash"),
-        (f"{service.url}/duplicates", "Documents whose text is nearly the same"),
-        (f"{service.url}/users", service.admin_email),
-        (f"{service.url}/groups", "New group"),
-        (f"{service.url}/storage", "Waiting for collection"),
-        (f"{service.url}/quarantine", "Waiting for a decision"),
-        (f"{service.url}/jobs", "Fast queue"),
-        (f"{service.url}/security", "No API keys yet"),
-        (f"{service.url}/sign-in", "Nobody has to"),
-        (f"{service.url}/sign-in?show=keys", "Key or person"),
-        (f"{service.url}/sign-in?show=accounts", "New service account"),
-    ):
-        await visit(page, url, shown)
-        found[url] = await still_too_wide(page)
-        async with on_a_phone(page):
-            found[f"{url} on a phone"] = await still_too_wide(page)
-    assert {screen: wide for screen, wide in found.items() if wide} == {}
 
 
 async def test_a_phone_reaches_everything(page: Page, service: Service, cabinet: Cabinet) -> None:

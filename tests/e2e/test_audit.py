@@ -2,25 +2,18 @@
 
 import json
 import secrets
-from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
-from tests.e2e.pages import PATIENCE_MS, Cabinet, sign_in
+from tests.e2e.pages import Cabinet
 from tests.e2e.test_accessibility import violations
 from tests.support.service import Service
 
 
 @pytest.fixture
-async def page(browser: Browser, service: Service) -> AsyncIterator[Page]:
-    """A signed-in page; axe cannot be added under our own policy."""
-    context = await browser.new_context(locale="en-GB", bypass_csp=True)
-    context.set_default_timeout(PATIENCE_MS)
-    opened = await context.new_page()
-    await sign_in(opened, service)
-    yield opened
-    await context.close()
+def page(inspectable: Page) -> Page:
+    return inspectable
 
 
 @pytest.fixture
@@ -43,6 +36,7 @@ async def test_a_change_is_found_looked_into_signed_and_exported(
     page: Page, service: Service, renamed: tuple[int, str, str]
 ) -> None:
     document_id, old, new = renamed
+    await page.goto(service.url)
     await page.get_by_role("link", name="Audit").click()
     await expect(page.get_by_role("heading", level=1, name="Audit")).to_be_visible()
     await page.get_by_role("textbox", name="Text").fill(new)

@@ -30,9 +30,9 @@ async def test_a_scan_is_filed_found_by_its_words_and_comes_back_unchanged(
     context: BrowserContext, service: Service, tmp_path: Path
 ) -> None:
     content = scan(tmp_path / "IMG_0815.pdf", "Lighthouse inspection", "The lantern was replaced")
+    await sign_in(context, service)
     page = await context.new_page()
-    await sign_in(page, service)
-
+    await page.goto(service.url)
     await page.get_by_role("link", name="Library", exact=True).click()
     await page.get_by_role("button", name="New cabinet").first.click()
     await page.get_by_role("textbox", name="Name", exact=True).fill("Harbour office")

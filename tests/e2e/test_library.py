@@ -145,6 +145,7 @@ async def test_a_cabinet_is_shared_with_a_new_user_who_then_sees_only_that(
 ) -> None:
     name, email = f"Grace {cabinet.id}", f"grace{cabinet.id}@example.org"
     file(service, cabinet, "plan.txt")
+    await page.goto(service.url)
     await page.get_by_role("link", name="Users", exact=True).click()
     await page.get_by_role("button", name="New user").click()
     await page.get_by_label("Name", exact=True).fill(name)
@@ -192,6 +193,8 @@ async def test_the_palette_finds_a_document_by_the_beginning_of_its_name(
     page: Page, service: Service, cabinet: Cabinet
 ) -> None:
     file(service, cabinet, f"Quarterly forecast {cabinet.id}.txt")
+    await page.goto(service.url)
+    await expect(page.get_by_role("heading", level=1, name="Hello")).to_be_visible()
     await page.keyboard.press("Control+k")
     await expect(page.get_by_role("dialog").get_by_role("textbox")).to_be_focused()
     await page.keyboard.type(f"quarterly forecast {cabinet.id}"[:-1])

@@ -139,7 +139,7 @@ async def test_who_belongs_to_two_organisations_goes_from_one_to_the_other(
 
 
 async def test_a_forgotten_password_without_a_mail_server_and_a_link_that_is_none(
-    page: Page, browser: Browser, service: Service
+    browser: Browser, service: Service
 ) -> None:
     context = await browser.new_context()
     forgetful = await context.new_page()

@@ -7,6 +7,7 @@ import pyotp
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
+from tests.e2e.pages import begin_session
 from tests.support.service import Service
 
 
@@ -30,10 +31,8 @@ def person(service: Service) -> Person:
 @pytest.fixture
 async def page(context: BrowserContext, service: Service, person: Person) -> Page:
     """The security page of a user of the test's own. Passkeys are bound to names: not to 127.0.0.1."""
+    await begin_session(context, by_name(service), person.email, person.password)
     opened = await context.new_page()
-    await opened.goto(f"{by_name(service)}/login")
-    await give_password(opened, person)
-    await expect(opened.get_by_role("heading", level=1, name="Hello")).to_be_visible()
     await opened.goto(f"{by_name(service)}/security")
     return opened
 

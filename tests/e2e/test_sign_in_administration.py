@@ -11,13 +11,13 @@ import pyotp
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.e2e.pages import PATIENCE_MS
+from tests.e2e.pages import PATIENCE_MS, begin_session, new_context
 from tests.support.service import Service
 
 
 @dataclass
 class Office:
-    """An organisation, and its administrator's page and API."""
+    """An organisation, and its administrator's page, not loaded yet, and API."""
 
     page: Page
     api: httpx.AsyncClient
@@ -38,19 +38,13 @@ async def office(service: Service, browser: Browser) -> AsyncIterator[Office]:
     made = service.command("organisation", "create", "Office", "--administrator", email)
     found = re.search(r"with the password (\S+)", made.stdout)
     assert found is not None, made.stderr
-    context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-    context.set_default_timeout(PATIENCE_MS)
-    crashes: list[str] = []
-    context.on("weberror", lambda error: crashes.append(str(error.error)))
-    page = await context.new_page()
-    await page.goto(f"{service.url}/login")
-    await give_password(page, email, found[1])
-    await expect(page.get_by_role("heading", level=1, name="Hello")).to_be_visible()
-    async with httpx.AsyncClient(base_url=f"{service.url}/api/v1", timeout=60) as api:
+    async with (
+        new_context(browser) as context,
+        httpx.AsyncClient(base_url=f"{service.url}/api/v1", timeout=60) as api,
+    ):
+        await begin_session(context, service.url, email, found[1])
         await sign_in(api, email, found[1])
-        yield Office(page, api, service.url)
-    await context.close()
-    assert crashes == []
+        yield Office(await context.new_page(), api, service.url)
 
 
 async def give_password(page: Page, email: str, password: str) -> None:
@@ -78,6 +72,7 @@ async def set_up_app(service: Service, person: dict[str, Any]) -> httpx.AsyncCli
 async def test_a_second_factor_is_asked_of_everybody(office: Office, browser: Browser) -> None:
     page = office.page
     person = await office.person("Grace Hopper")
+    await page.goto(office.url)
     await page.get_by_role("link", name="Sign-in").click()
     await expect(page.get_by_role("radio", name="Nobody has to")).to_be_checked()
     await expect(page.get_by_text("0 of 2 people have set one up")).to_be_visible()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.e2e.pages import PATIENCE_MS, Cabinet, new_person, row, sign_in
+from tests.e2e.pages import Cabinet, new_person, row, signed_in
 from tests.support.dovecot import PASSWORD, USER, Dovecot, dovecot
 from tests.support.service import Service
 from tests.worker.extraction import samples
@@ -233,16 +233,12 @@ async def test_an_imported_file_says_so_and_readers_are_not_told_the_directory(
     await page.goto(address)
     await expect(_fact(page, "Came in")).to_contain_text(f"By an import of {tmp_path}")
 
-    context = await browser.new_context(locale="en-GB")
-    context.set_default_timeout(PATIENCE_MS)
-    hers = await context.new_page()
-    await sign_in(hers, service, ada)
-    await hers.goto(address)
-    came_in = _fact(hers, "Came in")
-    await expect(came_in).to_contain_text("By an import")
-    await expect(came_in).to_contain_text("As “2026/lease.txt”")
-    await expect(came_in).not_to_contain_text(str(tmp_path))
-    await context.close()
+    async with signed_in(browser, service, ada) as hers:
+        await hers.goto(address)
+        came_in = _fact(hers, "Came in")
+        await expect(came_in).to_contain_text("By an import")
+        await expect(came_in).to_contain_text("As “2026/lease.txt”")
+        await expect(came_in).not_to_contain_text(str(tmp_path))
 
 
 async def test_a_source_is_paused_changed_and_deleted_and_what_it_filed_stays(
@@ -355,11 +351,7 @@ async def test_edits_are_kept_when_somebody_else_changes_the_rules(
 
 
 async def test_only_administrators_see_ways_in(browser: Browser, service: Service) -> None:
-    context = await browser.new_context(locale="en-GB")
-    context.set_default_timeout(PATIENCE_MS)
-    page = await context.new_page()
-    await sign_in(page, service, new_person(service, "Ada"))
-    await expect(page.get_by_role("link", name="Ways in")).to_have_count(0)
-    await page.goto(f"{service.url}/ways-in")
-    await expect(page.get_by_text("This is for administrators")).to_be_visible()
-    await context.close()
+    async with signed_in(browser, service, new_person(service, "Ada")) as page:
+        await page.goto(f"{service.url}/ways-in")
+        await expect(page.get_by_text("This is for administrators")).to_be_visible()
+        await expect(page.get_by_role("link", name="Ways in")).to_have_count(0)

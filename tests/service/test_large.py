@@ -1,9 +1,9 @@
 """5 GiB in and out, with the server's memory flat."""
 
+import asyncio
 import hashlib
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +11,11 @@ import httpx
 import psutil
 import pytest
 
-from tests.support.service import Service, running_service
+from backend.core.actor import Role
+from backend.core.db import Database
+from backend.core.settings import Settings
+from tests.support.api import new_user
+from tests.support.backend import Backend, running_backend
 
 SIZE = 5 * 2**30
 ALLOWED_OVER_IDLE = 200 * 2**20
@@ -28,9 +32,9 @@ def generated(size: int) -> Iterator[bytes]:
 class Memory(threading.Thread):
     """Watches how much the backend's processes hold; `most` is bytes."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, backend: Backend) -> None:
         super().__init__(daemon=True)
-        self._processes = service.backends()
+        self._processes = [backend.process, *backend.process.children(recursive=True)]
         self._stopping = threading.Event()
         self.idle = self._held()
         self.most = self.idle
@@ -54,35 +58,35 @@ class Memory(threading.Thread):
 @pytest.mark.slow
 @pytest.mark.e2e
 @pytest.mark.timeout(900)
-def test_five_gibibytes_go_in_and_come_out_in_flat_memory(tmp_path: Path) -> None:
-    digest = hashlib.sha256()
-    with running_service(tmp_path / "data", DMS_SCAN="off") as service:
-        client = service.login()
-        folder = client.post("/folders", json={"name": "Large"}).json()["id"]
-        client.post(f"/folders/{folder}/documents", params={"name": "first"}, content=b"warms up")
-        time.sleep(1)
-        memory = Memory(service)
-        memory.start()
+async def test_five_gibibytes_go_in_and_come_out_in_flat_memory(
+    tmp_path: Path, settings: Settings, database: Database, organisation: int
+) -> None:
+    digest, read = hashlib.sha256(), hashlib.sha256()
 
-        def content() -> Iterator[bytes]:
-            for block in generated(SIZE):
-                digest.update(block)
-                yield block
+    async def content() -> AsyncIterator[bytes]:
+        for block in generated(SIZE):
+            digest.update(block)
+            yield block
 
-        answer = client.post(
-            f"/folders/{folder}/documents",
-            params={"name": "large.bin"},
-            content=content(),
-            timeout=httpx.Timeout(600),
-        )
-        assert answer.status_code == 201, answer.text
-        document = answer.json()
-        assert (document["size"], document["sha256"]) == (SIZE, digest.hexdigest())
+    with running_backend(settings, tmp_path / "data", DMS_SCAN="off") as backend:
+        async with httpx.AsyncClient(base_url=backend.url, timeout=600) as client:
+            admin = await new_user(client, database, organisation, Role.ADMINISTRATOR)
+            folder = await admin.folder("Large")
+            await admin.document(folder, "first", b"warms up")
+            await asyncio.sleep(1)
+            memory = Memory(backend)
+            memory.start()
 
-        read = hashlib.sha256()
-        with client.stream("GET", f"/documents/{document['id']}/content", timeout=600) as download:
-            for chunk in download.iter_raw(2**20):
-                read.update(chunk)
-        memory.stop()
-        assert read.hexdigest() == digest.hexdigest()
-        assert memory.most - memory.idle < ALLOWED_OVER_IDLE
+            url = f"/folders/{folder}/documents"
+            answer = await admin.post(url, params={"name": "large.bin"}, content=content())
+            assert answer.status_code == 201, answer.text
+            document = answer.json()
+            assert (document["size"], document["sha256"]) == (SIZE, digest.hexdigest())
+
+            stored = f"/api/v1/documents/{document['id']}/content"
+            async with client.stream("GET", stored, headers=admin.headers) as download:
+                async for chunk in download.aiter_raw(2**20):
+                    read.update(chunk)
+            memory.stop()
+    assert read.hexdigest() == digest.hexdigest()
+    assert memory.most - memory.idle < ALLOWED_OVER_IDLE

@@ -22,6 +22,10 @@ STACKS: Mapping[str, str] = MappingProxyType(
         "tests/deploy/": "production",
         "tests/backend/collection/test_plans.py": "collection plans",
         "tests/backend/search/test_plans.py": "search plans",
+        "tests/worker/extraction/": "sandbox",
+        "tests/worker/previews/": "sandbox",
+        "tests/worker/test_indexing.py": "sandbox",
+        "tests/worker/test_previews.py": "sandbox",
     }
 )
 """Where tests share something that is too dear to have in each process, and its name."""

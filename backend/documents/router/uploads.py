@@ -19,16 +19,14 @@ from backend.content.errors import (
 from backend.content.service import Content
 from backend.core.errors import ForbiddenError, NotFoundError, StaleError
 from backend.core.idempotency import (
-    IdempotencyKey,
     IdempotencyKeyReusedError,
     KeptAnswer,
     keep_answer,
     kept_answer,
-    request_digest,
 )
 from backend.core.names import InvalidNameError, clean_name
 from backend.core.problems import problem_responses
-from backend.core.web import Units, UnitsDep
+from backend.core.web import IdempotencyKey, Units, UnitsDep, request_digest
 from backend.documents.errors import (
     DocumentNameTakenError,
     FileTypeRefusedError,

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -29,7 +30,6 @@ from backend.content.service import Content, Received
 from backend.core.actor import Actor
 from backend.core.clock import now
 from backend.core.errors import DomainError
-from backend.core.web import Units
 from backend.documents.errors import FileTypeRefusedError
 from backend.documents.schemas import UploadedDocument
 from backend.documents.service import holders, reading, uploading
@@ -49,6 +49,9 @@ from backend.uploads.service.arriving import Arriving, End
 from backend.uploads.service.creating import check, get_upload
 from backend.uploads.service.progress import InProgress
 
+if TYPE_CHECKING:
+    from backend.core.web import Units
+
 log = structlog.get_logger(__name__)
 
 SMALL = 4 << 20
@@ -63,7 +66,7 @@ _FOR_GOOD = (VirusFoundError, UnscannableError, DigestMismatchError, FileTypeRef
 class Place:
     """Where a request does its work, and for how long it keeps what is unfinished."""
 
-    units: Units
+    units: "Units"
     content: Content
     progress: InProgress
     lifetime: timedelta
