@@ -1,5 +1,6 @@
 """The database: engine, transactions and the tenant of a transaction. Tables live with their domains."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,10 +14,14 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     MetaData,
+    PoolProxiedConnection,
     Text,
     TypeDecorator,
+    event,
     text,
 )
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -24,9 +29,14 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.functions import now as sql_now
 
 from backend.core.settings import Settings
+
+_TRUSTED_SECONDS = 1.0
+"""A connection that answered so shortly ago is not asked whether it still does: asking takes three round trips."""
+_ANSWERED_AT = "answered_at"
 
 
 class Base(DeclarativeBase):
@@ -113,9 +123,9 @@ class Database:
             pool_size=settings.database_pool_size,
             max_overflow=settings.database_pool_size,
             pool_timeout=15,
-            pool_pre_ping=True,
             connect_args=arguments,
         )
+        _ask_idle_connections(engine)
         return cls(engine)
 
     @asynccontextmanager
@@ -129,6 +139,32 @@ class Database:
     async def close(self) -> None:
         """Close every connection of the pool."""
         await self.engine.dispose()
+
+
+def _ask_idle_connections(engine: AsyncEngine) -> None:
+    """Hand no connection out of the pool that has ended: ask those that were idle, and look at the others."""
+    dialect = engine.sync_engine.dialect
+
+    def note(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info[_ANSWERED_AT] = time.monotonic()
+
+    def ask(
+        connection: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection
+    ) -> None:
+        answered_at = entry.info.setdefault(_ANSWERED_AT, time.monotonic())
+        if dialect.get_driver_connection(connection).is_closed():
+            raise InvalidatePoolError
+        if time.monotonic() - answered_at < _TRUSTED_SECONDS:
+            return
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            if not dialect.is_disconnect(error, connection, None):
+                raise
+            raise InvalidatePoolError from error
+
+    event.listen(engine.sync_engine, "checkin", note)
+    event.listen(engine.sync_engine, "checkout", ask)
 
 
 async def set_tenant(session: AsyncSession, tenant: Tenant) -> None:
