@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     MetaData,
     PoolProxiedConnection,
+    Table,
     Text,
     TypeDecorator,
     event,
@@ -42,6 +43,7 @@ _ANSWERED_AT = "answered_at"
 class Base(DeclarativeBase):
     """The declarative base of every table."""
 
+    __table__: ClassVar[Table]
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -167,9 +169,11 @@ def _ask_idle_connections(engine: AsyncEngine) -> None:
     event.listen(engine.sync_engine, "checkout", ask)
 
 
+# Built once: every transaction begins with it.
+_BIND = text("SELECT set_config('dms.org_id', :org, true), set_config('dms.user_id', :user, true)")
+
+
 async def set_tenant(session: AsyncSession, tenant: Tenant) -> None:
     """Bind the rest of the transaction to a tenant; row-level security admits no other's rows."""
-    await session.execute(
-        text("SELECT set_config('dms.org_id', :org, true), set_config('dms.user_id', :user, true)"),
-        {"org": str(tenant.org_id), "user": "" if tenant.user_id is None else str(tenant.user_id)},
-    )
+    user = "" if tenant.user_id is None else str(tenant.user_id)
+    await session.execute(_BIND, {"org": str(tenant.org_id), "user": user})
