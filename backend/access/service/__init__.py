@@ -14,6 +14,7 @@ from backend.access.service.deciding import (
 from backend.access.service.filtering import (
     Keys,
     Path,
+    Readable,
     Tree,
     View,
     paths_of,
@@ -27,6 +28,7 @@ from backend.access.service.telling import audience
 __all__ = [
     "Keys",
     "Path",
+    "Readable",
     "Tree",
     "View",
     "audience",

@@ -354,7 +354,7 @@ async def test_an_upload_asks_few_questions(admin: Api) -> None:
     with counted_queries() as statements:
         await admin.document(cabinet, "second.txt", b"2")
     about_rules = [one for one in statements if "access_rules" in one]
-    # Whether it may come in, before and after its bytes; what its owner may do with it; who of those they may read has
-    # the same bytes.
-    assert len(about_rules) == 4
-    assert len(statements) <= 26
+    # Whether it may come in, before and after its bytes; then, once, what its owner may do with it and which of the
+    # documents with the same bytes they may read.
+    assert len(about_rules) == 3
+    assert len(statements) <= 22
