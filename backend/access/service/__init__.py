@@ -23,15 +23,16 @@ from backend.access.service.filtering import (
     visible_keys,
 )
 from backend.access.service.granting import grant_creator
-from backend.access.service.telling import audience
+from backend.access.service.telling import Subject, audiences
 
 __all__ = [
     "Keys",
     "Path",
     "Readable",
+    "Subject",
     "Tree",
     "View",
-    "audience",
+    "audiences",
     "document_permissions",
     "grant_creator",
     "paths_of",

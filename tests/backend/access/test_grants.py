@@ -334,9 +334,8 @@ async def test_live_events_reach_who_may_read_and_nobody_else(
 
     async def audience(document_id: int | None = None) -> list[int]:
         async with database.transaction(Tenant(admin.org_id)) as session:
-            return await access.audience(
-                session, org_id=admin.org_id, folder_id=cabinet, document_id=document_id
-            )
+            subject = access.Subject(cabinet, document_id)
+            return (await access.audiences(session, admin.org_id, [subject]))[subject]
 
     everybody = sorted(one.user_id for one in (admin, member, friend))
     assert await audience() == everybody
