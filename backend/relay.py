@@ -17,7 +17,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import select, update
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -312,15 +312,25 @@ async def _claim(session: AsyncSession) -> Sequence[OutboxEvent]:
     return (await session.scalars(_OLDEST)).all()
 
 
+# The table itself: the objects that were claimed are not asked any more.
+_MARK_SENT = (
+    update(OutboxEvent.__table__)
+    .where(OutboxEvent.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+    .values(
+        sent_at=bindparam("sent_at"),
+        done_at=func.coalesce(bindparam("done_at"), OutboxEvent.done_at),
+    )
+)
+
+
 async def _mark_sent(session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
+    sent_at = now()
     owed = [one.id for one in events if any(task.owed for task in TASKS.get(one.name, ()))]
     done = [event.id for event in events if event.id not in owed]
-    for ids, values in ((owed, {"sent_at": now()}), (done, {"sent_at": now(), "done_at": now()})):
+    for ids, done_at in ((owed, None), (done, sent_at)):
         if ids:
-            await session.execute(
-                update(OutboxEvent).where(OutboxEvent.id.in_(ids)).values(values),
-                execution_options={"synchronize_session": False},
-            )
+            marked = {"ids": ids, "sent_at": sent_at, "done_at": done_at}
+            await session.execute(_MARK_SENT, marked)
 
 
 @contextlib.asynccontextmanager
