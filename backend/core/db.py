@@ -1,10 +1,11 @@
 """The database: engine, transactions and the tenant of a transaction. Tables live with their domains."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
@@ -13,10 +14,15 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     MetaData,
+    PoolProxiedConnection,
+    Table,
     Text,
     TypeDecorator,
+    event,
     text,
 )
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -24,14 +30,20 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.functions import now as sql_now
 
 from backend.core.settings import Settings
+
+_TRUSTED_SECONDS = 1.0
+"""A connection that answered so shortly ago is not asked whether it still does: asking takes three round trips."""
+_ANSWERED_AT = "answered_at"
 
 
 class Base(DeclarativeBase):
     """The declarative base of every table."""
 
+    __table__: ClassVar[Table]
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -113,9 +125,9 @@ class Database:
             pool_size=settings.database_pool_size,
             max_overflow=settings.database_pool_size,
             pool_timeout=15,
-            pool_pre_ping=True,
             connect_args=arguments,
         )
+        _ask_idle_connections(engine)
         return cls(engine)
 
     @asynccontextmanager
@@ -131,9 +143,37 @@ class Database:
         await self.engine.dispose()
 
 
+def _ask_idle_connections(engine: AsyncEngine) -> None:
+    """Hand no connection out of the pool that has ended: ask those that were idle, and look at the others."""
+    dialect = engine.sync_engine.dialect
+
+    def note(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info[_ANSWERED_AT] = time.monotonic()
+
+    def ask(
+        connection: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection
+    ) -> None:
+        answered_at = entry.info.setdefault(_ANSWERED_AT, time.monotonic())
+        if dialect.get_driver_connection(connection).is_closed():
+            raise InvalidatePoolError
+        if time.monotonic() - answered_at < _TRUSTED_SECONDS:
+            return
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            if not dialect.is_disconnect(error, connection, None):
+                raise
+            raise InvalidatePoolError from error
+
+    event.listen(engine.sync_engine, "checkin", note)
+    event.listen(engine.sync_engine, "checkout", ask)
+
+
+# Built once: every transaction begins with it.
+_BIND = text("SELECT set_config('dms.org_id', :org, true), set_config('dms.user_id', :user, true)")
+
+
 async def set_tenant(session: AsyncSession, tenant: Tenant) -> None:
     """Bind the rest of the transaction to a tenant; row-level security admits no other's rows."""
-    await session.execute(
-        text("SELECT set_config('dms.org_id', :org, true), set_config('dms.user_id', :user, true)"),
-        {"org": str(tenant.org_id), "user": "" if tenant.user_id is None else str(tenant.user_id)},
-    )
+    user = "" if tenant.user_id is None else str(tenant.user_id)
+    await session.execute(_BIND, {"org": str(tenant.org_id), "user": user})

@@ -44,15 +44,21 @@ class OutboxEvent(Base):
     """When the task it started had ended, for those that nothing else would miss; for others, when it was sent."""
 
 
+_INSERT = insert(OutboxEvent.__table__)  # the table itself: nobody asks for the object
+
+
 async def emit(session: AsyncSession, name: str, *, org_id: int, data: Mapping[str, Any]) -> None:
     """Write an event that leaves if and only if the transaction commits.
 
     `data` holds ids and small facts, never content. A trigger notifies the relay, which wakes after the commit.
     """
-    event = insert(OutboxEvent).values(
-        org_id=org_id, name=name, data=dict(data), request_id=current_request_id()
-    )
-    await session.execute(event)
+    event = {
+        "org_id": org_id,
+        "name": name,
+        "data": dict(data),
+        "request_id": current_request_id(),
+    }
+    await session.execute(_INSERT, event)
 
 
 async def mark_done(session: AsyncSession, event_id: int) -> None:

@@ -77,17 +77,17 @@ async def id_by_name(session: AsyncSession, parent_id: int | None, name: str) ->
     )
 
 
+_TRAILS = text(
+    "SELECT f.id AS folder_id, a.id, a.name, a.kind FROM folders f "
+    "CROSS JOIN LATERAL unnest(string_to_array(ltree2text(f.path), '.')::bigint[]) "
+    "WITH ORDINALITY AS step(id, position) JOIN folders a ON a.id = step.id "
+    "WHERE f.id = ANY(:ids) ORDER BY f.id, step.position"
+)
+
+
 async def trails(session: AsyncSession, folder_ids: Sequence[int]) -> list[tuple[int, FolderRef]]:
     """Return (folder id, a folder on the way to it), for each folder from the cabinet down to itself."""
-    rows = await session.execute(
-        text(
-            "SELECT f.id AS folder_id, a.id, a.name, a.kind FROM folders f "
-            "CROSS JOIN LATERAL unnest(string_to_array(ltree2text(f.path), '.')::bigint[]) "
-            "WITH ORDINALITY AS step(id, position) JOIN folders a ON a.id = step.id "
-            "WHERE f.id = ANY(:ids) ORDER BY f.id, step.position"
-        ),
-        {"ids": list(folder_ids)},
-    )
+    rows = await session.execute(_TRAILS, {"ids": list(folder_ids)})
     return [(row.folder_id, FolderRef(id=row.id, name=row.name, kind=row.kind)) for row in rows]
 
 

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -139,10 +139,13 @@ class Hub:
                 await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def publish(redis: Redis, message: Message) -> None:
-    """Send a message to every backend.
+async def publish(redis: Redis, messages: Iterable[Message]) -> None:
+    """Send messages to every backend, in their order.
 
     Raises:
         RedisError: Redis is away; the caller tries again later.
     """
-    await redis.publish(CHANNEL, json.dumps(asdict(message)))
+    async with redis.pipeline(transaction=False) as pipe:
+        for message in messages:
+            pipe.publish(CHANNEL, json.dumps(asdict(message)))
+        await pipe.execute()

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import (
+    BigInteger,
     Row,
     Select,
+    bindparam,
     delete,
-    literal,
     or_,
     select,
     true,
@@ -23,22 +24,37 @@ from backend.previews.models import PagePicture, PictureStatus, Preview, Preview
 _WAITING = [PreviewStatus.PENDING, PreviewStatus.DRAWING]
 
 
+# Built once, as what else is asked of every version that is shown.
+_ADD = (
+    insert(Preview.__table__)
+    .from_select(
+        [Preview.org_id, Preview.version_id],
+        select(bindparam("org_id", type_=BigInteger), Version.id).where(
+            Version.id == bindparam("version_id")
+        ),
+    )
+    .on_conflict_do_nothing()
+    .returning(Preview.version_id)
+)
+_PREVIEW = (
+    select(Preview)
+    .where(Preview.version_id == bindparam("version_id"))
+    .options(joinedload(Preview.pdf))
+    .execution_options(populate_existing=True)
+)
+_PREVIEW_LOCKED = _PREVIEW.with_for_update(of=Preview)
+
+
 async def add(session: AsyncSession, *, org_id: int, version_id: int) -> bool:
     """Give a version a preview that is yet to be made; return whether it had none, and is still there to have one."""
-    version = select(literal(org_id), Version.id).where(Version.id == version_id)
-    statement = insert(Preview).from_select([Preview.org_id, Preview.version_id], version)
-    added = await session.scalar(statement.on_conflict_do_nothing().returning(Preview.version_id))
+    added = await session.scalar(_ADD, {"org_id": org_id, "version_id": version_id})
     return added is not None
 
 
 async def preview(session: AsyncSession, version_id: int, *, lock: bool = False) -> Preview | None:
     """Return a version's preview, with the PDF it was converted to, as it is now."""
-    statement = (
-        select(Preview).where(Preview.version_id == version_id).options(joinedload(Preview.pdf))
-    )
-    if lock:
-        statement = statement.with_for_update(of=Preview)
-    return await session.scalar(statement.execution_options(populate_existing=True))
+    statement = _PREVIEW_LOCKED if lock else _PREVIEW
+    return await session.scalar(statement, {"version_id": version_id})
 
 
 async def picture(

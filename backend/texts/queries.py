@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, case, delete, func, select, update
+from sqlalchemy import Row, Select, bindparam, case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload
@@ -142,14 +142,20 @@ async def waiting_numbers(session: AsyncSession, version_id: int) -> set[int]:
     return set(await session.scalars(statement))
 
 
+# Built once: it is asked of every version that is read.
+_OLDEST_WAITING = select(func.min(TextPage.layer)).where(
+    TextPage.version_id == bindparam("version_id"), TextPage.status == PageStatus.WAITING
+)
+
+
 async def next_waiting(
     session: AsyncSession, version_id: int, *, limit: int
 ) -> tuple[TextLayer, list[int]] | None:
     """Return the oldest layer with pages that wait, and the first of these; None where no page waits."""
-    waits = (TextPage.version_id == version_id, TextPage.status == PageStatus.WAITING)
-    oldest = await session.scalar(select(func.min(TextPage.layer)).where(*waits))
+    oldest = await session.scalar(_OLDEST_WAITING, {"version_id": version_id})
     if oldest is None:
         return None
+    waits = (TextPage.version_id == version_id, TextPage.status == PageStatus.WAITING)
     numbers = await session.scalars(
         select(TextPage.page)
         .where(*waits, TextPage.layer == oldest)

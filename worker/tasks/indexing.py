@@ -69,6 +69,7 @@ async def _index(runtime: Runtime, org_id: int, version_id: int, *, ocr: bool) -
     async with runtime.database.transaction(tenant) as session:
         version = await documents.begin_indexing(session, version_id)
         waiting = version and await texts.next_batch(session, version_id, limit=BATCH_PAGES)
+        languages = await texts.languages_of(session, org_id)
         if waiting and not ocr:
             # A person asked for it, or it was being recognised when the queue was lost.
             await documents.request_ocr(session, version_id)
@@ -80,15 +81,21 @@ async def _index(runtime: Runtime, org_id: int, version_id: int, *, ocr: bool) -
         if waiting:
             await _recognise(runtime, org_id, version)
         else:
-            await _read_whole(runtime, org_id, version, ocr=ocr)
+            recognition = Recognition(languages=languages)
+            await _read_whole(runtime, org_id, version, recognition, ocr=ocr)
 
 
-async def _read_whole(runtime: Runtime, org_id: int, version: VersionContent, *, ocr: bool) -> None:
+async def _read_whole(
+    runtime: Runtime,
+    org_id: int,
+    version: VersionContent,
+    recognition: Recognition,
+    *,
+    ocr: bool,
+) -> None:
     """Read a version as a whole; with `ocr` its pictures too, which are not pages of their own."""
     tenant, version_id = Tenant(org_id), version.version_id
-    async with runtime.database.transaction(tenant) as session:
-        languages = await texts.languages_of(session, org_id)
-    result = await _read(runtime, org_id, version, Recognition(languages=languages), ocr=ocr)
+    result = await _read(runtime, org_id, version, recognition, ocr=ocr)
     log.info("text_read", version_id=version_id, status=result.status, engine=result.engine)
     async with runtime.database.transaction(tenant) as session:
         if result.status == "needs_ocr":
@@ -109,7 +116,7 @@ async def _read_whole(runtime: Runtime, org_id: int, version: VersionContent, *,
                 fields=result.metadata.to_json(),
                 words=result.metadata.words(),
             )
-            await _keep(session, org_id, version_id, result, languages)
+            await _keep(session, org_id, version_id, result, recognition.languages)
             if result.status == "indexed":
                 await intake.text_was_read(session, org_id=org_id, version_id=version_id)
 

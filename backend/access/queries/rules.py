@@ -292,17 +292,18 @@ async def steps_up(
     return [(row[0], row[1]) for row in rows]
 
 
+_ACTIVE_USERS = select(Membership.user_id, Membership.role).where(
+    Membership.org_id == _ORG,
+    Membership.is_active,
+    Membership.user_id == any_(bindparam("ids", type_=ARRAY(BigInteger))),
+)
+
+
 async def active_users(
     session: AsyncSession, org_id: int, user_ids: Iterable[int]
 ) -> Sequence[Row[int, str]]:
     """Return (id, role) of those of the users who are active in the organisation."""
-    rows = await session.execute(
-        select(Membership.user_id, Membership.role).where(
-            Membership.org_id == org_id,
-            Membership.is_active,
-            Membership.user_id == any_(array(user_ids)),
-        )
-    )
+    rows = await session.execute(_ACTIVE_USERS, {"org_id": org_id, "ids": list(user_ids)})
     return rows.all()
 
 

@@ -14,6 +14,7 @@ from backend.access.service.deciding import (
 from backend.access.service.filtering import (
     Keys,
     Path,
+    Readable,
     Tree,
     View,
     paths_of,
@@ -22,14 +23,16 @@ from backend.access.service.filtering import (
     visible_keys,
 )
 from backend.access.service.granting import grant_creator
-from backend.access.service.telling import audience
+from backend.access.service.telling import Subject, audiences
 
 __all__ = [
     "Keys",
     "Path",
+    "Readable",
+    "Subject",
     "Tree",
     "View",
-    "audience",
+    "audiences",
     "document_permissions",
     "grant_creator",
     "paths_of",

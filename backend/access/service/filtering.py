@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.access.actions import FOLDER_PERMISSIONS, Action
+from backend.access.actions import DOCUMENT_PERMISSIONS, FOLDER_PERMISSIONS, Action
 from backend.access.conditions import Attributes, Condition
 from backend.access.queries import rules as queries
 from backend.access.queries import sets
@@ -41,6 +41,25 @@ from backend.access.service.deciding import InScope, Relevant, permitted
 from backend.core.actor import Actor
 
 Path = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """The documents that may be read. Those of two actors are equal if the same condition describes them.
+
+    So a statement that has it may be kept by it.
+    """
+
+    org_id: int
+    reach: DocumentReach
+
+    def documents(
+        self, document_id: SQLColumnExpression[int], folder_id: SQLColumnExpression[int]
+    ) -> ColumnElement[bool]:
+        """Return the condition that documents may be read, as `View.documents` does."""
+        return sets.documents_among(
+            self.org_id, self.reach, document_id, folder_id, include_trashed=False
+        )
 
 
 @dataclass(slots=True)
@@ -71,6 +90,20 @@ class View:
         """Return what the API lists as the actor's permissions on the last folder of a path."""
         place = Place(Resource(tuple(path)), is_live=True, attributes={})
         return permitted(self.rules, FOLDER_PERMISSIONS, place, self.context)
+
+    async def document_permissions(
+        self, session: AsyncSession, document_ids: Sequence[int]
+    ) -> dict[int, list[str]]:
+        """Return what the API lists as the actor's permissions on those of the documents that there are."""
+        places = await queries.document_places(session, self.org_id, document_ids)
+        return {
+            key: permitted(self.rules, DOCUMENT_PERMISSIONS, place, self.context)
+            for key, place in places.items()
+        }
+
+    def readable_documents(self) -> Readable:
+        """Return which documents may be read, to keep statements by."""
+        return Readable(self.org_id, self.readable)
 
     def folders(self, *, include_trashed: bool = False) -> Select[int]:
         """Return a select of the ids of the folders that may be listed.

@@ -11,6 +11,19 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from backend.documents.models import Blob, Version
 
+_insert = insert(Blob.__table__)
+# Built once: every upload puts one.
+_PUT = _insert.on_conflict_do_update(
+    index_elements=[Blob.org_id, Blob.digest],
+    set_={
+        "size": _insert.excluded.size,
+        "marked_at": None,
+        # Without a try it is scanned soon, for the version that is recorded says that it was not.
+        "scan_tried_at": _insert.excluded.scan_tried_at,
+        "scanned_with": func.coalesce(_insert.excluded.scanned_with, Blob.scanned_with),
+    },
+).returning(Blob.id, Blob.stored_size, Blob.quarantined_as)
+
 
 async def put_blob(
     session: AsyncSession,
@@ -27,27 +40,16 @@ async def put_blob(
     With a signature it is in quarantine. The row is locked until the transaction ends: a collection that has it is
     waited for, a later one passes it by.
     """
-    statement = insert(Blob).values(
-        org_id=org_id,
-        digest=digest,
-        size=size,
-        stored_size=stored_size,
-        scan_tried_at=scan_tried_at,
-        scanned_with=scanned_with,
-    )
-    statement = statement.on_conflict_do_update(
-        index_elements=[Blob.org_id, Blob.digest],
-        set_={
-            "size": statement.excluded.size,
-            "marked_at": None,
-            # Without a try it is scanned soon, for the version that is recorded says that it was not.
-            "scan_tried_at": statement.excluded.scan_tried_at,
-            "scanned_with": func.coalesce(statement.excluded.scanned_with, Blob.scanned_with),
-        },
-    )
+    values = {
+        "org_id": org_id,
+        "digest": digest,
+        "size": size,
+        "stored_size": stored_size,
+        "scan_tried_at": scan_tried_at,
+        "scanned_with": scanned_with,
+    }
     # An upsert always has a row to return.
-    found = statement.returning(Blob.id, Blob.stored_size, Blob.quarantined_as)
-    return (await session.execute(found)).one()
+    return (await session.execute(_PUT, values)).one()
 
 
 async def hold_blob(session: AsyncSession, blob_id: int) -> str | None:

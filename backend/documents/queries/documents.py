@@ -11,6 +11,7 @@ from sqlalchemy import (
     Row,
     Select,
     Text,
+    bindparam,
     delete,
     exists,
     func,
@@ -53,10 +54,15 @@ async def is_there(session: AsyncSession, document_id: int) -> bool:
     return bool(await session.scalar(select(exists().where(Document.id == document_id))))
 
 
+# Built once, as what every upload asks and says is: building a statement takes longer than sending it.
+_LIVE = live_documents(Document.id == bindparam("document_id")).execution_options(
+    populate_existing=True
+)
+
+
 async def get(session: AsyncSession, document_id: int) -> Document | None:
     """Return a live document, whole. Who may read it is for the caller to have asked."""
-    statement = live_documents(Document.id == document_id)
-    return await session.scalar(statement.execution_options(populate_existing=True))
+    return await session.scalar(_LIVE, {"document_id": document_id})
 
 
 async def get_many(session: AsyncSession, document_ids: Collection[int]) -> Sequence[Document]:
@@ -69,15 +75,16 @@ async def lock(session: AsyncSession, document_id: int) -> None:
     await session.execute(select(Document.id).where(Document.id == document_id).with_for_update())
 
 
+_ID_BY_NAME = select(Document.id).where(
+    Document.folder_id == bindparam("folder_id"),
+    func.lower(Document.name) == func.lower(bindparam("name", type_=Text)),
+    Document.deleted_at.is_(None),
+)
+
+
 async def id_by_name(session: AsyncSession, folder_id: int, name: str) -> int | None:
     """Return the id of the live document of this name, in whatever case."""
-    return await session.scalar(
-        select(Document.id).where(
-            Document.folder_id == folder_id,
-            func.lower(Document.name) == func.lower(name),
-            Document.deleted_at.is_(None),
-        )
-    )
+    return await session.scalar(_ID_BY_NAME, {"folder_id": folder_id, "name": name})
 
 
 async def taken_positions(session: AsyncSession, folder_id: int, names: Sequence[str]) -> set[int]:
@@ -201,6 +208,9 @@ def _newest_first(
     return statement.order_by(Document.created_at.desc(), Document.id.desc())
 
 
+_INSERT = insert(Document.__table__).on_conflict_do_nothing().returning(Document.id)
+
+
 async def insert_document(
     session: AsyncSession,
     *,
@@ -212,21 +222,28 @@ async def insert_document(
     properties: Mapping[str, Any] | None = None,
 ) -> int | None:
     """Return the id of a new document that has no version yet; None where its name is taken."""
-    statement = insert(Document).values(
-        org_id=org_id,
-        folder_id=folder_id,
-        name=name,
-        owner_id=owner_id,
-        tags=list(tags),
-        properties=dict(properties or {}),
-    )
-    return await session.scalar(statement.on_conflict_do_nothing().returning(Document.id))
+    values = {
+        "org_id": org_id,
+        "folder_id": folder_id,
+        "name": name,
+        "owner_id": owner_id,
+        "tags": list(tags),
+        "properties": dict(properties or {}),
+    }
+    return await session.scalar(_INSERT, values)
+
+
+_SET_FIRST_VERSION = (
+    update(Document.__table__)
+    .where(Document.id == bindparam("document_id"))
+    .values(current_version_id=bindparam("version_id"))
+)
 
 
 async def set_first_version(session: AsyncSession, document_id: int, version_id: int) -> None:
     """Give a new document its content."""
     await session.execute(
-        update(Document).where(Document.id == document_id).values(current_version_id=version_id)
+        _SET_FIRST_VERSION, {"document_id": document_id, "version_id": version_id}
     )
 
 

@@ -1,11 +1,24 @@
 """SQL of who has the same content."""
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Integer,
+    LargeBinary,
+    Select,
+    any_,
+    bindparam,
+    func,
+    select,
+    true,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.access.service import Readable
 from backend.documents.models import Blob, Document, Version
 
 
@@ -45,13 +58,21 @@ class HolderOf(NamedTuple):
 
 async def holders(
     session: AsyncSession,
-    visible: ColumnElement[bool],
+    readable: Readable,
     digests: Collection[bytes],
     *,
     but: int | None,
     limit: int,
 ) -> list[HolderOf]:
     """Return the first `limit` readable documents of each digest, those whose current version it is first."""
+    parameters = {"digests": list(digests), "but": but, "limit": limit}
+    rows = await session.execute(_holders(readable), parameters)
+    return [HolderOf(row[0], Holder(*row[1:])) for row in rows]
+
+
+@lru_cache(maxsize=64)
+def _holders(readable: Readable) -> Select[*tuple[Any, ...]]:
+    """Return the statement for those who may read the same: each upload asks it, and building it takes longer."""
     is_current = func.bool_or(Version.id == Document.current_version_id)
     documents = (
         select(
@@ -63,19 +84,23 @@ async def holders(
         )
         .select_from(Version)
         .join(Document, Document.id == Version.document_id)
-        .where(Version.blob_id == Blob.id, Document.deleted_at.is_(None), visible)
+        .where(
+            Version.blob_id == Blob.id,
+            Document.deleted_at.is_(None),
+            Document.id.is_distinct_from(bindparam("but", type_=BigInteger)),
+            readable.documents(Document.id, Document.folder_id),
+        )
         .group_by(Document.id)
         .order_by(is_current.desc(), Document.id)
-        .limit(limit)
+        .limit(bindparam("limit", type_=Integer))
     )
-    if but is not None:
-        documents = documents.where(Document.id != but)
     found = documents.correlate(Blob).lateral("found")
-    statement = (
+    return (
         select(Blob.digest, found)
         .join(found, true())
-        .where(Blob.digest.in_(digests), Blob.size > 0)
+        .where(
+            Blob.digest == any_(bindparam("digests", type_=ARRAY(LargeBinary))),
+            Blob.size > 0,
+        )
         .order_by(Blob.digest, found.c.is_current.desc(), found.c.id)
     )
-    rows = await session.execute(statement)
-    return [HolderOf(row[0], Holder(*row[1:])) for row in rows]

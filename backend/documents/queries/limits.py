@@ -3,18 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.documents.models import Blob, UploadLimits
 from backend.documents.queries.blobs import total_of
 
+# Built once: every upload asks it twice.
+_LIMITS = (
+    select(UploadLimits)
+    .where(UploadLimits.org_id == bindparam("org_id"))
+    .execution_options(populate_existing=True)
+)
+
 
 async def limits(session: AsyncSession, org_id: int) -> UploadLimits | None:
     """Return what the organisation takes in, as it is now."""
-    statement = select(UploadLimits).where(UploadLimits.org_id == org_id)
-    return await session.scalar(statement.execution_options(populate_existing=True))
+    return await session.scalar(_LIMITS, {"org_id": org_id})
 
 
 async def put_limits(session: AsyncSession, org_id: int, values: Mapping[str, Any]) -> None:

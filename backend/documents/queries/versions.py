@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import ARRAY, Row, Text, any_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, joinedload
@@ -40,34 +40,38 @@ async def version_by_number(session: AsyncSession, document_id: int, number: int
     )
 
 
+# Built once, as what else is asked and said of every version that is read.
+_IN_PLACE = (
+    select(Version, Document)
+    .join(Document, Document.id == Version.document_id)
+    .join(Blob, Blob.id == Version.blob_id)
+    .where(Version.id == bindparam("version_id"))
+    .options(contains_eager(Version.blob))
+)
+_IN_PLACE_LOCKED = _IN_PLACE.with_for_update(of=Version)
+
+
 async def version_with_document(
     session: AsyncSession, version_id: int
 ) -> Row[Version, Document] | None:
     """Return a version with its blob, locked, and the document it belongs to."""
-    result = await session.execute(
-        select(Version, Document)
-        .join(Document, Document.id == Version.document_id)
-        .join(Blob, Blob.id == Version.blob_id)
-        .where(Version.id == version_id)
-        .options(contains_eager(Version.blob))
-        .with_for_update(of=Version)
-    )
+    result = await session.execute(_IN_PLACE_LOCKED, {"version_id": version_id})
     return result.one_or_none()
+
+
+_insert = insert(VersionMetadata.__table__)
+_PUT_METADATA = _insert.on_conflict_do_update(
+    index_elements=["version_id"],
+    set_={"fields": _insert.excluded.fields, "words": _insert.excluded.words},
+)
 
 
 async def write_metadata(
     session: AsyncSession, *, org_id: int, version_id: int, fields: dict[str, Any], words: str
 ) -> None:
     """Insert or replace what a version's file says about itself; the triggers bring its words into the search."""
-    statement = insert(VersionMetadata).values(
-        org_id=org_id, version_id=version_id, fields=fields, words=words
-    )
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["version_id"],
-            set_={"fields": statement.excluded.fields, "words": statement.excluded.words},
-        )
-    )
+    values = {"org_id": org_id, "version_id": version_id, "fields": fields, "words": words}
+    await session.execute(_PUT_METADATA, values)
 
 
 async def metadata_fields(session: AsyncSession, version_id: int) -> dict[str, Any] | None:
@@ -79,14 +83,7 @@ async def metadata_fields(session: AsyncSession, version_id: int) -> dict[str, A
 
 async def version_in_place(session: AsyncSession, version_id: int) -> Row[Version, Document] | None:
     """Return a version with its blob, and the document it belongs to, in the trash or not."""
-    result = await session.execute(
-        select(Version, Document)
-        .join(Document, Document.id == Version.document_id)
-        .join(Blob, Blob.id == Version.blob_id)
-        .where(Version.id == version_id)
-        .options(contains_eager(Version.blob))
-    )
-    return result.one_or_none()
+    return (await session.execute(_IN_PLACE, {"version_id": version_id})).one_or_none()
 
 
 async def set_lease(session: AsyncSession, version_id: int, *, until: datetime) -> None:
@@ -137,15 +134,18 @@ async def put_progress(
     )
 
 
+_DELETE_PROGRESS = delete(VersionProgress.__table__).where(
+    VersionProgress.version_id == bindparam("version_id"),
+    VersionProgress.stage == any_(bindparam("stages", type_=ARRAY(Text))),
+)
+
+
 async def delete_progress(
     session: AsyncSession, version_id: int, stages: Collection[Stage]
 ) -> None:
     """Forget how far stages of a version have come."""
-    await session.execute(
-        delete(VersionProgress).where(
-            VersionProgress.version_id == version_id, VersionProgress.stage.in_(stages)
-        )
-    )
+    parameters = {"version_id": version_id, "stages": list(map(str, stages))}
+    await session.execute(_DELETE_PROGRESS, parameters)
 
 
 async def progress(session: AsyncSession, version_id: int) -> Sequence[VersionProgress]:

@@ -26,22 +26,19 @@ async def same_content(
     *,
     but: int | None = None,
     limit: int = _OF_EACH,
+    seen: access.View | None = None,
 ) -> dict[bytes, list[SameContent]]:
     """Return, by SHA-256, the first documents the actor may read of which a version has this content.
 
     Those whose current version it is come first. Nothing is said of empty content, which many have by chance.
     """
-    seen = await access.view(session, actor)
+    seen = seen or await access.view(session, actor)
     rows = await queries.holders.holders(
-        session,
-        seen.documents(Document.id, Document.folder_id),
-        digests,
-        but=but,
-        limit=limit,
+        session, seen.readable_documents(), digests, but=but, limit=limit
     )
     if not rows:
         return {}
-    named = await _name(session, actor, [row.holder for row in rows])
+    named = await _name(session, seen, [row.holder for row in rows])
     found: dict[bytes, list[SameContent]] = {}
     for row in rows:
         found.setdefault(row.digest, []).append(named[row.holder])
@@ -52,9 +49,10 @@ async def describe_upload(
     session: AsyncSession, actor: Actor, document: Document
 ) -> UploadedDocument:
     """Return the wire shape of a document that was just uploaded: with it, who had the same content already."""
-    shown = (await describe(session, actor, [document]))[0]
+    seen = await access.view(session, actor)
+    shown = (await describe(session, actor, [document], seen=seen))[0]
     digest = document.current_version.blob.digest
-    others = await same_content(session, actor, [digest], but=document.id)
+    others = await same_content(session, actor, [digest], but=document.id, seen=seen)
     return UploadedDocument(**shown.model_dump(), same_content=others.get(digest, []))
 
 
@@ -67,11 +65,11 @@ async def load_upload(
 
 
 async def _name(
-    session: AsyncSession, actor: Actor, holders: Sequence[queries.holders.Holder]
+    session: AsyncSession, seen: access.View, holders: Sequence[queries.holders.Holder]
 ) -> Mapping[queries.holders.Holder, SameContent]:
     trails = await folders.ancestors_of(session, list({one.folder_id for one in holders}))
     ids = list({one.document_id for one in holders})
-    allowed = await access.document_permissions(session, actor, ids)
+    allowed = await seen.document_permissions(session, ids)
     return {
         one: SameContent(
             document_id=one.document_id,

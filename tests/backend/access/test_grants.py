@@ -334,9 +334,8 @@ async def test_live_events_reach_who_may_read_and_nobody_else(
 
     async def audience(document_id: int | None = None) -> list[int]:
         async with database.transaction(Tenant(admin.org_id)) as session:
-            return await access.audience(
-                session, org_id=admin.org_id, folder_id=cabinet, document_id=document_id
-            )
+            subject = access.Subject(cabinet, document_id)
+            return (await access.audiences(session, admin.org_id, [subject]))[subject]
 
     everybody = sorted(one.user_id for one in (admin, member, friend))
     assert await audience() == everybody
@@ -354,7 +353,7 @@ async def test_an_upload_asks_few_questions(admin: Api) -> None:
     with counted_queries() as statements:
         await admin.document(cabinet, "second.txt", b"2")
     about_rules = [one for one in statements if "access_rules" in one]
-    # Whether it may come in, before and after its bytes; what its owner may do with it; who of those they may read has
-    # the same bytes.
-    assert len(about_rules) == 4
-    assert len(statements) <= 26
+    # Whether it may come in, before and after its bytes; then, once, what its owner may do with it and which of the
+    # documents with the same bytes they may read.
+    assert len(about_rules) == 3
+    assert len(statements) <= 22

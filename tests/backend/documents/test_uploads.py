@@ -20,6 +20,7 @@ from backend.documents.models import Blob, Version
 from storage import BlobWriter, PendingBlob
 from tests.support.api import Api
 from tests.support.clamd import EICAR, REPORTED_SIGNATURE, clamd
+from tests.support.queries import counted_queries
 
 FRAME = 512 * 1024
 
@@ -494,3 +495,18 @@ async def test_an_upload_cancelled_at_any_step_leaves_no_temporary_file(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert list((settings.store_dir / f"org-{admin.org_id}" / "tmp").glob("*")) == []
+
+
+async def test_an_upload_takes_few_statements_whatever_else_there_is(
+    admin: Api, member: Api
+) -> None:
+    folder = await admin.folder("Legal")
+    await admin.share(folder, member)
+    counts = []
+    for round_ in range(2):
+        for number in range(1 + 10 * round_):
+            await admin.document(folder, f"{round_}-{number}.txt", b"%d" % number)
+        with counted_queries() as queries:
+            await member.document(folder, f"new-{round_}.txt", b"new %d" % round_)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

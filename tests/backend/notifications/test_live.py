@@ -1,6 +1,7 @@
 """From a change to the browsers of those who may know of it: outbox, relay, Redis, hub."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -16,6 +17,7 @@ from backend.core.settings import Settings
 from backend.notifications.service import Hub, Message, Subscription
 from backend.relay import TASKS, Relay
 from tests.support.api import Api
+from tests.support.queries import counted_queries
 
 
 @pytest.fixture
@@ -68,6 +70,44 @@ async def test_those_who_may_see_hear_of_it_and_nobody_else(
         [event] = await next_events(outsider, 1)
         assert '"event": "document.updated"' in event
         assert elsewhere._queue.empty()
+
+
+async def test_those_of_many_events_are_found_with_the_same_few_queries(
+    app: FastAPI, admin: Api, member: Api, relay: Relay
+) -> None:
+    there, here = await admin.folder("There"), await admin.folder("Here")
+    await admin.share(here, member, "reader")
+    await relay.relay_batch()
+    hub: Hub = app.state.hub
+    counts = []
+    with hub.subscribed(member.org_id, member.user_id) as heard:
+        for count in (1, 12):
+            for number in range(count):
+                await admin.document(here, f"{count}-{number}.txt", b"%d" % number)
+                await admin.document(there, f"{count}-{number}.txt", b"%d" % number)
+            with counted_queries() as queries:
+                assert await relay.relay_batch() == 2 * count
+            counts.append(len(queries))
+            events = [json.loads(text) for text in await next_events(heard, count)]
+            assert {event["data"]["folder_id"] for event in events} == {here}
+        assert heard._queue.empty()
+    assert counts[0] == counts[1]
+    assert counts[0] <= 7
+
+
+async def test_a_document_that_moves_is_told_of_under_both_folders(
+    app: FastAPI, admin: Api, relay: Relay
+) -> None:
+    there, here = await admin.folder("There"), await admin.folder("Here")
+    document = await admin.document(there, "a.txt")
+    moved = await admin.patch(f"/documents/{document['id']}", {"folder_id": here})
+    assert moved.status_code == 200, moved.text
+    hub: Hub = app.state.hub
+    with hub.subscribed(admin.org_id, admin.user_id) as heard:
+        count = await relay.relay_batch()
+        events = [json.loads(text) for text in await next_events(heard, count)]
+    of_document = [one["data"] for one in events if one["data"].get("document_id")]
+    assert {one["folder_id"] for one in of_document} == {there, here}
 
 
 async def test_an_event_leaves_only_if_its_transaction_commits(
