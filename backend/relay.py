@@ -66,6 +66,7 @@ TASKS: dict[str, tuple[Task, ...]] = {
     "document.created": (_READ, _SHOW),
     "document.version_created": (_READ, _SHOW),
     "document.reindex_requested": (_READ,),
+    "document.content_released": (_READ, _SHOW),
     "document.ocr_requested": (
         Task("indexing.ocr", Queue.HEAVY, ("version_id",), Urgency.PATIENT),
     ),

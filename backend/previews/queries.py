@@ -17,15 +17,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
-from backend.documents.models import Blob, Version
+from backend.documents.models import Blob, ScanStatus, Version
 from backend.previews.models import PagePicture, PictureStatus, Preview, PreviewStatus, Size
 
 _WAITING = [PreviewStatus.PENDING, PreviewStatus.DRAWING]
 
 
 async def add(session: AsyncSession, *, org_id: int, version_id: int) -> bool:
-    """Give a version a preview that is yet to be made; return whether it had none, and is still there to have one."""
-    version = select(literal(org_id), Version.id).where(Version.id == version_id)
+    """Give a version a preview that is yet to be made; return whether it had none, and may be looked at."""
+    version = select(literal(org_id), Version.id).where(
+        Version.id == version_id, Version.scan_status != ScanStatus.QUARANTINED
+    )
     statement = insert(Preview).from_select([Preview.org_id, Preview.version_id], version)
     added = await session.scalar(statement.on_conflict_do_nothing().returning(Preview.version_id))
     return added is not None

@@ -96,12 +96,12 @@ async def finish_preview(
     broken: Mapping[int, str] | None = None,
     pdf: Received | None = None,
 ) -> bool:
-    """Record what came of making a preview; return False where the version was purged meanwhile.
+    """Record what came of making a preview; return False where the version was purged, or quarantined, meanwhile.
 
     `broken` pages could not be drawn in any size; `pdf` is what the document was converted to.
     """
     preview = await queries.preview(session, version_id, lock=True)
-    if preview is None:
+    if preview is None or await documents.version_content(session, version_id) is None:
         return False
     if sheet_sizes:
         preview.page_count = len(sheet_sizes)
