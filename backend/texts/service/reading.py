@@ -310,5 +310,6 @@ def _described(text: str, words: Sequence[Word]) -> list[WordOut]:
             confidence=word.confidence / 100,
             is_divided=after == word.end,
         )
-        for word, after in zip(words, [*following, -1], strict=True)
+        # Not strictly: a page may have no words with places.
+        for word, after in zip(words, [*following, -1], strict=False)
     ]

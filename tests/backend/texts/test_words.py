@@ -88,3 +88,9 @@ async def test_looking_at_words_is_recorded(admin: Api, runtime: Runtime) -> Non
     of = {"object": f"document:{document['id']}"}
     events = (await admin.get("/audit/events", params=of)).json()["items"]
     assert [event["action"] for event in events].count("document.text_viewed") == 1
+
+
+async def test_a_page_without_words_has_none(admin: Api, runtime: Runtime) -> None:
+    document = await upload_pdf(runtime, admin, ["Something"], [])
+    answer = await admin.get(f"/documents/{document['id']}/pages/2/words")
+    assert (answer.status_code, answer.json()["words"]) == (200, []), answer.text
