@@ -72,6 +72,7 @@ TASKS: dict[str, tuple[Task, ...]] = {
     ),
     "preview.requested": (_SHOW,),
     "preview.wanted": (Task("previews.prepare_now", Queue.FAST, ("version_id",)),),
+    "preview.converted": (Task("previews.read_words", Queue.HEAVY, ("version_id",), owed=True),),
     "preview.pages_wanted": (Task("previews.draw", Queue.FAST, ("version_id", "pages", "size")),),
     "invitation.mail_due": _letter("mail.invitation", "invitation_id"),
     "password_reset.requested": _letter("mail.prepare_reset", "email", "language"),

@@ -1701,6 +1701,7 @@ export const en = {
         draw: "Draw pages that somebody looks at",
         prepare: "Make previews",
         prepare_now: "Make a preview that somebody waits for",
+        read_words: "Read the words of pages that were converted",
       },
     },
     tries_one: "{{count, number}} try",

@@ -50,6 +50,7 @@ def commented(comment: bytes) -> bytes:
 async def read_and_draw(runtime: Runtime, api: Api, version_id: int) -> None:
     await indexing._index(runtime, api.org_id, version_id, ocr=False)
     await drawing._prepare(runtime, api.org_id, version_id)
+    await drawing._read_words(runtime, api.org_id, version_id)
 
 
 async def test_pages_and_pictures_are_forgotten_and_made_again(
