@@ -78,6 +78,29 @@ async def test_a_thumbnail_appears_where_the_icon_was(
     await expect(plain.locator("img")).to_have_count(0)
 
 
+async def test_rows_of_a_list_have_small_thumbnails_and_do_not_move(
+    page: Page, service: Service, cabinet: Cabinet
+) -> None:
+    filed(service, cabinet, "book.pdf", pdf(1))
+    filed(service, cabinet, "firmware.bin", bytes(range(256)))
+    await page.goto(cabinet.url)
+    rows = page.get_by_role("grid").get_by_role("row")
+    book, plain = rows.filter(has_text="book.pdf"), rows.filter(has_text="firmware.bin")
+    link = book.get_by_role("link", name="book.pdf")
+    await expect(link).to_be_visible()
+    before = await link.bounding_box()
+    picture = book.locator("img")
+    await expect(picture).to_have_js_property("naturalWidth", 320)
+    # It says nothing that the name beside it does not.
+    await expect(picture).to_have_attribute("alt", "")
+    assert await link.bounding_box() == before
+    await expect(plain.locator("img")).to_have_count(0)
+    other = await plain.get_by_role("link", name="firmware.bin").bounding_box()
+    assert before
+    assert other
+    assert before["x"] == other["x"]
+
+
 async def test_pages_are_turned_zoomed_and_gone_through(
     page: Page, service: Service, cabinet: Cabinet
 ) -> None:
