@@ -9,6 +9,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from tests.e2e.pages import Cabinet
 from tests.support.service import Service, wait_until
+from tests.worker.extraction.embedded_samples import pdf_with
 
 CONVERSION_MAY_TAKE_MS = 120_000
 READING_MAY_TAKE = 60.0
@@ -171,6 +172,25 @@ async def test_hits_are_marked_and_gone_through(
     await expect(page.locator("[data-page='6'] [data-hit=current]")).to_be_in_viewport()
     await find.fill("submarine")
     await expect(status).to_have_text("Not found")
+
+
+async def test_a_hit_in_a_file_inside_is_named(
+    page: Page, service: Service, cabinet: Cabinet
+) -> None:
+    content = pdf_with(("notes.txt", b"The submarine is yellow."), whole=pdf(2))
+    address = filed(service, cabinet, "book.pdf", content)
+    client = service.login()
+    path = f"/documents/{address.rpartition('/')[2]}"
+    wait_until(
+        lambda: client.get(path).json()["current_version"]["index_status"] == "indexed",
+        seconds=READING_MAY_TAKE,
+        what="its text is read",
+    )
+    await page.goto(f"{address}?q=submarine")
+    status = page.get_by_role("toolbar", name="Preview tools").get_by_role("status")
+    await expect(status).to_have_text("In a file inside it: notes.txt")
+    await page.get_by_label("Find in this document").fill("lighthouse")
+    await expect(status).to_have_text("1 of 1")
 
 
 async def test_an_office_document_is_shown_page_by_page(

@@ -69,6 +69,7 @@ def read_objects(container: Container, context: Context, content: Content) -> No
     files = EmbeddedFiles(context, content)
     for storage in storages:
         files.read("", partial(file_at, container, storage))
+    content.metadata.put("attachments", files.names)
 
 
 def file_at(container: Container, storage: tuple[str, ...]) -> EmbeddedFile:

@@ -71,6 +71,7 @@ def read_embedded_files(
     for path in dict.fromkeys(paths):
         if not path.endswith(("/", ".rels")):
             files.read(posixpath.basename(path), partial(_unpacked, archive, path, context))
+    content.metadata.put("attachments", files.names)
 
 
 def _unpacked(archive: Archive, path: str, context: Context) -> EmbeddedFile:

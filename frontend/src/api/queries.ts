@@ -242,10 +242,11 @@ export const duplicatesQuery = infiniteQueryOptions({
 export const pageHitsQuery = (id: number, version: number, q: string) =>
   queryOptions({
     queryKey: [...keys.wordsOnPages(id), version, "hits", q],
-    queryFn: async () =>
-      (await calls.countOnPages(id, version, q)).pages.flatMap(({ number, hits }) =>
-        hits ? [{ page: number, hits }] : [],
-      ),
+    queryFn: async () => {
+      const { pages, beyond } = await calls.countOnPages(id, version, q);
+      const hits = pages.flatMap((one) => (one.hits ? [{ page: one.number, hits: one.hits }] : []));
+      return { pages: hits, beyond };
+    },
     staleTime: 60_000,
   });
 

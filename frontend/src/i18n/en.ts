@@ -1158,6 +1158,8 @@ export const en = {
     hit: "{{current}} of {{total}}",
     nextHit: "Next hit",
     noHits: "Not found",
+    onNoPage: "On no page, but beside them: in a file inside it, a note or a form",
+    inFile: "In a file inside it: {{names}}",
     previousHit: "Previous hit",
     drawAgain: "Try once more",
     drawing: "Drawing the pages…",

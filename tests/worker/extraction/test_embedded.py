@@ -455,6 +455,7 @@ def test_objects_in_rich_text(read: Reader) -> None:
     lines = result.text.split("\n")
     assert lines[:4] == ["Signed in March.", "note.txt", "by the way", "b.docx"]
     assert "Forty machines" in result.text
+    assert result.metadata.extra["attachments"] == ("note.txt", "b.docx")
 
 
 @pytest.mark.parametrize(

@@ -389,6 +389,7 @@ class _Reader:
         files = EmbeddedFiles(self._context, self._content)
         for one in self._objects:
             files.read("", partial(_unpacked, one, self._context))
+        self._content.metadata.put("attachments", files.names)
 
 
 def _unpacked(binary: _Binary, context: Context) -> EmbeddedFile:
