@@ -66,11 +66,13 @@ TASKS: dict[str, tuple[Task, ...]] = {
     "document.created": (_READ, _SHOW),
     "document.version_created": (_READ, _SHOW),
     "document.reindex_requested": (_READ,),
+    "document.content_released": (_READ, _SHOW),
     "document.ocr_requested": (
         Task("indexing.ocr", Queue.HEAVY, ("version_id",), Urgency.PATIENT),
     ),
     "preview.requested": (_SHOW,),
     "preview.wanted": (Task("previews.prepare_now", Queue.FAST, ("version_id",)),),
+    "preview.converted": (Task("previews.read_words", Queue.HEAVY, ("version_id",), owed=True),),
     "preview.pages_wanted": (Task("previews.draw", Queue.FAST, ("version_id", "pages", "size")),),
     "invitation.mail_due": _letter("mail.invitation", "invitation_id"),
     "password_reset.requested": _letter("mail.prepare_reset", "email", "language"),

@@ -102,6 +102,7 @@ app.conf.update(
     task_routes={
         "indexing.ocr": {"queue": Queue.HEAVY},
         "previews.prepare": {"queue": Queue.HEAVY},
+        "previews.read_words": {"queue": Queue.HEAVY},
         "maintenance.scrub_store": {"queue": Queue.HEAVY},
     },
 )

@@ -17,6 +17,7 @@ from billiard.exceptions import TimeLimitExceeded
 from celery import Task
 from celery.exceptions import Retry
 from celery.signals import task_revoked
+from kombu.exceptions import ChannelError, OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -82,6 +83,18 @@ class Job(Task[Any, Any]):
         del status, retval, args, kwargs, einfo
         _redis(_end, task_id)
 
+    def on_retry(
+        self,
+        exc: Exception,
+        task_id: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        einfo: ExceptionInfo,
+    ) -> None:
+        """Note that it waits for its next try, and that no process died of this one."""
+        del exc, args, kwargs, einfo
+        _redis(_end, task_id)
+
     def on_success(
         self, retval: Any, task_id: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
@@ -101,8 +114,11 @@ class Job(Task[Any, Any]):
         einfo: ExceptionInfo,
     ) -> None:
         """Put it on record. The parent, which ends what takes too long, has the record made by a child."""
-        del task_id, einfo
-        if self.name == RECORD or isinstance(exc, Retry):
+        del einfo
+        if isinstance(exc, Retry):
+            return
+        if self.name == RECORD:
+            _lost(self.request.parent_id or task_id, kwargs.get("task", RECORD), exc)
             return
         facts: dict[str, Any] = {
             "task": self.name,
@@ -117,7 +133,16 @@ class Job(Task[Any, Any]):
             if _recorded(record(**facts)):
                 self._pay()
                 return
-        self.app.send_task(RECORD, kwargs=facts, queue=Queue.FAST, retry=False)
+        self._hand_on(task_id, facts)
+
+    def _hand_on(self, task_id: str, facts: Mapping[str, Any]) -> None:
+        """Have it put on record by another process, or later."""
+        try:
+            self.app.send_task(
+                RECORD, kwargs=dict(facts), queue=Queue.FAST, retry=False, parent_id=task_id
+            )
+        except (OperationalError, ChannelError) as error:
+            _lost(task_id, self.name, error)
 
     def _pay(self) -> None:
         """Say that what was owed is done, or on record as failed."""
@@ -230,9 +255,14 @@ def _recorded(work: Coroutine[Any, Any, None]) -> bool:
     try:
         Runtime.current().run(work)
     except (SQLAlchemyError, OSError) as error:
-        log.warning("job_not_recorded", error=type(error).__name__)
+        log.warning("job_not_kept", error=type(error).__name__)
         return False
     return True
+
+
+def _lost(task_id: str, task: str, error: Exception) -> None:
+    """Log that nothing but this line will say that a job failed."""
+    log.error("job_not_recorded", id=task_id, task=task, error=type(error).__name__)
 
 
 def _redis(tell: Callable[..., T], *args: Any) -> T | None:

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
-from backend.documents.models import Blob, Version
+from backend.documents.models import Blob, ScanStatus, Version
 from backend.previews.models import PagePicture, PictureStatus, Preview, PreviewStatus, Size
 
 _WAITING = [PreviewStatus.PENDING, PreviewStatus.DRAWING]
@@ -30,7 +30,8 @@ _ADD = (
     .from_select(
         [Preview.org_id, Preview.version_id],
         select(bindparam("org_id", type_=BigInteger), Version.id).where(
-            Version.id == bindparam("version_id")
+            Version.id == bindparam("version_id"),
+            Version.scan_status != ScanStatus.QUARANTINED,
         ),
     )
     .on_conflict_do_nothing()
@@ -46,7 +47,7 @@ _PREVIEW_LOCKED = _PREVIEW.with_for_update(of=Preview)
 
 
 async def add(session: AsyncSession, *, org_id: int, version_id: int) -> bool:
-    """Give a version a preview that is yet to be made; return whether it had none, and is still there to have one."""
+    """Give a version a preview that is yet to be made; return whether it had none, and may be looked at."""
     added = await session.scalar(_ADD, {"org_id": org_id, "version_id": version_id})
     return added is not None
 

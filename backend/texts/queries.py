@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, defer, joinedload
 
 from backend.core.clock import now
+from backend.documents.models import Version
 from backend.texts.models import ShownPage, TextLayer, TextPage, TextSettings
 from backend.texts.pages import PageStatus, PageText
 
@@ -17,9 +18,9 @@ AnyRow = Row[*tuple[Any, ...]]
 
 async def lock_layers(session: AsyncSession, version_id: int) -> int:
     """Hold off other changes to a version's text until the transaction ends; return its newest layer's number, or 0."""
-    own = TextLayer.version_id == version_id
+    # The version's row: a quarantine holds it while it forgets the layers, and there may be none yet.
     await session.execute(
-        select(TextLayer.number).where(own).order_by(TextLayer.number).with_for_update()
+        select(Version.id).where(Version.id == version_id).with_for_update(key_share=True)
     )
     return await newest_layer(session, version_id)
 

@@ -60,6 +60,17 @@ class PageOut(BaseModel):
     )
 
 
+class BeyondOut(BaseModel):
+    """What a search finds in text that is on no page: of files inside the document, of notes, of values of a form."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"hits": 3, "files": ["invoice.xml"]}})
+
+    hits: int
+    files: list[str] = Field(
+        description="The names of the files they are in, as far as these have names."
+    )
+
+
 class PagesOut(BaseModel):
     """The pages of a version."""
 
@@ -71,6 +82,7 @@ class PagesOut(BaseModel):
                 "pages": [{**_PAGE, "hits": None}],
                 "waiting": 0,
                 "failed": 0,
+                "beyond": None,
             }
         }
     )
@@ -82,6 +94,10 @@ class PagesOut(BaseModel):
     )
     waiting: int = Field(description="How many pages are going to be recognised.")
     failed: int = Field(description="How many pages could not be read.")
+    beyond: BeyondOut | None = Field(
+        default=None,
+        description="What `q` finds beside the pages, where it is on none of them; else null.",
+    )
 
 
 class WordOut(BaseModel):

@@ -9,6 +9,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from tests.e2e.pages import Cabinet
 from tests.support.service import Service, wait_until
+from tests.worker.extraction.embedded_samples import pdf_with
 
 CONVERSION_MAY_TAKE_MS = 120_000
 READING_MAY_TAKE = 60.0
@@ -76,6 +77,29 @@ async def test_a_thumbnail_appears_where_the_icon_was(
     plain = cards.get_by_role("gridcell").filter(has_text="firmware.bin")
     await expect(plain).to_be_visible()
     await expect(plain.locator("img")).to_have_count(0)
+
+
+async def test_rows_of_a_list_have_small_thumbnails_and_do_not_move(
+    page: Page, service: Service, cabinet: Cabinet
+) -> None:
+    filed(service, cabinet, "book.pdf", pdf(1))
+    filed(service, cabinet, "firmware.bin", bytes(range(256)))
+    await page.goto(cabinet.url)
+    rows = page.get_by_role("grid").get_by_role("row")
+    book, plain = rows.filter(has_text="book.pdf"), rows.filter(has_text="firmware.bin")
+    link = book.get_by_role("link", name="book.pdf")
+    await expect(link).to_be_visible()
+    before = await link.bounding_box()
+    picture = book.locator("img")
+    await expect(picture).to_have_js_property("naturalWidth", 320)
+    # It says nothing that the name beside it does not.
+    await expect(picture).to_have_attribute("alt", "")
+    assert await link.bounding_box() == before
+    await expect(plain.locator("img")).to_have_count(0)
+    other = await plain.get_by_role("link", name="firmware.bin").bounding_box()
+    assert before
+    assert other
+    assert before["x"] == other["x"]
 
 
 async def test_pages_are_turned_zoomed_and_gone_through(
@@ -148,6 +172,25 @@ async def test_hits_are_marked_and_gone_through(
     await expect(page.locator("[data-page='6'] [data-hit=current]")).to_be_in_viewport()
     await find.fill("submarine")
     await expect(status).to_have_text("Not found")
+
+
+async def test_a_hit_in_a_file_inside_is_named(
+    page: Page, service: Service, cabinet: Cabinet
+) -> None:
+    content = pdf_with(("notes.txt", b"The submarine is yellow."), whole=pdf(2))
+    address = filed(service, cabinet, "book.pdf", content)
+    client = service.login()
+    path = f"/documents/{address.rpartition('/')[2]}"
+    wait_until(
+        lambda: client.get(path).json()["current_version"]["index_status"] == "indexed",
+        seconds=READING_MAY_TAKE,
+        what="its text is read",
+    )
+    await page.goto(f"{address}?q=submarine")
+    status = page.get_by_role("toolbar", name="Preview tools").get_by_role("status")
+    await expect(status).to_have_text("In a file inside it: notes.txt")
+    await page.get_by_label("Find in this document").fill("lighthouse")
+    await expect(status).to_have_text("1 of 1")
 
 
 async def test_an_office_document_is_shown_page_by_page(

@@ -107,3 +107,48 @@ def test_members_of_cabinets_become_grants_and_come_back(
     members = "SELECT user_id, folder_id, role FROM cabinet_members"
     kept = set(server.query(members, database="dms").split())
     assert kept == {"2|1|reader", "3|2|editor"}
+
+
+# Two documents that were read and drawn; the content of the first is in quarantine.
+READ_AND_DRAWN = """
+INSERT INTO organisations (name) VALUES ('Example');
+INSERT INTO users (email, name, password_hash) VALUES ('a@example.org', 'A', '-');
+INSERT INTO folders (org_id, kind, name, path, created_by) VALUES (1, 'cabinet', 'C', '1', 1);
+INSERT INTO blobs (org_id, digest, size, stored_size)
+SELECT 1, decode(repeat('0' || n, 32), 'hex'), 1, 1 FROM generate_series(1, 2) AS n;
+INSERT INTO documents (org_id, folder_id, name, owner_id) SELECT 1, 1, n, 1 FROM generate_series(1, 2) AS n;
+INSERT INTO versions (org_id, document_id, number, blob_id, media_type, scan_status, created_by)
+SELECT 1, n, 1, n, 'application/pdf', CASE n WHEN 1 THEN 'quarantined' ELSE 'clean' END, 1
+FROM generate_series(1, 2) AS n;
+INSERT INTO text_layers (org_id, version_id, number, kind)
+SELECT 1, v, l, CASE l WHEN 1 THEN 'reading' ELSE 'correction' END
+FROM generate_series(1, 2) AS v, generate_series(1, 2) AS l;
+INSERT INTO text_pages (org_id, version_id, layer, page, status, source, text, words)
+SELECT 1, v, l, 1, 'read', CASE l WHEN 1 THEN 'file' ELSE 'person' END, 'words', ''
+FROM generate_series(1, 2) AS v, generate_series(1, 2) AS l;
+INSERT INTO previews (org_id, version_id) SELECT 1, n FROM generate_series(1, 2) AS n;
+INSERT INTO page_pictures (org_id, version_id, page, size) SELECT 1, n, 1, 'medium' FROM generate_series(1, 2) AS n;
+INSERT INTO shown_pages (org_id, version_id, page, text, words) SELECT 1, n, 1, '', '' FROM generate_series(1, 2) AS n
+"""
+# Which versions have pages of which layers, layers, previews, pictures, shown pages.
+REMEMBERED = """
+SELECT (SELECT string_agg(version_id || '.' || layer, ',' ORDER BY version_id, layer) FROM text_pages),
+    (SELECT string_agg(version_id || '.' || number, ',' ORDER BY version_id, number) FROM text_layers),
+    (SELECT string_agg(version_id::text, ',') FROM previews),
+    (SELECT string_agg(version_id::text, ',') FROM page_pictures),
+    (SELECT string_agg(version_id::text, ',') FROM shown_pages)
+"""
+
+
+def test_what_is_in_quarantine_already_is_forgotten(
+    server: EmbeddedPostgres, alembic: Alembic
+) -> None:
+    alembic("upgrade", "0024")
+    server.query(READ_AND_DRAWN, database="dms")
+    alembic("upgrade", "0025")
+    remembered = server.query(REMEMBERED, database="dms").strip()
+    assert remembered == "1.2,2.1,2.2|1.2,2.1,2.2|2|2|2"
+    alembic("downgrade", "0024")
+    quarantine = "UPDATE versions SET scan_status = 'quarantined'"
+    server.query(quarantine, database="dms")
+    assert server.query(REMEMBERED, database="dms").strip() == remembered

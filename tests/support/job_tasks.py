@@ -40,13 +40,23 @@ def fails(*, org_id: int | None = None, until: str) -> None:
 
 
 @app.task(
-    name="test.fails_often", autoretry_for=(ValueError,), max_retries=2, default_retry_delay=0
+    name="test.fails_often", autoretry_for=(ValueError,), max_retries=4, default_retry_delay=0
 )
 def fails_often(*, org_id: int, path: str) -> None:
     """Raise each time, and be tried again."""
     del org_id
     _note(path, "tried")
     raise ValueError("it never works")
+
+
+@app.task(name="test.waits_and_fails")
+def waits_and_fails(*, org_id: int, path: str, until: str) -> None:
+    """Begin, and raise when a file is there."""
+    del org_id
+    _note(path, "begins")
+    while not Path(until).exists():
+        time.sleep(0.02)
+    raise ValueError("it was to fail")
 
 
 @app.task(name="test.takes_long", time_limit=1)

@@ -43,6 +43,7 @@ class Workers:
             "DMS_REDIS_URL": str(self.settings.redis_url),
             "DMS_WORKER_SILENCE_SECONDS": str(self.settings.worker_silence_seconds),
             "DMS_SCAN": "off",
+            "DMS_LOG_FORMAT": "json",
             "ENCRYPTION_KEY": _key(self.settings),
         }
         with self.log.open("ab") as log:
@@ -61,6 +62,11 @@ class Workers:
             )
         self.running.append(process)
         return process
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        """Let a worker end what it is at, and give back what else it has."""
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """Kill a worker with all its processes, at once."""

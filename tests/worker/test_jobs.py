@@ -1,6 +1,7 @@
 """Jobs that fail, workers that are killed, queues that are lost: with real workers and a Valkey of their own."""
 
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -27,6 +28,7 @@ from backend.relay import LOST_AFTER, TASKS, Relay, Task
 from tests.support.api import Api
 from tests.support.workers import Workers, workers
 from worker import jobs
+from worker.tasks.jobs import record_failure
 
 MAY_TAKE = 120.0
 SILENCE = 6
@@ -109,6 +111,14 @@ def lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
+def logged(log: Path, event: str) -> set[tuple[str, str]]:
+    """The id and the name of each job of which the workers said that."""
+    if not log.exists():
+        return set()
+    found = (json.loads(line) for line in lines(log) if line.startswith("{"))
+    return {(one["id"], one["task"]) for one in found if one.get("event") == event}
+
+
 async def test_a_job_that_fails_is_listed_and_done_when_it_is_run_again(
     admin: Api, crew: Workers, relay: Relay, tmp_path: Path, member: Api
 ) -> None:
@@ -168,8 +178,9 @@ async def test_poison_ends_after_some_tries_with_its_reason(
         "test.dies": "worker_lost",
         "test.fails": "error",
     }
-    assert lines(tmp_path / "often") == ["tried"] * 3
-    assert jobs["test.fails_often"]["tries"] == 3
+    # More often than a process may die of it.
+    assert lines(tmp_path / "often") == ["tried"] * 5
+    assert jobs["test.fails_often"]["tries"] == 5
     assert lines(tmp_path / "dies") == ["dies"] * 3
     # Nothing of what anybody has is told where all administrators see it.
     assert jobs["test.fails"]["is_global"]
@@ -212,13 +223,50 @@ async def test_what_fails_while_the_database_is_away_is_put_on_record_later(
     nobody = "postgresql+asyncpg://dms@127.0.0.1:1/dms"
     log = tmp_path / "away.log"
     with workers(there.model_copy(update={"database_url": nobody}), log) as away:
-        away.start(Queue.FAST)
+        process = away.start(Queue.FAST)
         away.send("test.fails", org_id=admin.org_id, until=str(tmp_path / "never"))
-        await until(lambda: "job_not_recorded" in log.read_text(), "it has failed")
+        await until(lambda: "job_not_kept" in log.read_text(), "it has failed")
+        away.stop(process)
         assert await failed(admin) == []
     crew.start(Queue.FAST)
     [job] = await until(lambda: failed(admin), "it is listed")
     assert (job["task"], job["failure"], job["tries"]) == ("test.fails", "error", 1)
+
+
+async def test_what_fails_while_database_and_queues_are_away_is_logged_and_the_worker_lives_on(
+    admin: Api, there: Settings, queues: EmbeddedValkey, tmp_path: Path
+) -> None:
+    nobody = "postgresql+asyncpg://dms@127.0.0.1:1/dms"
+    said, go, log = tmp_path / "said", tmp_path / "go", tmp_path / "away.log"
+    with workers(there.model_copy(update={"database_url": nobody}), log) as away:
+        away.start(Queue.FAST)
+        arguments = {"org_id": admin.org_id, "path": str(said), "until": str(go)}
+        away.app.send_task("test.waits_and_fails", kwargs=arguments, task_id="lost")
+        await until(lambda: lines(said) == ["begins"], "it is at work")
+        [server] = processes_in(queues.directory)
+        os.kill(server.pid, signal.SIGKILL)
+        server.wait()
+        go.touch()
+        await until(lambda: logged(log, "job_not_recorded"), "it has failed")
+        assert logged(log, "job_not_recorded") == {("lost", "test.waits_and_fails")}
+        with running(queues):
+            away.send("test.noted", org_id=0, path=str(said), line="after")
+            await until(lambda: "after" in lines(said), "the worker goes on")
+
+
+async def test_a_record_that_cannot_be_made_is_logged(crew: Workers) -> None:
+    crew.start(Queue.FAST)
+    half = {"task": "test.fails", "queue": Queue.FAST}
+    crew.app.send_task(jobs.RECORD, kwargs=half, queue=Queue.FAST, parent_id="of-the-job")
+    await until(lambda: logged(crew.log, "job_not_recorded"), "it is logged")
+    assert logged(crew.log, "job_not_recorded") == {("of-the-job", "test.fails")}
+
+
+def test_a_record_is_tried_for_hours() -> None:
+    most, longest = record_failure.max_retries, record_failure.retry_backoff_max
+    waits = (min(record_failure.retry_backoff * 2**tried, longest) for tried in range(most))
+    # Each wait is half as long as it may be, on average.
+    assert sum(waits) / 2 > 6 * 3_600
 
 
 async def test_a_thousand_heavy_jobs_that_wait_do_not_hold_up_a_fast_one(

@@ -82,6 +82,12 @@ async def draw_wanted(runtime: Runtime, database: Database, api: Api) -> int:
     return len(wanted)
 
 
+async def read_words(runtime: Runtime, database: Database, api: Api) -> None:
+    """Read the words of the newest pages that something was converted to, as the worker would."""
+    converted = await events(database, api, "preview.converted")
+    await tasks._read_words(runtime, api.org_id, converted[-1]["version_id"])
+
+
 async def look(api: Api, document: dict[str, Any], **params: Any) -> Any:
     return await api.get(f"/documents/{document['id']}/preview", params=params)
 
@@ -378,12 +384,26 @@ def slides() -> bytes:
     ids=["document", "presentation"],
 )
 async def test_hits_have_their_places_on_pages_that_a_document_was_converted_to(
-    admin: Api, runtime: Runtime, name: str, content: bytes, own: list[int], pages: list[int]
+    admin: Api,
+    runtime: Runtime,
+    database: Database,
+    name: str,
+    content: bytes,
+    own: list[int],
+    pages: list[int],
 ) -> None:
     document = await uploaded(admin, name, content)
     await indexing._index(runtime, admin.org_id, version_of(document), ocr=False)
     await prepare(runtime, admin, document)
+    # The first page can be seen before the words are read.
+    assert size_of(await look(admin, document))
     path = f"/documents/{document['id']}/pages"
+    for page in own or [1]:
+        answer = await admin.get(f"{path}/{page}/words", params={"shown": "true"})
+        assert answer.status_code == (200 if own else 404)
+        assert answer.json().get("words", []) == []
+    await read_words(runtime, database, admin)
+    assert len(await events(database, admin, "document.preview_changed")) == 2
     asked = {"shown": "true", "q": '"every ship"'}
     looked_at = (await admin.get(path, params=asked)).json()["pages"]
     assert [page["hits"] for page in looked_at] == pages
@@ -400,12 +420,16 @@ async def test_hits_have_their_places_on_pages_that_a_document_was_converted_to(
 
 
 async def test_pages_that_are_made_anew_leave_no_words_of_the_old(
-    admin: Api, runtime: Runtime
+    admin: Api, runtime: Runtime, database: Database
 ) -> None:
     document = await uploaded(admin, "a.docx", letter())
     path = f"/documents/{document['id']}"
     for _ in range(2):
         await prepare(runtime, admin, document)
+        await read_words(runtime, database, admin)
         words = (await admin.get(f"{path}/pages/1/words", params={"shown": "true"})).json()["words"]
         assert [word["text"] for word in words] == ["Every", "ship", "pays", "by", "its", "length."]
         assert (await admin.post(f"{path}/preview")).status_code == 202
+        # Too late for the pages there were: nothing is recorded.
+        await read_words(runtime, database, admin)
+    assert len(await events(database, admin, "document.preview_changed")) == 4

@@ -37,6 +37,8 @@ class EmbeddedFiles:
         self._content = content
         self._count = 0
         self._seen: set[bytes] = set()
+        self.names: list[str] = []
+        """What stands above the text of each that has a name."""
 
     def read(self, name: str, unpack: Callable[[], EmbeddedFile]) -> None:
         """Append the name of a file and what it says.
@@ -64,6 +66,8 @@ class EmbeddedFiles:
             return
         name = shown_name(file.name) or name
         self._content.add(name)
+        if name:
+            self.names.append(name)
         if self._is_new(file.data):
             self._context.read_attachment(
                 file.data, name or _UNNAMED, file.media_type, self._content

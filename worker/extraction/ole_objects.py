@@ -22,6 +22,33 @@ _OF_PACKAGER = b"\x02\x00"
 _LONGEST_LABEL = 1 << 15
 
 
+_EMBEDDED = 2
+"""The FormatID of an object that is there with its data (2.2.4)."""
+
+
+def file_of_object(data: bytes, context: Context) -> EmbeddedFile:
+    """Give the file that an object holds as OLE 1.0 writes it (2.2.5), in Rich Text too: a header, then its data.
+
+    Raises Unsupported if it holds none, Damaged or LimitReached if it cannot be read.
+    """
+    try:
+        (form,) = struct.unpack_from("<I", data, 4)
+        at = 8
+        for _ in range(3):  # class, topic, item
+            (length,) = struct.unpack_from("<I", data, at)
+            at += 4 + length
+        (size,) = struct.unpack_from("<I", data, at)
+    except struct.error as problem:
+        raise Damaged("The object that holds it is broken.") from problem
+    native = data[at + 4 : at + 4 + size]
+    if form != _EMBEDDED or not native:
+        raise Unsupported("The object holds no file.")
+    refuse_large(len(native))
+    if native.startswith(olefile.MAGIC):
+        return unwrapped(EmbeddedFile("", native), context)
+    return _of_packager(native)
+
+
 def unwrapped(file: EmbeddedFile, context: Context) -> EmbeddedFile:
     """Give the file that an OLE object holds; a file that is no such object as it is.
 
@@ -41,10 +68,12 @@ def read_objects(container: Container, context: Context, content: Content) -> No
     )
     files = EmbeddedFiles(context, content)
     for storage in storages:
-        files.read("", partial(_file_at, container, storage))
+        files.read("", partial(file_at, container, storage))
+    content.metadata.put("attachments", files.names)
 
 
-def _file_at(container: Container, storage: tuple[str, ...]) -> EmbeddedFile:
+def file_at(container: Container, storage: tuple[str, ...]) -> EmbeddedFile:
+    """Give the file that the object in a storage holds; Unsupported if it holds none."""
     found = _file_of(container, storage)
     if found is None:
         raise Unsupported("The object holds no file.")
@@ -65,8 +94,12 @@ def _file_of(container: Container, storage: tuple[str, ...]) -> EmbeddedFile | N
 
 
 def _native(stream: bytes) -> EmbeddedFile:
-    """Read a stream that begins with its length (2.3.6): what the Object Packager put there, else data as it is."""
-    data = stream[4:]
+    """Read a stream that begins with its length (2.3.6)."""
+    return _of_packager(stream[4:])
+
+
+def _of_packager(data: bytes) -> EmbeddedFile:
+    """Read what the Object Packager put there, else data as it is."""
     if not data.startswith(_OF_PACKAGER):
         return EmbeddedFile("", data)
     try:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 
+from backend.content.media_types import HEAD_BYTES, media_type_of
 from worker.extraction.archive import Archive
 from worker.extraction.embedded import EmbeddedFile, EmbeddedFiles, refuse_large
 from worker.extraction.errors import Damaged
@@ -70,11 +71,44 @@ def read_embedded_files(
     for path in dict.fromkeys(paths):
         if not path.endswith(("/", ".rels")):
             files.read(posixpath.basename(path), partial(_unpacked, archive, path, context))
+    content.metadata.put("attachments", files.names)
 
 
 def _unpacked(archive: Archive, path: str, context: Context) -> EmbeddedFile:
     refuse_large(archive.size(path))
     return unwrapped(EmbeddedFile(posixpath.basename(path), archive.read(path)), context)
+
+
+class Chunks:
+    """Files whose text belongs where a part of a Word document takes them in (ECMA-376 part 1, 17.17.2)."""
+
+    def __init__(self, archive: Archive, context: Context, content: Content) -> None:
+        self._archive = archive
+        self._files = EmbeddedFiles(context, content)
+
+    def read(self, part: str, relation: str) -> None:
+        """Append what the file says that a part calls by the id of a relation."""
+        path = targets_of(self._archive, part).get(relation, "")
+        if path in self._archive.names:
+            self._files.read("", partial(self._unpacked, path))
+
+    def _unpacked(self, path: str) -> EmbeddedFile:
+        refuse_large(self._archive.size(path))
+        data = self._archive.read(path)
+        # Its name says what it is, and nothing to a reader.
+        return EmbeddedFile("", data, media_type_of(data[:HEAD_BYTES], posixpath.basename(path)))
+
+
+def targets_of(archive: Archive, part: str) -> dict[str, str]:
+    """Give the paths a part's relations lead to, by their ids (ECMA-376 part 2, 9.3); none where they are broken."""
+    found: dict[str, str] = {}
+    folder, name = posixpath.split(part)
+    with suppress(Damaged):
+        for kind, tag, attributes in events(archive.open(f"{folder}/_rels/{name}.rels")):
+            if kind == "start" and tag == "Relationship":
+                target = posixpath.join("/", folder, attribute(attributes, "Target"))
+                found[attribute(attributes, "Id")] = posixpath.normpath(target).lstrip("/")
+    return found
 
 
 class Pictures:
@@ -120,15 +154,6 @@ class Pictures:
             self.read(path)
 
     def _targets(self, part: str) -> dict[str, str]:
-        """Give the paths a part's relations lead to, by their ids (ECMA-376 part 2, 9.3)."""
         if part not in self._relations:
-            found = self._relations[part] = {}
-            folder, name = posixpath.split(part)
-            with suppress(Damaged):  # without relations the pictures come at the end
-                for kind, tag, attributes in events(
-                    self._archive.open(f"{folder}/_rels/{name}.rels")
-                ):
-                    if kind == "start" and tag == "Relationship":
-                        target = posixpath.join("/", folder, attribute(attributes, "Target"))
-                        found[attribute(attributes, "Id")] = posixpath.normpath(target).lstrip("/")
+            self._relations[part] = targets_of(self._archive, part)
         return self._relations[part]

@@ -6,8 +6,11 @@ from worker.app import RETRIES, app
 from worker.jobs import RECORD, record
 from worker.runtime import Runtime
 
+_PATIENCE: dict[str, Any] = {**RETRIES, "retry_backoff_max": 300, "max_retries": 300}
+"""A database may be away for a night: tries some minutes apart, for twelve hours on average."""
 
-@app.task(name=RECORD, time_limit=60, **RETRIES)
+
+@app.task(name=RECORD, time_limit=60, **_PATIENCE)
 def record_failure(
     *, task: str, queue: str, arguments: dict[str, Any], failure: str, reason: str, tries: int
 ) -> None:

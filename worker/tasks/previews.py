@@ -1,5 +1,7 @@
 """From a version's content to pictures of its pages: `prepare` the first page, `draw` what somebody wants to see.
 
+What an office document was converted to has its words read after its first page can be seen.
+
 Drawing the pages of a PDF or a picture takes tenths of a second: who waits for it has it done on the fast queue. What
 must be converted first takes a core for seconds, and is the heavy queue's alone.
 """
@@ -22,7 +24,6 @@ from backend.previews import service as previews
 from backend.previews.models import PreviewStatus, Size
 from backend.previews.service import Drawn
 from backend.texts import service as texts
-from backend.texts.pages import PageText
 from worker.app import RETRIES, app
 from worker.extraction import Limits, run_bounded
 from worker.leases import renewing
@@ -51,7 +52,8 @@ _LIMITS = DrawLimits()
 _TIME_TO_FETCH = 600
 _DRAWING_SECONDS = int(_LIMITS.wall_seconds) + _TIME_TO_FETCH
 _READING = Limits()
-_TASK_SECONDS = 2 * int(OfficeLimits().wall_seconds) + int(_READING.wall_seconds) + _DRAWING_SECONDS
+_TASK_SECONDS = 2 * int(OfficeLimits().wall_seconds) + _DRAWING_SECONDS
+_READING_SECONDS = int(_READING.wall_seconds) + _TIME_TO_FETCH
 _BY_WIDTH = {size.width: size for size in Size}
 
 
@@ -74,6 +76,13 @@ def draw(org_id: int, version_id: int, pages: list[int], size: str) -> None:
     """Draw pages that somebody wants to see."""
     runtime = Runtime.current()
     runtime.run(_draw(runtime, org_id, version_id, pages, Size(size)))
+
+
+@app.task(name="previews.read_words", time_limit=_READING_SECONDS, **RETRIES)
+def read_words(org_id: int, version_id: int) -> None:
+    """Read the words of the pages that a document was converted to, for marking hits there."""
+    runtime = Runtime.current()
+    runtime.run(_read_words(runtime, org_id, version_id))
 
 
 def _is_quick(media_type: str) -> bool:
@@ -108,7 +117,7 @@ async def _prepare(
             # What was drawn before it ended early can be seen; what is missing is asked for again, by itself.
             status = PreviewStatus.READY if drawn else PreviewStatus(drawing.status)
             async with runtime.database.transaction(tenant) as session:
-                known = await previews.finish_preview(
+                await previews.finish_preview(
                     session,
                     version_id,
                     status=status,
@@ -118,10 +127,6 @@ async def _prepare(
                     broken=drawing.broken_pages,
                     pdf=kept or None,
                 )
-                if known and made.pdf:
-                    await texts.record_shown(
-                        session, org_id=org_id, version_id=version_id, pages=made.pages
-                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +135,7 @@ class _Made:
 
     drawing: Drawing
     pdf: bytes = b""
-    """What it had to be converted to for that, and what stands on the pages of it."""
-    pages: Sequence[PageText] = ()
+    """What it had to be converted to for that."""
 
 
 async def _first_page(runtime: Runtime, org_id: int, content: VersionContent) -> _Made:
@@ -158,14 +162,35 @@ def _convert_and_draw(path: Path, media_type: str) -> _Made:
         file.write(converted.pdf)
         file.flush()
         pdf = Path(f"/proc/self/fd/{file.fileno()}")
-        drawing = _draw_first(pdf, _PDF)
-        read = run_bounded(pdf, name="", media_type=_PDF, limits=_READING, ocr=False)
-    return _Made(drawing, converted.pdf, read.pages)
+        return _Made(_draw_first(pdf, _PDF), converted.pdf)
 
 
 def _draw_first(path: Path, media_type: str) -> Drawing:
     wanted = [Wanted(1, size.width) for size in _FIRST_SIZES]
     return draw_bounded(path, media_type=media_type, wanted=wanted, limits=_LIMITS)
+
+
+async def _read_words(runtime: Runtime, org_id: int, version_id: int) -> None:
+    tenant = Tenant(org_id)
+    async with runtime.database.transaction(tenant) as session:
+        digest = await previews.converted_to(session, version_id)
+    if digest is None:
+        return
+    try:
+        async with plaintext(runtime, org_id, digest) as path:
+            read = await asyncio.to_thread(
+                run_bounded, path, name="", media_type=_PDF, limits=_READING, ocr=False
+            )
+    except ContentDamagedError as error:
+        log.warning("words_not_read", version_id=version_id, reason=error.detail)
+        return
+    async with runtime.database.transaction(tenant) as session:
+        # Made anew or quarantined meanwhile, it has other words, or none.
+        if await previews.converted_to(session, version_id) == digest:
+            await texts.record_shown(
+                session, org_id=org_id, version_id=version_id, pages=read.pages
+            )
+            await previews.tell_readers(session, version_id, org_id=org_id)
 
 
 async def _draw(

@@ -122,7 +122,7 @@ async def release(
     found = await queries.scanning.references(session, blob.id)
     for one in found:
         data = {"version_id": one.version_id}
-        await emit(session, "document.reindex_requested", org_id=blob.org_id, data=data)
+        await emit(session, "document.content_released", org_id=blob.org_id, data=data)
     await _record(session, blob, "document.released", found, signature, actor_id=actor_id)
     await _tell(session, blob.org_id, found)
     return found

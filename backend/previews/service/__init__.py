@@ -17,11 +17,13 @@ from backend.previews.service.making import (
     PageSource,
     begin_pages,
     begin_preview,
+    converted_to,
     documents_with_blobs,
     finish_pages,
     finish_preview,
     renew_lease,
     requeue_lost,
+    tell_readers,
 )
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Waiting",
     "begin_pages",
     "begin_preview",
+    "converted_to",
     "documents_with_blobs",
     "find_picture",
     "finish_pages",
@@ -41,4 +44,5 @@ __all__ = [
     "renew_lease",
     "request_preview",
     "requeue_lost",
+    "tell_readers",
 ]

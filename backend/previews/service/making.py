@@ -96,12 +96,12 @@ async def finish_preview(
     broken: Mapping[int, str] | None = None,
     pdf: Received | None = None,
 ) -> bool:
-    """Record what came of making a preview; return False where the version was purged meanwhile.
+    """Record what came of making a preview; return False where the version was purged, or quarantined, meanwhile.
 
     `broken` pages could not be drawn in any size; `pdf` is what the document was converted to.
     """
     preview = await queries.preview(session, version_id, lock=True)
-    if preview is None:
+    if preview is None or await documents.version_content(session, version_id) is None:
         return False
     if sheet_sizes:
         preview.page_count = len(sheet_sizes)
@@ -123,7 +123,31 @@ async def finish_preview(
                 detail=why,
             )
     await _end(session, preview, status, detail)
+    if pdf is not None:
+        await queueing.read_words(session, org_id=preview.org_id, version_id=version_id)
     return True
+
+
+async def converted_to(session: AsyncSession, version_id: int) -> bytes | None:
+    """Return the digest of the PDF that a version was converted to, and keep it so until the transaction ends.
+
+    Returns None where it was not converted, was purged, or is in quarantine.
+    """
+    preview = await queries.preview(session, version_id, lock=True)
+    return None if preview is None or preview.pdf is None else preview.pdf.digest
+
+
+async def tell_readers(session: AsyncSession, version_id: int, *, org_id: int) -> None:
+    """Tell those who may read its document that the preview of a version changed."""
+    content = await documents.version_content(session, version_id)
+    if content is not None:
+        await queueing.tell_readers(
+            session,
+            org_id=org_id,
+            document_id=content.document_id,
+            folder_id=content.folder_id,
+            version_id=version_id,
+        )
 
 
 async def begin_pages(
@@ -274,12 +298,4 @@ async def _end(
 ) -> None:
     preview.status, preview.detail, preview.lease_until = status, detail, None
     await session.flush()
-    content = await documents.version_content(session, preview.version_id)
-    if content is not None:
-        await queueing.tell_readers(
-            session,
-            org_id=preview.org_id,
-            document_id=content.document_id,
-            folder_id=content.folder_id,
-            version_id=preview.version_id,
-        )
+    await tell_readers(session, preview.version_id, org_id=preview.org_id)

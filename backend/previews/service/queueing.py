@@ -13,6 +13,8 @@ REQUESTED = "preview.requested"
 """A version's preview is to be made; nobody waits for it."""
 PAGES_WANTED = "preview.pages_wanted"
 """Somebody waits for pages of a version."""
+CONVERTED = "preview.converted"
+"""A version was converted to pages: their words are to be read."""
 READY = "document.preview_changed"
 """A version's preview was made, or was found impossible to make. People hear of it."""
 
@@ -25,6 +27,11 @@ async def want_preview(session: AsyncSession, *, org_id: int, version_id: int) -
 async def queue_preview(session: AsyncSession, *, org_id: int, version_id: int) -> None:
     """Have a preview made when its turn comes."""
     await emit(session, REQUESTED, org_id=org_id, data={"version_id": version_id})
+
+
+async def read_words(session: AsyncSession, *, org_id: int, version_id: int) -> None:
+    """Have the words of converted pages read when their turn comes."""
+    await emit(session, CONVERTED, org_id=org_id, data={"version_id": version_id})
 
 
 async def want_pages(

@@ -1,6 +1,6 @@
 """Looking at the text of pages. Every read goes through the access filter."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +16,7 @@ from backend.texts.errors import LayerNotFoundError, NoTextError, PageNotFoundEr
 from backend.texts.models import ShownPage, TextPage
 from backend.texts.pages import UNIT, PageStatus, Word, unpack
 from backend.texts.schemas import (
+    BeyondOut,
     LayerOut,
     PageOut,
     PagesOut,
@@ -24,6 +25,9 @@ from backend.texts.schemas import (
     WordOut,
     WordsOut,
 )
+
+_MOST_NAMED = 10
+"""Files inside a document that are named as those with hits."""
 
 
 async def list_pages(
@@ -49,12 +53,15 @@ async def list_pages(
     found: Sequence[queries.AnyRow] | Sequence[ShownPage] = looked_at or own
     waiting = await queries.waiting_numbers(session, chosen.id)
     hits: dict[int, int] = {}
+    beyond = None
     if q is not None:
         await documents.record_text_reading(session, actor, document, chosen.number)
         texts = looked_at or await queries.whole_pages(session, chosen.id)
         numbers = [page.page for page in texts]
         per_page = await _hits(session, actor, chosen.id, q, [_page_words(one) for one in texts])
         hits = {number: len(of) for number, of in zip(numbers, per_page, strict=True)}
+        if numbers and not any(hits.values()):
+            beyond = await _beyond(session, actor, document, chosen, q)
     pages = [
         PageOut(
             number=page.page,
@@ -78,6 +85,7 @@ async def list_pages(
         pages=pages,
         waiting=len(waiting),
         failed=sum(page.status is PageStatus.FAILED for page in found),
+        beyond=beyond,
     )
 
 
@@ -296,6 +304,40 @@ async def _hits(
     ]
 
 
+async def _beyond(
+    session: AsyncSession, actor: Actor, document: Document, version: Version, q: str
+) -> BeyondOut | None:
+    """Return what a query finds in the text of a version that is on no page; None where that is nothing."""
+    lines = [line.split() for line in (await _text_beyond(session, version.id)).splitlines()]
+    # Without places: only which of them are found counts.
+    words = [_Whole(word, number, number + 1) for number, line in enumerate(lines) for word in line]
+    [hits] = await _hits(session, actor, version.id, q, [words])
+    if not hits:
+        return None
+    known = await documents.get_metadata(session, actor, document.id, version=version.number)
+    named = known.extra.get("attachments")
+    files = _names_above(lines, named if isinstance(named, list) else [])
+    found = dict.fromkeys(files[hit[0]] for hit in hits)
+    return BeyondOut(hits=len(hits), files=[name for name in found if name][:_MOST_NAMED])
+
+
+def _names_above(lines: Sequence[Sequence[str]], names: Collection[str]) -> list[str]:
+    """Return for each line, given as its words, the last of some names that is a line above it; empty without one."""
+    above: list[str] = []
+    for line in map(" ".join, lines):
+        above.append(line if line in names else above[-1] if above else "")
+    return above
+
+
+async def _text_beyond(session: AsyncSession, version_id: int) -> str:
+    """Return the text of a version that is on no page of its own; all of it where it has none."""
+    whole = await queries.whole_layer(session, version_id)
+    if whole is not None:
+        return whole.beyond
+    searched = await search.get_text(session, version_id)
+    return searched.text if searched is not None else ""
+
+
 def _described(text: str, words: Sequence[Word]) -> list[WordOut]:
     following = [word.start for word in words[1:]]
     return [
@@ -310,5 +352,6 @@ def _described(text: str, words: Sequence[Word]) -> list[WordOut]:
             confidence=word.confidence / 100,
             is_divided=after == word.end,
         )
-        for word, after in zip(words, [*following, -1], strict=True)
+        # Not strictly: a page may have no words with places.
+        for word, after in zip(words, [*following, -1], strict=False)
     ]

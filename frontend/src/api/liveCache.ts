@@ -12,7 +12,7 @@ const GATHER_MS = 1_500;
 /** What administrators are told when the store was found damaged, or whole again. */
 export const FAULTS_CHANGED = "storage.faults_changed";
 
-/** What everybody who may read a document is told when its pages were drawn, or will not be. */
+/** What everybody who may read a document is told when its pages were drawn, or will not be, and when their words are known. */
 const PREVIEW_CHANGED = "document.preview_changed";
 /** What administrators are told of the quarantine, and of jobs that failed. */
 export const QUARANTINE_CHANGED = "quarantine.changed";
@@ -96,6 +96,7 @@ function received({ event, data }: LiveEvent): void {
   }
   if (event === PREVIEW_CHANGED && document !== null) {
     void queryClient.invalidateQueries({ queryKey: keys.previews(document) });
+    void queryClient.invalidateQueries({ queryKey: keys.wordsOnPages(document) });
     return;
   }
   if (event === "document.index_changed" && document !== null) {

@@ -26,6 +26,8 @@ export const keys = {
   policies: ["policies"] as const,
   policy: (id: number) => ["policies", id] as const,
   document: (id: number) => ["documents", id] as const,
+  /** Where on pages words stand, and which of them a search finds. */
+  wordsOnPages: (id: number) => ["documents", id, "words-on-pages"] as const,
   previews: (id: number) => ["previews", id] as const,
   progress: (id: number) => ["documents", id, "progress"] as const,
   storage: ["storage"] as const,
@@ -239,18 +241,19 @@ export const duplicatesQuery = infiniteQueryOptions({
 /** The pages on which a search finds something, and how often. */
 export const pageHitsQuery = (id: number, version: number, q: string) =>
   queryOptions({
-    queryKey: [...keys.document(id), "page-hits", version, q],
-    queryFn: async () =>
-      (await calls.countOnPages(id, version, q)).pages.flatMap(({ number, hits }) =>
-        hits ? [{ page: number, hits }] : [],
-      ),
+    queryKey: [...keys.wordsOnPages(id), version, "hits", q],
+    queryFn: async () => {
+      const { pages, beyond } = await calls.countOnPages(id, version, q);
+      const hits = pages.flatMap((one) => (one.hits ? [{ page: one.number, hits: one.hits }] : []));
+      return { pages: hits, beyond };
+    },
     staleTime: 60_000,
   });
 
 /** The words of a page, and which of them a search finds. */
 export const pageWordsQuery = (id: number, version: number, page: number, q: string) =>
   queryOptions({
-    queryKey: [...keys.document(id), "page-words", version, page, q],
+    queryKey: [...keys.wordsOnPages(id), version, page, q],
     queryFn: () => calls.getPageWords(id, version, page, q),
     staleTime: 60_000,
   });

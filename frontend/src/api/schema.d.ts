@@ -3138,6 +3138,25 @@ export interface components {
             reason?: string | null;
         };
         /**
+         * BeyondOut
+         * @description What a search finds in text that is on no page: of files inside the document, of notes, of values of a form.
+         * @example {
+         *       "files": [
+         *         "invoice.xml"
+         *       ],
+         *       "hits": 3
+         *     }
+         */
+        BeyondOut: {
+            /** Hits */
+            hits: number;
+            /**
+             * Files
+             * @description The names of the files they are in, as far as these have names.
+             */
+            files: string[];
+        };
+        /**
          * CabinetRef
          * @description A cabinet by its name, for who administers its access.
          * @example {
@@ -5596,6 +5615,8 @@ export interface components {
              * @description How many pages could not be read.
              */
             failed: number;
+            /** @description What `q` finds beside the pages, where it is on none of them; else null. */
+            beyond?: components["schemas"]["BeyondOut"] | null;
         };
         /**
          * PasskeyAdded

@@ -4,6 +4,7 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 /** What the access of can be managed; the service writes it `dms:folder:12`, `dms:document:45`. */
+export type HitsBeyond = Schemas["BeyondOut"];
 export type Metadata = Schemas["MetadataOut"];
 export type Origin = Schemas["Origin"];
 export type Resource = { kind: "folder" | "document"; id: number };

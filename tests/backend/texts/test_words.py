@@ -6,7 +6,10 @@ import pytest
 
 from tests.backend.texts.conftest import upload_pdf
 from tests.support.api import Api
+from tests.worker.extraction import samples
+from tests.worker.extraction.embedded_samples import INVOICE, office_with, pdf_with
 from worker.runtime import Runtime
+from worker.tasks import indexing, previews
 
 
 async def hits(api: Api, document: dict[str, Any], q: str, page: int = 1) -> list[list[str]]:
@@ -88,3 +91,46 @@ async def test_looking_at_words_is_recorded(admin: Api, runtime: Runtime) -> Non
     of = {"object": f"document:{document['id']}"}
     events = (await admin.get("/audit/events", params=of)).json()["items"]
     assert [event["action"] for event in events].count("document.text_viewed") == 1
+
+
+async def test_a_page_without_words_has_none(admin: Api, runtime: Runtime) -> None:
+    document = await upload_pdf(runtime, admin, ["Something"], [])
+    answer = await admin.get(f"/documents/{document['id']}/pages/2/words")
+    assert (answer.status_code, answer.json()["words"]) == (200, []), answer.text
+
+
+async def beyond(api: Api, document: dict[str, Any], q: str) -> Any:
+    path = f"/documents/{document['id']}/pages"
+    answer = await api.get(path, params={"q": q, "shown": "true"})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["beyond"]
+
+
+async def test_what_is_on_no_page_is_found_in_a_file_inside(admin: Api, runtime: Runtime) -> None:
+    data = pdf_with(
+        ("notes.txt", b"a wombat"), ("invoice.xml", INVOICE), ("more.txt", b"two\nwombats")
+    )
+    document = await admin.document(await admin.folder("Cabinet"), "a.pdf", data)
+    await indexing._index(runtime, admin.org_id, document["current_version"]["id"], ocr=False)
+    assert await beyond(admin, document, "Förderband") == {"hits": 1, "files": ["invoice.xml"]}
+    assert await beyond(admin, document, "wombat") == {
+        "hits": 2,
+        "files": ["notes.txt", "more.txt"],
+    }
+    assert await beyond(admin, document, "nowhere") is None
+    on_a_page = samples.CONTRACT[0].split()[0]
+    assert await beyond(admin, document, on_a_page) is None
+
+
+async def test_what_is_in_a_file_inside_an_office_document_is_on_no_page_of_it(
+    admin: Api, runtime: Runtime
+) -> None:
+    data = office_with(samples.word_document(), "word/embeddings", ("notes.txt", b"a wombat"))
+    document = await admin.document(await admin.folder("Cabinet"), "a.docx", data)
+    version_id = document["current_version"]["id"]
+    await indexing._index(runtime, admin.org_id, version_id, ocr=False)
+    # As long as nobody knows what is on its pages, nothing is said of what is not.
+    assert await beyond(admin, document, "wombat") is None
+    await previews._prepare(runtime, admin.org_id, version_id)
+    await previews._read_words(runtime, admin.org_id, version_id)
+    assert await beyond(admin, document, "wombat") == {"hits": 1, "files": ["notes.txt"]}

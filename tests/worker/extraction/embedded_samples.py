@@ -139,3 +139,37 @@ def package_object(name: str, data: bytes, **options: object) -> bytes:
     """Give the OLE object of a file that was put into a document as an icon."""
     native = packaged(name, data, **options)
     return samples.compound_file({"\x01CompObj": b"made up", "\x01Ole10Native": native})
+
+
+def object_data(native: bytes, *, program: bytes = b"Package", form: int = 2) -> bytes:
+    """Give an object as OLE 1.0 writes it ([MS-OLEDS] 2.2.5)."""
+    names = struct.pack("<I", len(program) + 1) + program + b"\0" + bytes(8)
+    return struct.pack("<II", 0x501, form) + names + struct.pack("<I", len(native)) + native
+
+
+def rich_text_with(*objects: bytes) -> bytes:
+    """Give a Rich Text document with these objects in the middle of a sentence."""
+    embedded = b"".join(
+        b"{\\object\\objemb{\\*\\objclass Package}{\\*\\objdata\n"
+        + one.hex("\n", 32).encode()
+        + b"}}"
+        for one in objects
+    )
+    return b"{\\rtf1\\ansi Signed " + embedded + b"in March.\\par}"
+
+
+def taking_in(*parts: tuple[str, bytes]) -> bytes:
+    """Give a Word document that takes in files of its archive after its first paragraph."""
+    whole = samples.archive_of(samples.word_document())
+    names = [name for name, _ in parts]
+    chunks = "".join(f'<w:altChunk r:id="chunk{number}"/>' for number in range(len(names)))
+    body = whole["word/document.xml"].replace(b"</w:p>", b"</w:p>" + chunks.encode(), 1)
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/aFChunk"
+    relations = "".join(
+        f'<Relationship Id="chunk{number}" Type="{kind}" Target="{name}"/>'
+        for number, name in enumerate(names)
+    )
+    closing = b"</Relationships>"
+    rels = whole["word/_rels/document.xml.rels"].replace(closing, relations.encode() + closing)
+    changed = {"word/document.xml": body, "word/_rels/document.xml.rels": rels}
+    return samples.archive(whole | changed | {f"word/{name}": data for name, data in parts})

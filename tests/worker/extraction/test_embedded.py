@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 
 import pptx
@@ -438,3 +439,76 @@ def test_files_in_old_office_documents(read: Reader) -> None:
     assert slides.text == "Title\nText\nnote.txt\nby the way\nOf Word 97"
     assert slides.beyond == "note.txt\nby the way\nOf Word 97"
     assert "Inside: an embedded file: It is larger than" in slides.detail
+
+
+def test_objects_in_rich_text(read: Reader) -> None:
+    packed = embedded.packaged("note.txt", b"by the way")[4:]
+    document = embedded.package_object("b.docx", samples.word_document())
+    result = read(
+        embedded.rich_text_with(
+            embedded.object_data(packed),
+            embedded.object_data(document, program=b"Word.Document.12"),
+        ),
+        "a.rtf",
+    )
+
+    lines = result.text.split("\n")
+    assert lines[:4] == ["Signed in March.", "note.txt", "by the way", "b.docx"]
+    assert "Forty machines" in result.text
+    assert result.metadata.extra["attachments"] == ("note.txt", "b.docx")
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        b"",
+        b"no object",
+        embedded.object_data(b"\2\0note.txt"),
+        embedded.object_data(b"\2\0a\0", form=1),
+        embedded.object_data(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)),
+        struct.pack("<II", 0x501, 2) + b"\xff" * 12,
+    ],
+)
+def test_an_object_in_rich_text_that_lies_costs_itself_only(read: Reader, lie: bytes) -> None:
+    truth = embedded.object_data(embedded.packaged("b.txt", b"the truth")[4:])
+    result = read(embedded.rich_text_with(lie, truth), "a.rtf")
+
+    assert (result.status, result.text) == ("indexed", "Signed in March.\nb.txt\nthe truth")
+    assert "unexpectedly" not in result.detail
+
+
+def test_an_object_that_is_attached_to_a_message(read: Reader) -> None:
+    attached = "__attach_version1.0_#00000000"
+    at = f"{attached}/__substg1.0_3701000D"
+    native = embedded.packaged("note.txt", b"by the way")
+    streams = {
+        "__properties_version1.0": bytes(32),
+        "__substg1.0_0037001F": "Subject".encode("utf-16-le"),
+        f"{attached}/__properties_version1.0": bytes(8),
+        f"{at}/\x01Ole10Native": native,
+    }
+    result = read(samples.compound_file(streams), "a.msg")
+
+    assert result.text == "Subject\nnote.txt\nby the way"
+
+
+def test_what_word_takes_in_is_read_where_it_stands(read: Reader) -> None:
+    letter = samples.archive_of(samples.word_document())
+    body = letter["word/document.xml"].replace(b"Forty machines", b"Fifty machines")
+    inner = samples.archive(letter | {"word/document.xml": body})
+    result = read(
+        embedded.taking_in(
+            ("chunk.html", b"<html><body><p>Taken <b>in</b></p></body></html>"),
+            ("chunk.docx", inner),
+            ("missing.html/../../../elsewhere.html", b"<p>nowhere</p>"),
+        ),
+        "a.docx",
+    )
+
+    lines = result.text.split("\n")
+    own, taken = result.text.index("Forty machines"), result.text.index("Fifty machines")
+    assert lines.index("Taken in") > 0
+    assert result.text.index("Taken in") < taken
+    assert own != taken
+    assert "chunk" not in result.text
+    assert (result.metadata.title, result.detail) == ("Rahmenvertrag", "")

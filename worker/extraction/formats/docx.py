@@ -1,5 +1,7 @@
 """Word documents: body, headers, footers, notes and comments out of the XML; a picture after its paragraph.
 
+Files that Word takes in from its own archive when it opens the document (`altChunk`) are read where they stand.
+
 The files embedded in them come last.
 """
 
@@ -10,7 +12,7 @@ from typing import IO, NamedTuple
 
 from backend.content.media_types import DOCX
 from worker.extraction.archive import open_archive
-from worker.extraction.ooxml import Pictures, main_part, read_embedded_files
+from worker.extraction.ooxml import Chunks, Pictures, main_part, read_embedded_files
 from worker.extraction.properties import read_office_properties
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.xml import attribute, events, without
@@ -32,6 +34,7 @@ def read(source: Source, context: Context, content: Content) -> None:
         body = main_part(archive, "word/document.xml", "wordprocessingml.document.main")
         read_office_properties(archive, content.metadata)
         pictures = Pictures(archive, "word/media/", context, content)
+        chunks = Chunks(archive, context, content)
         for name in [
             body,
             *(part for story in _STORIES for part in archive.matching(story, ".xml")),
@@ -41,6 +44,8 @@ def read(source: Source, context: Context, content: Content) -> None:
                 content.add(paragraph.text)
                 for relation in paragraph.pictures:
                     pictures.read_shown(name, relation)
+                for relation in paragraph.chunks:
+                    chunks.read(name, relation)
         pictures.read_rest()
         read_embedded_files(archive, archive.matching("word/embeddings/"), context, content)
 
@@ -49,6 +54,8 @@ class _Paragraph(NamedTuple):
     text: str
     pictures: Sequence[str]
     """The relations of the pictures in it."""
+    chunks: Sequence[str] = ()
+    """The relations of files that are taken in after it."""
 
 
 def _paragraphs(stream: IO[bytes]) -> Iterator[_Paragraph]:
@@ -65,6 +72,10 @@ def _paragraphs(stream: IO[bytes]) -> Iterator[_Paragraph]:
             in_text = starts
         elif value == "tr":
             rows += 1 if starts else -1
+        elif starts and value == "altChunk":
+            yield _Paragraph("".join(runs), pictures, [attribute(attributes, "id")])
+            runs.clear()
+            pictures = []
         elif starts and value in _PICTURES:
             pictures.append(attribute(attributes, _PICTURES[value]))
         elif starts:

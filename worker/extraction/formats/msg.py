@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backend.content.media_types import MSG
+from worker.extraction.embedded import EmbeddedFile, EmbeddedFiles
 from worker.extraction.errors import Damaged
 from worker.extraction.formats.rtf import read_rtf
 from worker.extraction.markup import html_text
 from worker.extraction.metadata import first_of, moment_of_filetime
 from worker.extraction.ole import Container, codec_of_code_page, open_container
+from worker.extraction.ole_objects import file_at
 from worker.extraction.reading import Content, Context, Source
 from worker.extraction.text import codec_of
 
@@ -131,6 +133,10 @@ class _Storage:
         for path in found[:_MOST_PARTS]:
             yield _Storage(self._container, self._paths, path, 8, self._codec)
 
+    def embedded_file(self) -> EmbeddedFile:
+        """Give the file in the OLE object that an attachment is; Unsupported if it is none, or holds no file."""
+        return file_at(self._container, (*self._at, _stream(_DATA, _OBJECT)))
+
     def embedded(self) -> _Storage | None:
         """Give the message that an attachment is, if it is one."""
         path = (*self._at, _stream(_DATA, _OBJECT))
@@ -162,9 +168,10 @@ def _read_message(message: _Storage, context: Context, content: Content) -> None
     _read_body(message, context, content)
     attachments = list(message.children("__attach_version1.0_"))
     content.metadata.put("attachments", [one.text(*_FILE_NAMES) for one in attachments])
+    objects = EmbeddedFiles(context, content)
     for attachment in attachments:
         context.check_time(content)
-        _read_attachment(attachment, context, content)
+        _read_attachment(attachment, objects, context, content)
 
 
 def _person(name: str, address: str) -> str:
@@ -236,7 +243,9 @@ def _unpacked(data: bytes, size: int) -> bytes:
     return bytes(out[len(_RTF_DICTIONARY) :])
 
 
-def _read_attachment(attachment: _Storage, context: Context, content: Content) -> None:
+def _read_attachment(
+    attachment: _Storage, objects: EmbeddedFiles, context: Context, content: Content
+) -> None:
     name = attachment.text(*_FILE_NAMES)
     content.add(name)
     inner = attachment.embedded()
@@ -248,3 +257,5 @@ def _read_attachment(attachment: _Storage, context: Context, content: Content) -
     data = attachment.data(_DATA)
     if data:
         context.read_attachment(data, name, attachment.text(_MEDIA_TYPE) or None, content)
+    else:
+        objects.read("", attachment.embedded_file)

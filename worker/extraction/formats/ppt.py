@@ -114,6 +114,7 @@ def _read_objects(data: bytes, places: Iterable[int], context: Context, content:
         record = next(_records(data, place, len(data)), None)
         if record is not None and record.kind == _OBJECT:
             files.read("", partial(_unpacked, data, record, context))
+    content.metadata.put("attachments", files.names)
 
 
 def _unpacked(data: bytes, record: _Record, context: Context) -> EmbeddedFile:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
+from worker.extraction.embedded import EmbeddedFile, EmbeddedFiles
 from worker.extraction.errors import Damaged
 from worker.extraction.metadata import moment_of
 from worker.extraction.ole import codec_of_code_page
+from worker.extraction.ole_objects import file_of_object
 from worker.extraction.pictures import read_embedded
 from worker.extraction.reading import Content, Context, Source
 
@@ -41,11 +44,12 @@ _CHARACTERS = {
 }  # fmt: skip
 _SYMBOLS = {b"~": "\u00a0", b"_": "-", b"{": "{", b"}": "}", b"\\": "\\"}
 _UNSEEN = {
-    "colortbl", "stylesheet", "fldinst", "nonshppict", "objdata", "objclass", "objname", "filetbl", "listtable",
+    "colortbl", "stylesheet", "fldinst", "nonshppict", "objclass", "objname", "filetbl", "listtable",
     "listoverridetable", "revtbl", "rsidtbl", "themedata", "colorschememapping", "latentstyles", "datastore",
     "xmlnstbl", "mmathPr", "sp", "xe", "tc", "bkmkstart", "bkmkend", "atnid", "atnauthor", "template", "private",
     "passwordhash", "listname", "leveltext", "levelnumbers", "panose", "falt", "printim", "buptim",
 }  # fmt: skip
+_BINARY = frozenset({"picture", "object"})
 _SEEN_THOUGH_STARRED = {"shpinst", "shppict", "annotation", "footnote"}
 _INFO = {
     "title": "title", "subject": "subject", "author": "creators", "operator": "contributors", "keywords": "keywords",
@@ -80,7 +84,7 @@ class _Group:
     """What holds between two braces, and what the groups within begin with."""
 
     destination: str = "text"
-    """`text` is read; `unseen`, `fonts`, `picture`, `info` and the names of metadata are not part of the text."""
+    """`text` is read; `unseen`, `fonts`, `picture`, `object`, `info` and the names of metadata are no part of it."""
     skipped_after_unicode: int = 1
     codec: str | None = None
     """The current font's; None for the document's."""
@@ -89,12 +93,17 @@ class _Group:
 
 
 @dataclass(slots=True)
-class _Picture:
-    """A picture as it comes in: hexadecimal digits, or bytes after \\bin."""
+class _Binary:
+    """A picture or an object as it comes in: hexadecimal digits, or bytes after \\bin."""
 
     is_readable: bool = False
     digits: list[bytes] = field(default_factory=list)
     raw: bytes = b""
+
+    def data(self) -> bytes:
+        """Give what it is."""
+        digits = b"".join(self.digits)
+        return self.raw or bytes.fromhex(digits[: len(digits) // 2 * 2].decode())
 
 
 class _Reader:
@@ -113,7 +122,8 @@ class _Reader:
         self._paragraph_length = 0
         self._to_skip = 0
         self._high_surrogate = ""
-        self._picture = _Picture()
+        self._binary = _Binary()
+        self._objects: list[_Binary] = []
         self._moment: dict[str, int] = {}
         self._property = ""
 
@@ -131,6 +141,7 @@ class _Reader:
             if match["brace"] == b"}" and not self._groups:
                 break
         self._end_paragraph()
+        self._read_objects()
 
     def _step_over(self) -> bool:
         """Pass a lone backslash at the end; False where there is nothing more."""
@@ -173,6 +184,9 @@ class _Reader:
         """Do what the end of a destination asks for."""
         if destination == "picture":
             self._read_picture()
+        elif destination == "object":
+            # They come last, as in other documents: the paragraph they stand in goes on.
+            self._objects.append(self._binary)
         elif destination in _TIMES.values():
             year, month, day = (self._moment.get(part, 0) for part in ("yr", "mo", "dy"))
             hour, minute, second = (self._moment.get(part, 0) for part in ("hr", "min", "sec"))
@@ -198,9 +212,9 @@ class _Reader:
             self._say(_SYMBOLS.get(symbol, ""))
 
     def _take_run(self, run: bytes) -> None:
-        if self._group.destination == "picture":
-            if self._picture.is_readable:
-                self._picture.digits.append(run.translate(None, _NOT_HEX))
+        if self._group.destination in _BINARY:
+            if self._binary.is_readable:
+                self._binary.digits.append(run.translate(None, _NOT_HEX))
         elif self._group.destination not in {"unseen", "fonts", "info"}:
             self._take_bytes(run.translate(None, _LINE_ENDS))
 
@@ -302,15 +316,19 @@ class _Reader:
 
     def enter_picture(self, _word: str, _number: int | None) -> None:
         self._enter("picture")
-        self._picture = _Picture()
+        self._binary = _Binary()
+
+    def enter_object(self, _word: str, _number: int | None) -> None:
+        self._enter("object")
+        self._binary = _Binary(is_readable=self._group.destination == "object")
 
     def take_picture_kind(self, _word: str, _number: int | None) -> None:
-        self._picture.is_readable = self._group.destination == "picture"
+        self._binary.is_readable = self._group.destination == "picture"
 
     def take_binary(self, _word: str, number: int | None) -> None:
         end = self._at + max(number or 0, 0)
-        if self._group.destination == "picture" and self._picture.is_readable:
-            self._picture.raw = self._data[self._at : end]
+        if self._group.destination in _BINARY and self._binary.is_readable:
+            self._binary.raw = self._data[self._at : end]
         self._at = end
 
     def take_code_page(self, word: str, number: int | None) -> None:
@@ -361,13 +379,21 @@ class _Reader:
         self._to_skip = self._group.skipped_after_unicode
 
     def _read_picture(self) -> None:
-        picture, self._picture = self._picture, _Picture()
-        digits = b"".join(picture.digits)
-        data = picture.raw or bytes.fromhex(digits[: len(digits) // 2 * 2].decode())
-        if picture.is_readable and data:
+        data = self._binary.data()
+        if self._binary.is_readable and data:
             self._end_paragraph()
             self._context.expand(len(data))
             read_embedded(data, self._context, self._content)
+
+    def _read_objects(self) -> None:
+        files = EmbeddedFiles(self._context, self._content)
+        for one in self._objects:
+            files.read("", partial(_unpacked, one, self._context))
+        self._content.metadata.put("attachments", files.names)
+
+
+def _unpacked(binary: _Binary, context: Context) -> EmbeddedFile:
+    return file_of_object(binary.data(), context)
 
 
 _Handler = Callable[[_Reader, str, int | None], None]
@@ -387,6 +413,7 @@ _HANDLERS: dict[str, _Handler] = {
     "fonttbl": _Reader.enter_fonts,
     "info": _Reader.enter_information,
     "pict": _Reader.enter_picture,
+    "objdata": _Reader.enter_object,
     "bin": _Reader.take_binary,
     "f": _Reader.take_font,
     "plain": _Reader.take_plain,

@@ -4,9 +4,10 @@ import { IconArrowDown, IconArrowUp, IconDots } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import type { SortField } from "@/api/types";
-import { DocumentIcon, FolderIcon } from "@/components/FileIcon";
+import { FolderIcon } from "@/components/FileIcon";
 import { formatCount, formatSize } from "@/components/format";
 import { When } from "@/components/When";
+import { Thumbnail } from "@/features/document/viewer/Thumbnail";
 import { useFolderDrop } from "./drag";
 import { IndexMark } from "./IndexMark";
 import type { RowHandlers, Sorting } from "./ItemBrowser";
@@ -169,11 +170,13 @@ function NameCell({ item, narrow }: { item: Item; narrow: boolean }) {
   const tags = item.type === "document" ? item.document.tags : [];
   return (
     <div role="gridcell" className={classes.name}>
-      {item.type === "folder" ? (
-        <FolderIcon kind={item.folder.kind} />
-      ) : (
-        <DocumentIcon name={item.document.name} mediaType={item.document.media_type} />
-      )}
+      <span className={classes.rowPicture}>
+        {item.type === "folder" ? (
+          <FolderIcon kind={item.folder.kind} />
+        ) : (
+          <Thumbnail document={item.document} iconSize={18} fit="cover" />
+        )}
+      </span>
       <div className={classes.nameText}>
         <ItemLink item={item} />
         {narrow && (

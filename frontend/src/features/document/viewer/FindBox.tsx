@@ -2,22 +2,29 @@
 import { Text, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconChevronLeft, IconChevronRight, IconSearch } from "@tabler/icons-react";
+import type { TFunction } from "i18next";
 import { useState, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
+import type { HitsBeyond } from "@/api/types";
 import classes from "./PageViewer.module.css";
 import { Tool } from "./Toolbar";
 
 const TYPING_MS = 300;
 
+const onNoPage = (t: TFunction, { files }: HitsBeyond): string =>
+  files.length ? t("viewer.inFile", { names: files.join(", ") }) : t("viewer.onNoPage");
+
 type FindBoxProps = {
   initial: string;
   total: number | null;
+  /** Where it is if it is on no page. */
+  beyond: HitsBeyond | null;
   number: number;
   onFind: (query: string) => void;
   onStep: (by: 1 | -1) => void;
 };
 
-export function FindBox({ initial, total, number, onFind, onStep }: FindBoxProps) {
+export function FindBox({ initial, total, beyond, number, onFind, onStep }: FindBoxProps) {
   const { t } = useTranslation();
   const [text, setText] = useState(initial);
   const find = useDebouncedCallback(onFind, TYPING_MS);
@@ -49,7 +56,11 @@ export function FindBox({ initial, total, number, onFind, onStep }: FindBoxProps
           role="status"
           style={{ whiteSpace: "nowrap" }}
         >
-          {total === 0 ? t("viewer.noHits") : t("viewer.hit", { current: number + 1, total })}
+          {total > 0
+            ? t("viewer.hit", { current: number + 1, total })
+            : beyond
+              ? onNoPage(t, beyond)
+              : t("viewer.noHits")}
         </Text>
       )}
       {total !== null && total > 0 && (

@@ -123,6 +123,7 @@ export function PageViewer({ query: initial = "", note, ...viewed }: PageViewerP
         <FindBox
           initial={initial}
           total={find.total}
+          beyond={find.beyond}
           number={find.number}
           onFind={find.setQuery}
           onStep={find.step}

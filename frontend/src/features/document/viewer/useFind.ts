@@ -16,7 +16,8 @@ export function useFind(
     ...pageHitsQuery(documentId, version, query),
     enabled: query !== "",
   });
-  const pages = query === "" ? undefined : data;
+  const found = query === "" ? undefined : data;
+  const pages = found?.pages;
   const total = pages === undefined ? null : countHits(pages);
   const hit = pages === undefined ? null : hitAt(pages, number);
   const page = hit?.page;
@@ -31,6 +32,7 @@ export function useFind(
     query,
     setQuery: change,
     total,
+    beyond: found?.beyond ?? null,
     number,
     hit,
     step: (by: 1 | -1) => setNumber((old) => step(total ?? 0, old, by)),
