@@ -1,5 +1,6 @@
 """Uploads end: by whom they are, or by time."""
 
+import asyncio
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +18,9 @@ from backend.uploads.service.receiving import Place
 _KEEP = timedelta(days=1)
 """How long it can be asked what became of an upload that has ended."""
 _BATCH = 200
+_LETTING_GO_SECONDS = 5.0
+"""Longer than a request of another process takes to look who writes the upload, and to end."""
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 async def terminate(place: Place, upload_id: str) -> None:
@@ -30,7 +34,16 @@ async def terminate(place: Place, upload_id: str) -> None:
         await queries.remove(session, [upload.id])
     await place.progress.take_over(upload_id)
     await place.progress.remembered.forget(upload_id)
-    await drop(place.content, namespace=store_namespace(upload.org_id), name=upload_id)
+    await _drop_when_let_go(place.content, namespace=store_namespace(upload.org_id), name=upload_id)
+
+
+async def _drop_when_let_go(content: Content, *, namespace: str, name: str) -> None:
+    """Remove a draft once its writer has noticed that the upload is gone; where that takes long, `expire` will."""
+    deadline = asyncio.get_running_loop().time() + _LETTING_GO_SECONDS
+    while not await drop(content, namespace=namespace, name=name):
+        if asyncio.get_running_loop().time() > deadline:
+            return
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
 async def expire(database: Database, content: Content, org_id: int) -> int:

@@ -341,6 +341,26 @@ async def test_an_upload_may_be_given_up(tus: Tus, folder: int, settings: Settin
     assert (await tus.api.request("DELETE", path, headers=TUS)).status_code == 404
 
 
+async def test_an_upload_that_another_process_receives_is_given_up_whole(
+    tus: Tus, folder: int, settings: Settings, app: FastAPI
+) -> None:
+    arrived = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield os.urandom(2 * MIB)
+        arrived.set()
+        await asyncio.Event().wait()
+
+    path = await tus.begin(4 * MIB, filename="a.bin", folder_id=folder)
+    hanging = asyncio.create_task(tus.send(path, 0, body()))
+    await arrived.wait()
+    other, app.state.uploads = app.state.uploads, service.InProgress()
+    assert (await tus.api.request("DELETE", path, headers=TUS)).status_code == 204
+    assert drafts(settings, tus.api.org_id) == []
+    assert (await hanging).status_code == 423
+    await other.close()
+
+
 async def test_giving_up_a_complete_upload_keeps_the_document(tus: Tus, folder: int) -> None:
     path = await tus.begin(7, filename="a.txt", folder_id=folder)
     document = (await tus.send(path, 0, b"content")).json()
