@@ -222,7 +222,7 @@ class EmbeddedPostgres(EmbeddedServer):
             shutil.rmtree(unfinished)
         creator = initdb_account(self.account)
         creator.own(unfinished)
-        memory = memory_settings(psutil.virtual_memory().total if self.durable else 0)
+        memory = memory_settings(available_memory() if self.durable else 0)
         settings = [
             word
             for name, value in (CLUSTER_SETTINGS | memory).items()
@@ -285,10 +285,10 @@ class EmbeddedPostgres(EmbeddedServer):
             lock.unlink(missing_ok=True)
 
 
-_LEAST_BUFFERS, _MOST_BUFFERS = (
-    256 << 20,
-    8 << 30,
-)  # past these, the system's own cache does as well
+_LEAST_BUFFERS = 256 << 20
+_MOST_BUFFERS = 8 << 30
+"""Bytes; past these, the system's own cache does as well."""
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 _RIGHTS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 # Names and passwords of this module's own making are filled in, none that came from outside.
@@ -302,6 +302,17 @@ WHERE '{{database}}' NOT IN (SELECT datname FROM pg_database) \\gexec
 REVOKE ALL ON DATABASE {{database}} FROM PUBLIC;
 GRANT CONNECT ON DATABASE {{database}} TO {{app}};
 """  # noqa: S608 - see above
+
+
+def available_memory(limit: Path = _CGROUP_LIMIT) -> int:
+    """Return how many bytes of memory there are: the machine's, or what a container of it is limited to.
+
+    Buffers beyond its limit would have the kernel end the server as they fill.
+    """
+    total = psutil.virtual_memory().total
+    with contextlib.suppress(OSError, ValueError):  # no such file, or no limit: "max"
+        total = min(total, int(limit.read_text(encoding="ascii")))
+    return total
 
 
 def memory_settings(total: int) -> dict[str, str]:

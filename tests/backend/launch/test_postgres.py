@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -19,6 +20,7 @@ from backend.launch.postgres import (
     EXTENSIONS,
     EmbeddedPostgres,
     Role,
+    available_memory,
     embedded_postgres,
     memory_settings,
 )
@@ -92,6 +94,18 @@ def test_buffers_follow_the_memory(gibibytes: float, buffers: str, cache: str) -
         "shared_buffers": buffers,
         "effective_cache_size": cache,
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "limit"), [("2147483648\n", 2 << 30), ("max\n", None), (f"{1 << 60}\n", None)]
+)
+def test_memory_is_what_the_container_may_take(
+    tmp_path: Path, said: str, limit: int | None
+) -> None:
+    (tmp_path / "memory.max").write_text(said)
+    whole = psutil.virtual_memory().total
+    assert available_memory(tmp_path / "memory.max") == min(whole, limit or whole)
+    assert available_memory(tmp_path / "missing") == whole
 
 
 async def test_it_recovers_what_was_committed_when_it_is_killed(tmp_path: Path) -> None:
