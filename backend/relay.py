@@ -96,14 +96,14 @@ BATCH = 100
 _NOTHING = timedelta(0)
 _POLL_SECONDS = 5.0
 _SEAL_SECONDS = 1.0
-_MOMENT = 0.1
+_GATHER_SECONDS = 0.1
 _MAX_BACKOFF = 15.0
 
 
 class Relay:
     """Moves events on until it is cancelled. An event may arrive twice, never not at all.
 
-    One that comes alone leaves at once. While many come, those of a moment leave together, which costs much less.
+    One that comes alone leaves at once. While many come, those of a tenth of a second leave together, which costs less.
 
     Beside that it seals the audit trail: of all that runs, it alone is there always and has nothing to wait for.
     """
@@ -172,7 +172,7 @@ class Relay:
             if count < BATCH:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
-                await asyncio.sleep(begun + _MOMENT - time.monotonic())
+                await asyncio.sleep(begun + _GATHER_SECONDS - time.monotonic())
 
     async def _seal(self) -> None:
         """Give what was recorded its place in the chains, a second after its commit or earlier."""

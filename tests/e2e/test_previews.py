@@ -58,6 +58,19 @@ def filed(service: Service, cabinet: Cabinet, name: str, content: bytes) -> str:
     return f"{service.url}/documents/{answer.json()['id']}"
 
 
+def filed_and_read(service: Service, cabinet: Cabinet, name: str, content: bytes) -> str:
+    """Upload a document and wait until its text is searchable; return the address of its page."""
+    address = filed(service, cabinet, name, content)
+    client = service.login()
+    path = f"/documents/{address.rpartition('/')[2]}"
+    wait_until(
+        lambda: client.get(path).json()["current_version"]["index_status"] == "indexed",
+        seconds=READING_MAY_TAKE,
+        what="its text is read",
+    )
+    return address
+
+
 def drawn(place: Page | Locator, number: int) -> Locator:
     return place.get_by_role("img", name=f"Page {number}", exact=True).last
 
@@ -144,14 +157,7 @@ async def test_pages_are_turned_zoomed_and_gone_through(
 async def test_hits_are_marked_and_gone_through(
     page: Page, service: Service, cabinet: Cabinet
 ) -> None:
-    address = filed(service, cabinet, "book.pdf", pdf(6))
-    client = service.login()
-    path = f"/documents/{address.rpartition('/')[2]}"
-    wait_until(
-        lambda: client.get(path).json()["current_version"]["index_status"] == "indexed",
-        seconds=READING_MAY_TAKE,
-        what="its text is read",
-    )
+    address = filed_and_read(service, cabinet, "book.pdf", pdf(6))
     await page.goto(f"{address}?q=lighthouse")
     status = page.get_by_role("toolbar", name="Preview tools").get_by_role("status")
     await expect(status).to_have_text("1 of 2")
@@ -178,14 +184,7 @@ async def test_a_hit_in_a_file_inside_is_named(
     page: Page, service: Service, cabinet: Cabinet
 ) -> None:
     content = pdf_with(("notes.txt", b"The submarine is yellow."), whole=pdf(2))
-    address = filed(service, cabinet, "book.pdf", content)
-    client = service.login()
-    path = f"/documents/{address.rpartition('/')[2]}"
-    wait_until(
-        lambda: client.get(path).json()["current_version"]["index_status"] == "indexed",
-        seconds=READING_MAY_TAKE,
-        what="its text is read",
-    )
+    address = filed_and_read(service, cabinet, "book.pdf", content)
     await page.goto(f"{address}?q=submarine")
     status = page.get_by_role("toolbar", name="Preview tools").get_by_role("status")
     await expect(status).to_have_text("In a file inside it: notes.txt")

@@ -530,6 +530,7 @@ async def check_documents(session: AsyncSession, world: World, user: int) -> Non
         assert {one: actor.user_id in users for one, users in heard.items()} == hears
     assert await access.readable_ids(session, actor, every) == readable
     seen = await access.view(session, actor)
+    assert await seen.document_permissions(session, every) == permissions
     for include_trashed, expected in ((False, readable), (True, trashed)):
         condition = seen.documents(Document.id, Document.folder_id, include_trashed=include_trashed)
         statement = select(Document.id).where(condition)
