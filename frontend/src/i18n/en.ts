@@ -1704,7 +1704,6 @@ export const en = {
         prepare: "Make previews",
         prepare_now: "Make a preview that somebody waits for",
         read_words: "Read the words of pages that were converted",
-        read_words: "Read the words of pages that were converted",
       },
     },
     tries_one: "{{count, number}} try",
