@@ -145,6 +145,8 @@ async def test_a_forgotten_password_without_a_mail_server_and_a_link_that_is_non
     forgetful = await context.new_page()
     await forgetful.goto(f"{service.url}/login")
     await forgetful.get_by_role("link", name="Forgot your password?").click()
+    # The page before has a field of that name, too.
+    await expect(forgetful.get_by_role("heading", name="Forgot your password?")).to_be_visible()
     await forgetful.get_by_label("E-mail address").fill(unique_email())
     await forgetful.get_by_role("button", name="Send a link").click()
     await expect(forgetful.get_by_role("alert")).to_contain_text("No mail can be sent")

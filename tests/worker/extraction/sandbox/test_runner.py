@@ -88,10 +88,11 @@ def test_time_running_out_in_good_order_keeps_what_was_read(read_bounded: Reader
 def test_processor_time_running_out_in_good_order_keeps_what_was_read(read_bounded: Reader) -> None:
     words = samples.archive({f"{number}.txt": b"word" for number in range(500)})
     data = samples.archive({f"{number}.zip": words for number in range(500)})
-    result = read_bounded(data, "a.zip", cpu_seconds=5)
+    # A tenth of it is left to bring together what was read: on a busy machine half a second is too little.
+    result = read_bounded(data, "a.zip", cpu_seconds=10)
 
     assert (result.status, result.truncated) == ("indexed", True)
-    assert "more than 5 s of processor time; the rest was left out" in result.detail
+    assert "more than 10 s of processor time; the rest was left out" in result.detail
     assert "499.txt" in result.text
 
 
