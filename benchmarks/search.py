@@ -350,7 +350,7 @@ ACTORS = (
 async def compare(database: Database, peers: Peers, asked: Sequence[Query], rounds: int) -> None:
     """Print every kind of query, both ways of sorting, for both users."""
     print(
-        f"\n{'query':10} {'sort':10} {'user':14} {'route':10} {'found':>8} | {'whole':>8} | {'first':>8} {'hits':>8} |"
+        f"\n{'query':10} {'sort':10} {'user':14} {'route':12} {'found':>8} | {'whole':>8} | {'first':>8} {'hits':>8} |"
         f" {'tantivy':>8} {'FTS5':>8} | {'/tantivy':>8} {'/FTS5':>8} |"
     )
     for sort, query in itertools.product(Sort, asked):
@@ -368,7 +368,7 @@ async def compare(database: Database, peers: Peers, asked: Sequence[Query], roun
                 else Target()
             )
             print(
-                f"{query.kind:10} {sort:10} {actor.role:14} {route:10} {whole.found:8,} | {whole.wall:8.1f} |"
+                f"{query.kind:10} {sort:10} {actor.role:14} {route:12} {whole.found:8,} | {whole.wall:8.1f} |"
                 f" {page.database:8.1f} {bare.database:8.1f} | {best:8.2f} {fts5:8.2f} | {bare.database / best:8.2f}"
                 f" {bare.database / fts5:8.2f} | {verdict(target, bare.database, best, fts5)}",
                 flush=True,
@@ -417,18 +417,26 @@ async def the_ways(
     """Return the route of a search, its first page with total and facets, and a page of hits alone."""
     criteria = await criteria_of(session, actor, query)
     if sort is Sort.NEWEST:
+        to_all = await relevance.choose_for_all(session, criteria)
 
         async def newest() -> int:
-            done = await queries.by_date(session, criteria, after=None, total=None, limit=PAGE)
+            done = await queries.by_date(
+                session,
+                criteria,
+                after=None,
+                total=None,
+                by_folder=to_all is Route.FOLDERS,
+                limit=PAGE,
+            )
             return done.total
 
-        return "by date", newest, newest
+        return f"date/{to_all}", newest, newest
     route = await relevance.choose_route(session, criteria)
     if (
         route is Route.CHAMPIONS
         and await relevance.from_champions(session, criteria, (), limit=PAGE) is None
     ):
-        route = Route.EXACT
+        route = await relevance.choose_for_all(session, criteria)
 
     async def first() -> int:
         return (await relevance.page(session, criteria, None, limit=PAGE))[0].total
@@ -437,9 +445,8 @@ async def the_ways(
         if route is Route.CHAMPIONS:
             return len(await queries.by_champions(session, criteria, shown=(), limit=PAGE))
         after = (3.0, 0)  # before the first one, but not asked for a total
-        folders = criteria.candidates if route is Route.FOLDERS else None
         done = await queries.by_relevance(
-            session, criteria, after=after, folders=folders, limit=PAGE
+            session, criteria, after=after, by_folder=route is Route.FOLDERS, limit=PAGE
         )
         return len(done.hits)
 

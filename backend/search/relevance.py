@@ -1,17 +1,22 @@
 """A search by relevance, on the route that suits it. The cursor of a page keeps the next ones on its route."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.search import routing
 from backend.search.queries import searching as queries
 from backend.search.queries import wording
 from backend.search.queries.searching import Criteria, Outcome
-from backend.search.routing import Asked, Route, choose
+from backend.search.routing import Asked, Known, Route
 
 MOST_SHOWN = 150
 """So many documents at most are shown from the lists of champions: the cursor names them, so that none comes twice."""
+
+COMMON = 5_000
+"""A phrase in more documents, as a sample says, is looked for in the lists of its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +45,13 @@ async def page(
         if outcome is not None:
             now_shown = [hit.document_id for hit in outcome.hits[:limit]]
             return outcome, replace(progress, shown=(*progress.shown, *now_shown))
-        progress = Progress(Route.EXACT, shown=progress.shown)
+        progress = Progress(await choose_for_all(session, criteria), shown=progress.shown)
     outcome = await queries.by_relevance(
         session,
         criteria,
         after=progress.after,
         shown=progress.shown,
-        folders=criteria.candidates if progress.route is Route.FOLDERS else None,
+        by_folder=progress.route is Route.FOLDERS,
         limit=limit + 1,
     )
     last = outcome.hits[:limit][-1:]
@@ -55,8 +60,30 @@ async def page(
 
 
 async def choose_route(session: AsyncSession, criteria: Criteria) -> Route:
-    """Return the route for a search that begins."""
+    """Return the route for a search that begins.
+
+    Lists of words are of use for a phrase that a sample shows to be common; there may be none of another in them.
+    """
+    route = await _chosen(session, criteria, routing.choose)
+    if route is not Route.CHAMPIONS or not Asked.of(criteria.words.tsquery).has_phrase:
+        return route
+    sample = await queries.sampled(session, criteria, queries.SPARSE)
+    return route if sample.total > COMMON else await choose_for_all(session, criteria)
+
+
+async def choose_for_all(session: AsyncSession, criteria: Criteria) -> Route:
+    """Return the route to all matches: to count them, or to have them in another order."""
+    return await _chosen(session, criteria, routing.choose_for_all)
+
+
+async def _chosen(
+    session: AsyncSession,
+    criteria: Criteria,
+    choose: Callable[[Asked, Known, AbstractSet[int]], Route],
+) -> Route:
     asked = Asked.of(criteria.words.tsquery)
+    if not asked.is_anchored:
+        return Route.EXACT
     known = await wording.known(session, criteria.org_id, asked.lexemes)
     return Route.EXACT if known is None else choose(asked, known, criteria.candidates)
 
@@ -74,5 +101,6 @@ async def from_champions(
         return Outcome(hits)
     summary = await queries.estimate_all(session, criteria)
     if summary.total <= queries.EXACT_COUNT:
-        summary = await queries.count_all(session, criteria)
+        is_narrow = await choose_for_all(session, criteria) is Route.FOLDERS
+        summary = await queries.count_all(session, criteria, by_folder=is_narrow)
     return replace(summary, hits=hits)

@@ -3,6 +3,7 @@
 Every route finds the same documents; they differ in what they cost (docs/adr/0016-search-routes.md).
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -12,11 +13,15 @@ from enum import StrEnum
 RARE = 5_000
 """Where no more documents than this can match, all that do are ranked."""
 NARROW = 0.06
-"""Who may read no more than this share of the documents is searched for folder by folder."""
+"""For who may read no more than this share of the documents, folders may be searched one by one."""
 FOLDER = 200
 """To look words up in one more folder costs what it costs to look at so many more matches,"""
 VISIBLE = 2
 """and each document that may be read what it costs to look at so many."""
+CHAMPIONS = 1_000
+"""So many documents are gathered into the list of a word; more enter as they are written, to twice as many."""
+LIKELY = 20
+"""Lists that may be expected to fill a page are tried before the folders: to find them short costs little."""
 
 _TOKEN = re.compile(r"'(?P<lexeme>(?:[^'\\]|''|\\.)*)'(?P<prefix>:\w*\*)?|<->|<\d+>|[!&|()]")
 
@@ -97,10 +102,14 @@ class Asked:
         return tuple(_terms(self.tree))
 
     @property
-    def is_plain(self) -> bool:
-        """Whether it is words alone: no phrases, no beginnings of words."""
-        is_prefixed = any(word.is_prefix for word in _words(self.tree))
-        return not (is_prefixed or _has_phrase(self.tree))
+    def is_of_words(self) -> bool:
+        """Whether it is whole words alone, in phrases or not: no beginnings of words."""
+        return not any(word.is_prefix for word in _words(self.tree))
+
+    @property
+    def has_phrase(self) -> bool:
+        """Whether words must stand in a row somewhere in it: in how many documents they do, no count tells."""
+        return _has_phrase(self.tree)
 
     @property
     def is_anchored(self) -> bool:
@@ -193,15 +202,32 @@ def _matches(node: Node, counts: Mapping[str, int], most: int) -> int:
 
 
 def choose(asked: Asked, known: Known, folders: AbstractSet[int]) -> Route:
-    """Return the route for a query of somebody who may find something in these folders."""
+    """Return the route to the best matches for somebody who may find something in these folders."""
+    route = choose_for_all(asked, known, folders)
+    matches = asked.matches(known.counts, at_most=known.documents)
+    is_listed = asked.is_of_words and asked.is_anchored and asked.lexemes & known.listed
+    if matches <= RARE or not is_listed:
+        return route
+    if route is Route.FOLDERS and _expected(asked, known, folders) < LIKELY:
+        return route
+    return Route.CHAMPIONS
+
+
+def choose_for_all(asked: Asked, known: Known, folders: AbstractSet[int]) -> Route:
+    """Return the route to all matches for somebody who may find something in these folders."""
     matches = asked.matches(known.counts, at_most=known.documents)
     # Where nothing is asked for, no index is of use.
     if matches <= RARE or not asked.is_anchored:
         return Route.EXACT
     share = known.share(folders)
     cost = len(folders) * FOLDER + share * known.documents * VISIBLE
-    if share <= NARROW and cost <= matches:
-        return Route.FOLDERS
-    if asked.is_plain and asked.lexemes & known.listed:
-        return Route.CHAMPIONS
-    return Route.EXACT
+    return Route.FOLDERS if share <= NARROW and cost <= matches else Route.EXACT
+
+
+def _expected(asked: Asked, known: Known, folders: AbstractSet[int]) -> float:
+    """Return how many documents of the lists match and may be read, were words and folders independent."""
+    counts = {term: max(known.counts.get(word, 0) for word in term) for term in asked.terms}
+    every = math.prod(count / known.documents for count in counts.values())
+    listed = [count for term, count in counts.items() if count and term & known.listed]
+    matching = sum(CHAMPIONS * every * known.documents / count for count in listed)
+    return matching * known.share(folders)

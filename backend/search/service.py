@@ -264,17 +264,20 @@ async def _run(
     session: AsyncSession, criteria: Criteria, sort: Sort, place: _Place | None, *, limit: int
 ) -> tuple[Outcome, Progress]:
     """Return a page, with one hit more if there is a next one."""
+    progress = None if place is None else place.progress
     if sort is Sort.RELEVANCE:
-        progress = None if place is None else place.progress
         return await relevance.page(session, criteria, progress, limit=limit)
+    if progress is None:
+        progress = Progress(await relevance.choose_for_all(session, criteria))
     outcome = await queries.by_date(
         session,
         criteria,
         after=None if place is None else (place.created_at, place.document_id),
         total=None if place is None else place.total,
+        by_folder=progress.route is Route.FOLDERS,
         limit=limit + 1,
     )
-    return outcome, Progress(Route.EXACT)
+    return outcome, progress
 
 
 def _cursor(sort: Sort, last: Hit, outcome: Outcome, progress: Progress) -> str:

@@ -13,11 +13,10 @@ from datetime import timedelta
 from backend.core.clock import now
 from backend.core.db import Database, Tenant
 from backend.search.queries import upkeep as queries
+from backend.search.routing import CHAMPIONS
 
 COMMON = 5_000
 """What is in more documents has a list of champions."""
-CHAMPIONS = 1_000
-"""So many documents are gathered into one; more enter as they are written, until there are twice as many."""
 SAMPLED = 50_000
 """Of this many documents or more, every 16th is counted."""
 DRIFT = 0.1

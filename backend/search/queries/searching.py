@@ -52,6 +52,8 @@ SIMILAR_NAMES = 100
 """So many of them at most, the most similar ones."""
 WALK = 20_000
 """So many of the newest documents are looked at one by one before the index is asked for all matches."""
+SPARSE, DENSE = 256, 16
+"""One of so many documents has a lexeme that makes it one of an unbiased sample."""
 ENOUGH = 100
 """Matches in a sample that an estimate may rest on."""
 SNIPPET_SOURCE = 20_000
@@ -128,20 +130,17 @@ async def by_relevance(
     *,
     after: tuple[float, int] | None,
     shown: Collection[int] = (),
-    folders: Collection[int] | None = None,
+    by_folder: bool = False,
     limit: int,
 ) -> Outcome:
     """Return a page of matches by score and id, from `after` on, without those `shown`.
 
-    A first page comes with totals and facets. With `folders`, each of them is looked into on its own: they must be all
-    in which there may be something.
+    A first page comes with totals and facets. With `by_folder`, each folder in which there may be something is looked
+    into on its own.
     """
     rank = func.ts_rank(_doc.search_vector, as_tsquery(criteria.words.ranking), _RANK_BY_LENGTH)
     score = cast(1 + rank, Double) if criteria.words else literal(1.0, Double)
-    hits = _hits(criteria, score, by_folder=folders is not None)
-    if folders is not None:
-        hits = _in_each(folders, hits)
-    found = _found(criteria, hits.cte("hits"))
+    found = _found(criteria, _all_hits(criteria, score, by_folder=by_folder).cte("hits"))
     key = tuple_(found.c.score, found.c.document_id)
     page = select(found.c.document_id, found.c.created_at, found.c.score)
     if after is not None:
@@ -152,9 +151,12 @@ async def by_relevance(
     return await _run(session, found, page, is_first=after is None and not shown)
 
 
-def _in_each(folders: Collection[int], hits: Select[Any]) -> Select[Any]:
-    """Return the hits of each of the folders, one lookup in the index for each: `OFFSET 0` keeps it so."""
-    folder = select(func.unnest(as_array(folders)).label("id")).subquery("folder")
+def _all_hits(criteria: Criteria, score: ColumnElement[Any], *, by_folder: bool) -> Select[Any]:
+    """Return the hits; `by_folder` with one lookup in the index for each folder: `OFFSET 0` keeps it so."""
+    hits = _hits(criteria, score, by_folder=by_folder)
+    if not by_folder:
+        return hits
+    folder = select(func.unnest(as_array(criteria.candidates)).label("id")).subquery("folder")
     inside = hits.where(_doc.acl_key == folder.c.id).offset(literal_column("0")).lateral("inside")
     return select(inside).select_from(folder.join(inside, true()))
 
@@ -227,6 +229,7 @@ async def by_date(
     *,
     after: tuple[datetime, int] | None,
     total: int | None,
+    by_folder: bool = False,
     limit: int,
 ) -> Outcome:
     """Return a page of matches, newest first, from `after` on; without `after`, with totals and facets.
@@ -235,7 +238,7 @@ async def by_date(
     a walk through the documents by date.
     """
     if total is None or total <= EXACT_COUNT:
-        outcome = await _collected(session, criteria, after=after, limit=limit)
+        outcome = await _collected(session, criteria, after=after, by_folder=by_folder, limit=limit)
         if after is not None or outcome.total <= EXACT_COUNT:
             return outcome
         estimate = await estimate_all(session, criteria)
@@ -245,15 +248,21 @@ async def by_date(
         estimate = Outcome([])
     hits = await _walk(session, criteria, after=after, limit=limit)
     if len(hits) < limit:
-        hits = await _sorted(session, criteria, after=after, limit=limit)
+        hits = await _sorted(session, criteria, after=after, by_folder=by_folder, limit=limit)
     return replace(estimate, hits=hits)
 
 
 async def _collected(
-    session: AsyncSession, criteria: Criteria, *, after: tuple[datetime, int] | None, limit: int
+    session: AsyncSession,
+    criteria: Criteria,
+    *,
+    after: tuple[datetime, int] | None,
+    by_folder: bool,
+    limit: int,
 ) -> Outcome:
-    hits = _hits(criteria, literal(1.0, Double)).limit(EXACT_COUNT + 1).cte("hits")
-    found = _found(criteria, hits)
+    hits = _all_hits(criteria, literal(1.0, Double), by_folder=by_folder)
+    collected = hits.limit(EXACT_COUNT + 1).cte("hits")
+    found = _found(criteria, collected)
     page = select(found.c.document_id, found.c.created_at, found.c.score)
     return await _run(session, found, _by_date(page, found.c, after, limit), is_first=after is None)
 
@@ -271,30 +280,40 @@ async def _walk(
 
 
 async def _sorted(
-    session: AsyncSession, criteria: Criteria, *, after: tuple[datetime, int] | None, limit: int
+    session: AsyncSession,
+    criteria: Criteria,
+    *,
+    after: tuple[datetime, int] | None,
+    by_folder: bool,
+    limit: int,
 ) -> list[Hit]:
-    hits = _hits(criteria, literal(1.0, Double)).cte("hits").prefix_with("MATERIALIZED")
-    page = select(hits.c.document_id, hits.c.created_at, hits.c.score)
-    return _as_hits((await session.execute(_by_date(page, hits.c, after, limit))).all())
+    hits = _all_hits(criteria, literal(1.0, Double), by_folder=by_folder)
+    found = hits.cte("hits").prefix_with("MATERIALIZED")
+    page = select(found.c.document_id, found.c.created_at, found.c.score)
+    return _as_hits((await session.execute(_by_date(page, found.c, after, limit))).all())
 
 
-async def count_all(session: AsyncSession, criteria: Criteria) -> Outcome:
+async def count_all(
+    session: AsyncSession, criteria: Criteria, *, by_folder: bool = False
+) -> Outcome:
     """Return totals and facets of all matches of the words; nothing is ranked."""
-    hits = _hits(criteria, literal(1.0, Double)).cte("hits")
+    hits = _all_hits(criteria, literal(1.0, Double), by_folder=by_folder).cte("hits")
     return await _run(session, hits, None, is_first=True)
 
 
 async def estimate_all(session: AsyncSession, criteria: Criteria) -> Outcome:
-    """Return totals and facets from an unbiased sample: every 256th document, or where that has too few, every 16th."""
-    sampled = replace(criteria, words=replace(criteria.words, similar=()))
-    outcome = Outcome([])
-    for share in (256, 16):
-        sample = as_tsquery(f"'sample={share}'")
-        hits = _hits(sampled, literal(1.0, Double)).where(_doc.search_vector.bool_op("@@")(sample))
-        found = _found(sampled, hits.cte("hits"))
-        outcome = await _run(session, found, None, is_first=True, is_sample=True)
-        if outcome.total >= ENOUGH:
-            break
+    """Return totals and facets from an unbiased sample: a sparse one, or where that has too few, a dense one."""
+    outcome = await sampled(session, criteria, SPARSE)
+    if outcome.total >= ENOUGH * SPARSE:
+        return outcome
+    return await sampled(session, criteria, DENSE)
+
+
+async def sampled(session: AsyncSession, criteria: Criteria, share: int) -> Outcome:
+    """Return totals and facets as one of so many documents has them: `DENSE` or `SPARSE`."""
+    sample = as_tsquery(f"'sample={share}'")
+    hits = _hits(criteria, literal(1.0, Double)).where(_doc.search_vector.bool_op("@@")(sample))
+    outcome = await _run(session, hits.cte("hits"), None, is_first=True, is_sample=True)
     return replace(
         outcome,
         total=outcome.total * share,

@@ -92,24 +92,24 @@ def _term(org_id: int, term: Term) -> ColumnElement[Any]:
 
 async def known(session: AsyncSession, org_id: int, lexemes: Collection[str]) -> Known | None:
     """Return what was counted of an organisation and of lexemes; None of one that has too little to count."""
-    counted = (
-        await session.execute(
-            select(SearchStatistics.documents, SearchStatistics.folders).where(
-                SearchStatistics.org_id == org_id
-            )
-        )
-    ).one_or_none()
-    if counted is None:
-        return None
+    of_these = (SearchLexeme.org_id == SearchStatistics.org_id) & SearchLexeme.lexeme.in_(lexemes)
     rows = await session.execute(
-        select(SearchLexeme.lexeme, SearchLexeme.documents, SearchLexeme.is_listed).where(
-            SearchLexeme.org_id == org_id, SearchLexeme.lexeme.in_(lexemes)
+        select(
+            SearchStatistics.documents.label("all_documents"),
+            SearchStatistics.folders,
+            SearchLexeme.lexeme,
+            SearchLexeme.documents,
+            SearchLexeme.is_listed,
         )
+        .join_from(SearchStatistics, SearchLexeme, of_these, isouter=True)
+        .where(SearchStatistics.org_id == org_id)
     )
     found = rows.all()
+    if not found:
+        return None
     return Known(
-        documents=counted.documents,
-        sample=counted.folders,
-        counts={row.lexeme: row.documents for row in found},
+        documents=found[0].all_documents,
+        sample=found[0].folders,
+        counts={row.lexeme: row.documents for row in found if row.lexeme is not None},
         listed={row.lexeme for row in found if row.is_listed},
     )

@@ -111,10 +111,15 @@ async def test_keys_of_another_organisation_open_nothing(library: Library) -> No
     words = wording.Words("'secret'", "'secret'", "", ("secret",))
     criteria = queries.Criteria(library.org_id, Keys([theirs]), words=words)
     session = library.session
-    for folders in (None, [theirs]):
-        found = await queries.by_relevance(session, criteria, after=None, folders=folders, limit=9)
-        assert (found.hits, found.total) == ([], 0)
-    assert (await queries.by_date(session, criteria, after=None, total=None, limit=9)).hits == []
+    for by_folder in (False, True):
+        for found in (
+            await queries.by_relevance(session, criteria, after=None, by_folder=by_folder, limit=9),
+            await queries.by_date(
+                session, criteria, after=None, total=None, by_folder=by_folder, limit=9
+            ),
+            await queries.count_all(session, criteria, by_folder=by_folder),
+        ):
+            assert (found.hits, found.total) == ([], 0)
     assert (
         await queries.names_like(session, library.org_id, Keys([theirs]), "secret", limit=9) == []
     )

@@ -19,25 +19,40 @@ from backend.core.clock import now
 from backend.core.db import Database
 from backend.core.pagination import decode_cursor
 from backend.documents.models import Document
-from backend.search import routing
+from backend.search import relevance, routing
 from backend.search.models import SearchLexeme, search_champions
 from backend.search.queries import searching as queries
 from backend.search.queries import upkeep
 from backend.search.routing import Route
-from backend.search.schemas import SearchResult
+from backend.search.schemas import SearchResult, Sort
 from tests.backend.search.conftest import Library, new_organisation
 from tests.backend.search.test_oracle import WORDS, Asked, asked
 
 PLACES = 4
 TAG = "red"
+WAYS = [
+    (Route.EXACT, Route.EXACT),
+    (Route.FOLDERS, Route.FOLDERS),
+    (Route.CHAMPIONS, Route.EXACT),
+    (Route.CHAMPIONS, Route.FOLDERS),
+]
+"""The routes to the best, each with the one to all matches that goes on where it ends."""
+ON_FROM = {
+    Route.EXACT: {Route.EXACT},
+    Route.FOLDERS: {Route.FOLDERS},
+    Route.CHAMPIONS: set(Route),
+}
 
 
 @contextmanager
-def forced(route: Route) -> Iterator[None]:
-    """Move the bounds so that every search takes a route, where it can."""
+def forced(route: Route, to_all: Route = Route.EXACT) -> Iterator[None]:
+    """Move the bounds so that every search takes a route, where it can; from the lists another one to all matches."""
+    by_folder = Route.FOLDERS in {route, to_all}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(routing, "RARE", 10**9 if route is Route.EXACT else -1)
-        patch.setattr(routing, "NARROW", 2.0 if route is Route.FOLDERS else -1.0)
+        patch.setattr(routing, "NARROW", 2.0 if by_folder else -1.0)
+        patch.setattr(routing, "LIKELY", -1 if route is Route.CHAMPIONS else 10**9)
+        patch.setattr(relevance, "COMMON", -1)
         patch.setattr(routing, "FOLDER", 0)
         patch.setattr(routing, "VISIBLE", 0)
         yield
@@ -59,10 +74,12 @@ def route_of(result: SearchResult) -> str:
     return str(decode_cursor(result.next_cursor, str, float, str, int, int, bool, str, str)[6])
 
 
-async def walk(library: Library, q: str, actor: Actor, *, limit: int) -> list[SearchResult]:
-    pages = [await library.search(q, actor, limit=limit)]
-    while pages[-1].next_cursor is not None:
-        pages.append(await library.search(q, actor, limit=limit, cursor=pages[-1].next_cursor))
+async def walk(
+    library: Library, q: str, actor: Actor, *, limit: int, sort: Sort = Sort.RELEVANCE
+) -> list[SearchResult]:
+    pages = [await library.search(q, actor, limit=limit, sort=sort)]
+    while (cursor := pages[-1].next_cursor) is not None:
+        pages.append(await library.search(q, actor, limit=limit, sort=sort, cursor=cursor))
     return pages
 
 
@@ -184,6 +201,7 @@ async def test_every_route_finds_the_same(
                     if query.matches(one.words) and (actor is not member or world.shows(one))
                 }
                 await check(library, query, actor, expected)
+                await check_newest(library, query, actor, expected, few=size)
         await session.rollback()
 
 
@@ -215,8 +233,8 @@ async def build(library: Library, member: Actor, world: World, size: int) -> dic
 
 async def check(library: Library, wanted: Asked, actor: Actor, expected: set[int]) -> None:
     orders, query = {}, str(wanted)
-    for route in Route:
-        with forced(route):
+    for route, to_all in WAYS:
+        with forced(route, to_all):
             pages = await walk(library, query, actor, limit=2)
         orders[route] = found(pages)
         assert sorted(orders[route]) == sorted(expected), (route, query)
@@ -227,6 +245,23 @@ async def check(library: Library, wanted: Asked, actor: Actor, expected: set[int
             if page.next_cursor is not None and route is not Route.CHAMPIONS:
                 assert route_of(page) == (route if wanted.is_anchored else Route.EXACT)
     assert orders[Route.EXACT] == orders[Route.FOLDERS]
+
+
+async def check_newest(
+    library: Library, wanted: Asked, actor: Actor, expected: set[int], *, few: int
+) -> None:
+    """Hold both routes to the order of the dates, where so few matches are collected and looked at one by one."""
+    newest = sorted(expected, reverse=True)
+    for route in (Route.EXACT, Route.FOLDERS):
+        with forced(route), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(queries, "EXACT_COUNT", few)
+            patch.setattr(queries, "WALK", few)
+            pages = await walk(library, str(wanted), actor, limit=2, sort=Sort.NEWEST)
+        assert found(pages) == newest, (route, str(wanted))
+        for page in pages:
+            assert page.total_is_estimate or page.total == len(expected)
+            if page.next_cursor is not None:
+                assert route_of(page) == (route if wanted.is_anchored else Route.EXACT)
 
 
 async def test_a_cursor_goes_on_the_route_it_was_made_on(library: Library) -> None:
@@ -241,7 +276,7 @@ async def test_a_cursor_goes_on_the_route_it_was_made_on(library: Library) -> No
             with forced(then):
                 pages = [pages[0]]
                 while pages[-1].next_cursor is not None:
-                    assert route_of(pages[-1]) in {first, Route.EXACT}
+                    assert route_of(pages[-1]) in ON_FROM[first]
                     cursor = pages[-1].next_cursor
                     pages.append(await library.search("words", limit=2, cursor=cursor))
             assert len(found(pages)) == len(made)
@@ -258,11 +293,33 @@ async def test_the_best_come_first_from_the_lists_and_the_others_after_them(
         for n in range(1, 11)
     ]
     await gather(library, size=5)
-    with forced(Route.CHAMPIONS):
-        pages = await walk(library, "words", library.administrator, limit=2)
-    assert found(pages) == made[::-1]
-    routes = [route_of(page) for page in pages[:-1]]
-    assert routes == [Route.CHAMPIONS, Route.CHAMPIONS, Route.EXACT, Route.EXACT]
+    for to_all in (Route.EXACT, Route.FOLDERS):
+        with forced(Route.CHAMPIONS, to_all):
+            pages = await walk(library, "words", library.administrator, limit=2)
+        assert found(pages) == made[::-1]
+        routes = [route_of(page) for page in pages[:-1]]
+        assert routes == [Route.CHAMPIONS, Route.CHAMPIONS, to_all, to_all]
+
+
+async def test_a_phrase_is_looked_for_in_the_lists_where_a_sample_shows_it_to_be_common(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cabinet = await library.cabinet()
+    # One of sixteen is of the sample that is patched to be the sparse one.
+    made = {await library.document(cabinet, text="alpha beta " * (n % 9 + 1)) for n in range(200)}
+    for _ in range(20):
+        await library.document(cabinet, text="beta alpha gamma " * 12)
+    await gather(library)
+    monkeypatch.setattr(queries, "SPARSE", queries.DENSE)
+    for common, route in ((16, Route.CHAMPIONS), (1_000, Route.EXACT)):
+        with forced(Route.CHAMPIONS), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(relevance, "COMMON", common)
+            first = await library.search('"alpha beta"', limit=30)
+            assert route_of(first) == route
+            pages = await walk(library, '"alpha beta"', library.administrator, limit=30)
+            assert len(found(pages)) == len(made)
+            assert set(found(pages)) == made
+            assert (first.total, first.total_is_estimate) == (200, False)
 
 
 async def test_several_words_are_weighed_together(library: Library) -> None:
@@ -379,7 +436,8 @@ async def test_what_is_known_leads_to_a_route(
         await library.document(shared if n < 6 else hidden, text=words)
     for query, actor, before, after in (
         ("often", library.administrator, Route.EXACT, Route.CHAMPIONS),
-        ("often", member, Route.EXACT, Route.FOLDERS),
+        ("often", member, Route.EXACT, Route.CHAMPIONS),
+        ('"often usual"', member, Route.EXACT, Route.FOLDERS),
         ('"often usual"', library.administrator, Route.EXACT, Route.EXACT),
         ("rare", library.administrator, Route.EXACT, Route.EXACT),
     ):

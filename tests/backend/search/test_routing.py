@@ -3,7 +3,7 @@
 import pytest
 
 from backend.search import routing
-from backend.search.routing import Asked, Known, Route, choose
+from backend.search.routing import Asked, Known, Route, choose, choose_for_all
 
 COUNTS = {"often": 50_000, "usual": 30_000, "some": 12_000, "unlisted": 11_000, "seldom": 6_000}
 
@@ -38,9 +38,14 @@ def test_no_more_match_than_there_are() -> None:
 def test_lexemes_and_whether_they_are_words_alone() -> None:
     asked = Asked.of("( 'a1' | 'it''s' ) & 'ünï' | 'begin':*")
     assert asked.lexemes == {"a1", "it''s", "ünï"}
-    assert not asked.is_plain
-    assert not Asked.of("'a' <-> 'b'").is_plain
-    assert Asked.of("( 'a' | 'b' ) & 'c'").is_plain
+    assert (asked.is_of_words, asked.has_phrase) == (False, False)
+    for query, has_phrase in (
+        ("'a' <-> 'b'", True),
+        ("'c' | 'a' & 'b' <2> 'c'", True),
+        ("( 'a' | 'b' ) & 'c'", False),
+    ):
+        asked = Asked.of(query)
+        assert (asked.is_of_words, asked.has_phrase) == (True, has_phrase)
 
 
 @pytest.mark.parametrize(
@@ -60,38 +65,47 @@ def test_forms_of_a_word_are_one_term(query: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "folders", "expected"),
+    ("query", "folders", "best", "every"),
     [
-        ("'seldom'", range(3), Route.EXACT),
-        ("'seldom'", range(100), Route.EXACT),
-        ("'seldom' & 'often'", range(5), Route.EXACT),
-        ("'often'", range(5), Route.FOLDERS),
-        ("'often' <-> 'usual'", range(5), Route.FOLDERS),
-        ("'often' & !'some'", range(5), Route.FOLDERS),
-        ("!'some'", range(5), Route.EXACT),
-        ("'often' | !'some'", range(5), Route.EXACT),
-        ("'often' | !'some'", range(50), Route.EXACT),
-        ("'often' & !( 'usual' <-> 'some' )", range(50), Route.CHAMPIONS),
-        ("'often'", range(50), Route.CHAMPIONS),
-        ("'often' & 'usual'", range(50), Route.CHAMPIONS),
-        ("'often' & 'some'", range(50), Route.CHAMPIONS),
-        ("'often' | 'seldom'", range(50), Route.CHAMPIONS),
-        ("'unlisted'", range(50), Route.EXACT),
-        ("'often' <-> 'usual'", range(50), Route.EXACT),
-        ("'often':*", range(50), Route.EXACT),
-        ("", range(50), Route.EXACT),
+        ("'seldom'", range(3), Route.EXACT, Route.EXACT),
+        ("'seldom'", range(100), Route.EXACT, Route.EXACT),
+        ("'seldom' & 'often'", range(5), Route.EXACT, Route.EXACT),
+        # Of a list of 1,000, 1 or 2 % may be read.
+        ("'often'", range(1), Route.FOLDERS, Route.FOLDERS),
+        ("'often'", range(2), Route.CHAMPIONS, Route.FOLDERS),
+        ("'often' & !'some'", range(1), Route.FOLDERS, Route.FOLDERS),
+        # Of two, 800 have both words.
+        ("'often' & 'usual'", range(2), Route.FOLDERS, Route.FOLDERS),
+        ("'often' & 'usual'", range(3), Route.CHAMPIONS, Route.FOLDERS),
+        ("'often' <-> 'usual'", range(2), Route.FOLDERS, Route.FOLDERS),
+        ("'often' <-> 'usual'", range(3), Route.CHAMPIONS, Route.FOLDERS),
+        ("'often' & 'unlisted'", range(3), Route.FOLDERS, Route.FOLDERS),
+        ("!'some'", range(5), Route.EXACT, Route.EXACT),
+        ("'often' | !'some'", range(5), Route.EXACT, Route.EXACT),
+        ("'often' | !'some'", range(50), Route.EXACT, Route.EXACT),
+        ("'often' & !( 'usual' <-> 'some' )", range(50), Route.CHAMPIONS, Route.EXACT),
+        ("'often'", range(50), Route.CHAMPIONS, Route.EXACT),
+        ("'often' & 'usual'", range(50), Route.CHAMPIONS, Route.EXACT),
+        ("'often' & 'some'", range(50), Route.CHAMPIONS, Route.EXACT),
+        ("'often' | 'seldom'", range(50), Route.CHAMPIONS, Route.EXACT),
+        ("'often' <-> 'usual'", range(50), Route.CHAMPIONS, Route.EXACT),
+        ("'unlisted'", range(50), Route.EXACT, Route.EXACT),
+        ("'often':*", range(50), Route.EXACT, Route.EXACT),
+        ("'often' & 'usual':*", range(50), Route.EXACT, Route.EXACT),
+        ("", range(50), Route.EXACT, Route.EXACT),
         # Many folders with little in them, and nearly as much to read as to find.
-        ("'often'", range(200, 800), Route.CHAMPIONS),
-        ("'usual'", range(6), Route.FOLDERS),
-        ("'some'", range(6), Route.CHAMPIONS),
+        ("'often'", range(200, 800), Route.CHAMPIONS, Route.EXACT),
+        ("'usual'", range(6), Route.CHAMPIONS, Route.FOLDERS),
+        ("'some'", range(6), Route.CHAMPIONS, Route.EXACT),
     ],
 )
-def test_the_route_follows_from_the_words_and_from_what_may_be_read(
-    query: str, folders: range, expected: Route, monkeypatch: pytest.MonkeyPatch
+def test_the_routes_follow_from_the_words_and_from_what_may_be_read(
+    query: str, folders: range, best: Route, every: Route, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(routing, "RARE", 10_000)
     known = Known(100_000, range(100), COUNTS, {"often", "usual", "some"})
-    assert choose(Asked.of(query), known, set(folders)) == expected
+    asked, places = Asked.of(query), set(folders)
+    assert (choose(asked, known, places), choose_for_all(asked, known, places)) == (best, every)
 
 
 def test_the_share_is_that_of_the_sample() -> None:
