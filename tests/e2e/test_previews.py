@@ -4,6 +4,7 @@ import io
 import wave
 
 import docx
+import pytest
 from playwright.async_api import Locator, Page, expect
 from reportlab.pdfgen.canvas import Canvas
 
@@ -152,6 +153,34 @@ async def test_pages_are_turned_zoomed_and_gone_through(
     await strip.get_by_role("button", name="Go to page 4", exact=True).click()
     await expect(number).to_have_value("4")
     await expect(strip.locator("[aria-current=page] img")).to_have_js_property("naturalWidth", 320)
+
+
+@pytest.mark.parametrize("width", [1_000, 1_280, 1_600])
+async def test_thumbnails_lie_beside_the_pages_or_above_them_and_stay_there(
+    page: Page, service: Service, cabinet: Cabinet, width: int
+) -> None:
+    address = filed_and_read(service, cabinet, "book.pdf", pdf(3))
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.goto(address)
+    await expect(drawn(page, 1)).to_have_js_property("complete", value=True)
+    await page.get_by_role("button", name="Thumbnails of the pages").click()
+    strip = page.get_by_role("navigation", name="Thumbnails of the pages")
+    await expect(strip.get_by_role("button", name="Go to page 3", exact=True)).to_be_visible()
+    # What is measured to place them must not depend on where they are: they would come and go with each frame.
+    seen = await page.evaluate(
+        """async () => {
+            const region = document.querySelector("[role=region][aria-label=Pages]");
+            const widths = new Set();
+            for (let frame = 0; frame < 40; frame += 1) {
+                await new Promise(requestAnimationFrame);
+                if (frame >= 20) widths.add(`${region.clientWidth} ${region.scrollWidth}`);
+            }
+            return [...widths];
+        }"""
+    )
+    assert len(seen) == 1
+    inside, scrolled = map(int, seen[0].split())
+    assert scrolled == inside
 
 
 async def test_hits_are_marked_and_gone_through(

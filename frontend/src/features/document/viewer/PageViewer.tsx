@@ -16,8 +16,6 @@ import { Strip } from "./Strip";
 import { Toolbar } from "./Toolbar";
 
 const ZOOM_STEP = 1.25;
-/** Below this width thumbnails would leave no room for the page. */
-const NARROW = 620;
 
 export type ViewedPages = {
   documentId: number;
@@ -105,7 +103,6 @@ export function PageViewer({ query: initial = "", note, ...viewed }: PageViewerP
 
   const density = globalThis.devicePixelRatio || 1;
   const showsStrip = strip ?? false;
-  const isNarrow = width > 0 && width < NARROW;
   return (
     <div className={classes.root}>
       <Toolbar
@@ -129,7 +126,7 @@ export function PageViewer({ query: initial = "", note, ...viewed }: PageViewerP
           onStep={find.step}
         />
       </Toolbar>
-      <div className={classes.stage} data-narrow={isNarrow || undefined}>
+      <div className={classes.stage}>
         {showsStrip && <Strip {...viewed} page={page} onPage={goTo} />}
         <div
           ref={scroller}
