@@ -431,7 +431,7 @@ async def the_ways(
             return done.total
 
         return f"date/{to_all}", newest, newest
-    route = await relevance.choose_route(session, criteria)
+    route = await relevance.choose_route(session, criteria, limit=PAGE)
     if (
         route is Route.CHAMPIONS
         and await relevance.from_champions(session, criteria, (), limit=PAGE) is None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +15,6 @@ from backend.search.routing import Asked, Known, Route
 
 MOST_SHOWN = 150
 """So many documents at most are shown from the lists of champions: the cursor names them, so that none comes twice."""
-
 COMMON = 5_000
 """A phrase in more documents, as a sample says, is looked for in the lists of its words."""
 
@@ -39,7 +39,7 @@ async def page(
     have shown enough, all matches they have not shown are ranked from there on.
     """
     if progress is None:
-        progress = Progress(await choose_route(session, criteria))
+        progress = Progress(await choose_route(session, criteria, limit=limit))
     if progress.route is Route.CHAMPIONS:
         outcome = await from_champions(session, criteria, progress.shown, limit=limit)
         if outcome is not None:
@@ -59,12 +59,12 @@ async def page(
     return outcome, replace(progress, after=after)
 
 
-async def choose_route(session: AsyncSession, criteria: Criteria) -> Route:
-    """Return the route for a search that begins.
+async def choose_route(session: AsyncSession, criteria: Criteria, *, limit: int) -> Route:
+    """Return the route for a search that begins with a page of so many.
 
     Lists of words are of use for a phrase that a sample shows to be common; there may be none of another in them.
     """
-    route = await _chosen(session, criteria, routing.choose)
+    route = await _chosen(session, criteria, partial(routing.choose, wanted=limit))
     if route is not Route.CHAMPIONS or not Asked.of(criteria.words.tsquery).has_phrase:
         return route
     sample = await queries.sampled(session, criteria, queries.SPARSE)

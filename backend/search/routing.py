@@ -20,8 +20,6 @@ VISIBLE = 2
 """and each document that may be read what it costs to look at so many."""
 CHAMPIONS = 1_000
 """So many documents are gathered into the list of a word; more enter as they are written, to twice as many."""
-LIKELY = 20
-"""Lists that may be expected to fill a page are tried before the folders: to find them short costs little."""
 
 _TOKEN = re.compile(r"'(?P<lexeme>(?:[^'\\]|''|\\.)*)'(?P<prefix>:\w*\*)?|<->|<\d+>|[!&|()]")
 
@@ -201,14 +199,15 @@ def _matches(node: Node, counts: Mapping[str, int], most: int) -> int:
     return (min if node.is_all else max)(parts, default=most)
 
 
-def choose(asked: Asked, known: Known, folders: AbstractSet[int]) -> Route:
-    """Return the route to the best matches for somebody who may find something in these folders."""
+def choose(asked: Asked, known: Known, folders: AbstractSet[int], *, wanted: int) -> Route:
+    """Return the route to the best matches, so many, for somebody who may find something in these folders."""
     route = choose_for_all(asked, known, folders)
     matches = asked.matches(known.counts, at_most=known.documents)
     is_listed = asked.is_of_words and asked.is_anchored and asked.lexemes & known.listed
     if matches <= RARE or not is_listed:
         return route
-    if route is Route.FOLDERS and _expected(asked, known, folders) < LIKELY:
+    # To find the lists short costs a tenth of what the folders cost.
+    if route is Route.FOLDERS and _expected(asked, known, folders) < wanted:
         return route
     return Route.CHAMPIONS
 

@@ -51,7 +51,7 @@ def forced(route: Route, to_all: Route = Route.EXACT) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(routing, "RARE", 10**9 if route is Route.EXACT else -1)
         patch.setattr(routing, "NARROW", 2.0 if by_folder else -1.0)
-        patch.setattr(routing, "LIKELY", -1 if route is Route.CHAMPIONS else 10**9)
+        patch.setattr(routing, "CHAMPIONS", 10**9 if route is Route.CHAMPIONS else 0)
         patch.setattr(relevance, "COMMON", -1)
         patch.setattr(routing, "FOLDER", 0)
         patch.setattr(routing, "VISIBLE", 0)

@@ -105,7 +105,8 @@ def test_the_routes_follow_from_the_words_and_from_what_may_be_read(
     monkeypatch.setattr(routing, "RARE", 10_000)
     known = Known(100_000, range(100), COUNTS, {"often", "usual", "some"})
     asked, places = Asked.of(query), set(folders)
-    assert (choose(asked, known, places), choose_for_all(asked, known, places)) == (best, every)
+    assert choose(asked, known, places, wanted=20) == best
+    assert choose_for_all(asked, known, places) == every
 
 
 def test_the_share_is_that_of_the_sample() -> None:
