@@ -29,7 +29,7 @@ from backend.content.resumable import Growing, drop, growing, received_size
 from backend.content.service import Content, Received
 from backend.core.actor import Actor
 from backend.core.clock import now
-from backend.core.errors import DomainError
+from backend.core.errors import DomainError, NotFoundError
 from backend.documents.errors import FileTypeRefusedError
 from backend.documents.schemas import UploadedDocument
 from backend.documents.service import holders, reading, uploading
@@ -246,12 +246,23 @@ async def _receive_into_draft(
             upload = await _as_it_is(place, upload)
             if upload.status is not UploadStatus.COMPLETE:
                 raise
+        except NotFoundError:
+            await _drop_if_given_up(place, upload)
+            raise
     if reached is None:
         require_alive(upload)
         reached = await _completed(place, upload, offset)
     if reached.upload.status is UploadStatus.COMPLETE:
         await drop(place.content, namespace=store_namespace(upload.org_id), name=upload.id)
     return reached
+
+
+async def _drop_if_given_up(place: Place, upload: Upload) -> None:
+    """Remove a draft that was begun just after its upload was given up; one whose folder is gone may go on."""
+    async with place.units.begin() as (session, actor):
+        if await queries.own(session, actor.user_id, upload.id) is not None:
+            return
+    await drop(place.content, namespace=store_namespace(upload.org_id), name=upload.id)
 
 
 async def _as_it_is(place: Place, upload: Upload) -> Upload:

@@ -361,6 +361,22 @@ async def test_an_upload_that_another_process_receives_is_given_up_whole(
     await other.close()
 
 
+async def test_a_request_begun_just_before_its_upload_was_given_up_leaves_nothing(
+    tus: Tus, folder: int, settings: Settings, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await tus.begin(2 * MIB, filename="a.bin", folder_id=folder)
+    take_over = app.state.uploads.take_over
+
+    async def given_up_first(upload_id: str) -> None:
+        monkeypatch.setattr(app.state.uploads, "take_over", take_over)
+        assert (await tus.api.request("DELETE", path, headers=TUS)).status_code == 204
+        await take_over(upload_id)
+
+    monkeypatch.setattr(app.state.uploads, "take_over", given_up_first)
+    assert (await tus.send(path, 0, os.urandom(MIB))).status_code == 404
+    assert drafts(settings, tus.api.org_id) == []
+
+
 async def test_giving_up_a_complete_upload_keeps_the_document(tus: Tus, folder: int) -> None:
     path = await tus.begin(7, filename="a.txt", folder_id=folder)
     document = (await tus.send(path, 0, b"content")).json()
