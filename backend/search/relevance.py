@@ -8,9 +8,10 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.search import routing
+from backend.search.queries import outcomes, wording
 from backend.search.queries import searching as queries
-from backend.search.queries import wording
-from backend.search.queries.searching import Criteria, Outcome
+from backend.search.queries.outcomes import Outcome
+from backend.search.queries.searching import Criteria
 from backend.search.routing import Asked, Known, Route
 
 MOST_SHOWN = 150
@@ -100,7 +101,7 @@ async def from_champions(
     if shown:
         return Outcome(hits)
     summary = await queries.estimate_all(session, criteria)
-    if summary.total <= queries.EXACT_COUNT:
+    if summary.total <= outcomes.EXACT_COUNT:
         is_narrow = await choose_for_all(session, criteria) is Route.FOLDERS
         summary = await queries.count_all(session, criteria, by_folder=is_narrow)
     return replace(summary, hits=hits)

@@ -25,7 +25,8 @@ from backend.folders import service as folders
 from backend.search import relevance
 from backend.search.queries import naming, stored_texts, wording
 from backend.search.queries import searching as queries
-from backend.search.queries.searching import Criteria, Hit, Outcome
+from backend.search.queries.outcomes import Hit, Outcome
+from backend.search.queries.searching import Criteria
 from backend.search.relevance import Progress
 from backend.search.routing import Route
 from backend.search.schemas import (

@@ -18,17 +18,14 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
-    DateTime,
     Double,
     Row,
     Select,
     Text,
-    case,
     cast,
     func,
     literal,
     literal_column,
-    null,
     or_,
     select,
     true,
@@ -40,12 +37,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.access.service import Keys
 from backend.search.models import DocumentSearch, VersionText, search_champions
+from backend.search.queries import outcomes
+from backend.search.queries.outcomes import Hit, Outcome, as_hits
 from backend.search.queries.values import SIMILARITY, as_array, as_tsquery
 from backend.search.queries.wording import Words
 from backend.search.routing import Asked
 
-EXACT_COUNT = 5_000
-"""Up to so many matches are counted and, sorted by date, collected; beyond, there are samples and walks."""
 MERGE_NAMES = 20
 """Names that are merely similar are looked for where the words themselves found no more than this."""
 SIMILAR_NAMES = 100
@@ -58,7 +55,6 @@ ENOUGH = 100
 """Matches in a sample that an estimate may rest on."""
 SNIPPET_SOURCE = 20_000
 """Characters of a text that snippets are cut from."""
-_MAX_FACET_VALUES = 20
 _RANK_BY_LENGTH = 1  # ts_rank: divide by 1 + the logarithm of the document's length
 _HEADLINE = (
     "StartSel=\u0002, StopSel=\u0003, FragmentDelimiter= … , "
@@ -96,27 +92,6 @@ class Criteria:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A match: enough to order it, nothing to show."""
-
-    document_id: int
-    created_at: datetime
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A page of matches, and on a first page what is known of them all."""
-
-    hits: list[Hit]
-    total: int = 0
-    total_is_estimate: bool = False
-    families: dict[str, int] = field(default_factory=dict)
-    tags: dict[str, int] = field(default_factory=dict)
-    facets_are_estimates: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Excerpt:
     """Where in a document the words are."""
 
@@ -148,7 +123,7 @@ async def by_relevance(
     if shown:
         page = page.where(found.c.document_id != func.all(as_array(shown)))
     page = page.order_by(found.c.score.desc(), found.c.document_id.desc()).limit(limit)
-    return await _run(session, found, page, is_first=after is None and not shown)
+    return await outcomes.run(session, found, page, is_first=after is None and not shown)
 
 
 def _all_hits(criteria: Criteria, score: ColumnElement[Any], *, by_folder: bool) -> Select[Any]:
@@ -184,7 +159,7 @@ async def by_champions(
     page = page.select_from(best.join(match, true()))
     page = page.order_by(best.c.score.desc(), best.c.document_id.desc()).limit(limit)
     unique: dict[int, Hit] = {}
-    for hit in _as_hits((await session.execute(page)).all()):
+    for hit in as_hits((await session.execute(page)).all()):
         # A list may name a document twice.
         unique.setdefault(hit.document_id, hit)
     return list(unique.values())
@@ -237,13 +212,13 @@ async def by_date(
     `total` is what the first page said. Few matches are all collected; of many, the newest are soon met on
     a walk through the documents by date.
     """
-    if total is None or total <= EXACT_COUNT:
+    if total is None or total <= outcomes.EXACT_COUNT:
         outcome = await _collected(session, criteria, after=after, by_folder=by_folder, limit=limit)
-        if after is not None or outcome.total <= EXACT_COUNT:
+        if after is not None or outcome.total <= outcomes.EXACT_COUNT:
             return outcome
         estimate = await estimate_all(session, criteria)
         # More than were collected, whatever the sample says.
-        estimate = replace(estimate, total=max(estimate.total, EXACT_COUNT + 1))
+        estimate = replace(estimate, total=max(estimate.total, outcomes.EXACT_COUNT + 1))
     else:
         estimate = Outcome([])
     hits = await _walk(session, criteria, after=after, limit=limit)
@@ -261,10 +236,12 @@ async def _collected(
     limit: int,
 ) -> Outcome:
     hits = _all_hits(criteria, literal(1.0, Double), by_folder=by_folder)
-    collected = hits.limit(EXACT_COUNT + 1).cte("hits")
+    collected = hits.limit(outcomes.EXACT_COUNT + 1).cte("hits")
     found = _found(criteria, collected)
     page = select(found.c.document_id, found.c.created_at, found.c.score)
-    return await _run(session, found, _by_date(page, found.c, after, limit), is_first=after is None)
+    return await outcomes.run(
+        session, found, _by_date(page, found.c, after, limit), is_first=after is None
+    )
 
 
 async def _walk(
@@ -276,7 +253,7 @@ async def _walk(
     page = _hits(criteria, literal(1.0, Double), newest.c)
     # The walk is in this order already; a join is free to lose it.
     page = page.order_by(newest.c.created_at.desc(), newest.c.document_id.desc()).limit(limit)
-    return _as_hits((await session.execute(page)).all())
+    return as_hits((await session.execute(page)).all())
 
 
 async def _sorted(
@@ -290,7 +267,7 @@ async def _sorted(
     hits = _all_hits(criteria, literal(1.0, Double), by_folder=by_folder)
     found = hits.cte("hits").prefix_with("MATERIALIZED")
     page = select(found.c.document_id, found.c.created_at, found.c.score)
-    return _as_hits((await session.execute(_by_date(page, found.c, after, limit))).all())
+    return as_hits((await session.execute(_by_date(page, found.c, after, limit))).all())
 
 
 async def count_all(
@@ -298,7 +275,7 @@ async def count_all(
 ) -> Outcome:
     """Return totals and facets of all matches of the words; nothing is ranked."""
     hits = _all_hits(criteria, literal(1.0, Double), by_folder=by_folder).cte("hits")
-    return await _run(session, hits, None, is_first=True)
+    return await outcomes.run(session, hits, None, is_first=True)
 
 
 async def estimate_all(session: AsyncSession, criteria: Criteria) -> Outcome:
@@ -313,7 +290,7 @@ async def sampled(session: AsyncSession, criteria: Criteria, share: int) -> Outc
     """Return totals and facets as one of so many documents has them: `DENSE` or `SPARSE`."""
     sample = as_tsquery(f"'sample={share}'")
     hits = _hits(criteria, literal(1.0, Double)).where(_doc.search_vector.bool_op("@@")(sample))
-    outcome = await _run(session, hits.cte("hits"), None, is_first=True, is_sample=True)
+    outcome = await outcomes.run(session, hits.cte("hits"), None, is_first=True, is_sample=True)
     return replace(
         outcome,
         total=outcome.total * share,
@@ -413,102 +390,6 @@ def _by_date(
             < tuple_(literal(after[0]), literal(after[1], BigInteger))
         )
     return statement.order_by(of.created_at.desc(), of.document_id.desc()).limit(limit)
-
-
-async def _run(
-    session: AsyncSession,
-    found: CTE,
-    page: Select[Any] | None,
-    *,
-    is_first: bool,
-    is_sample: bool = False,
-) -> Outcome:
-    """Run a page and, if it is the first, its totals and facets, in one statement over the same matches."""
-    nothing = [null().label(name) for name in ("label", "count", "share")]
-    parts: list[Select[Any]] = []
-    if page is not None:
-        hit = page.subquery("page")
-        parts.append(
-            select(
-                literal("hit").label("kind"),
-                hit.c.document_id,
-                hit.c.created_at,
-                hit.c.score,
-                cast(nothing[0], Text).label("label"),
-                cast(nothing[1], BigInteger).label("count"),
-                cast(nothing[2], BigInteger).label("share"),
-            )
-        )
-    if is_first:
-        parts += _summary(found, is_sample=is_sample)
-    rows = (await session.execute(union_all(*parts))).all()
-    counts: dict[str, dict[str, int]] = {"total": {"": 0}, "type": {}, "tag": {}}
-    share = 1
-    for row in rows:
-        if row.kind != "hit":
-            counts[row.kind][row.label] = row.count * row.share
-            share = max(share, row.share)
-    return Outcome(
-        hits=_as_hits([row for row in rows if row.kind == "hit"]),
-        total=counts["total"][""],
-        families=counts["type"],
-        tags=counts["tag"],
-        facets_are_estimates=share > 1,
-    )
-
-
-def _summary(found: CTE, *, is_sample: bool) -> list[Select[Any]]:
-    """Return the selects of the total and of the facets.
-
-    Facets are counted over all matches where they are at most 5,000, else over those of every 16th document, or
-    every 256th: a sample by the hash of the id has no bias. What is such a sample itself is counted whole.
-    """
-    total = select(func.count().label("count")).select_from(found).cte("total")
-    size = select(total.c.count).scalar_subquery()
-    of_many = case((size <= EXACT_COUNT, 0), (size <= EXACT_COUNT * 16, 15), else_=255)
-    mask = literal(0, BigInteger) if is_sample else of_many.cast(BigInteger)
-    sampled = (
-        select(found.c.family, found.c.tags)
-        .where(func.hashint8extended(found.c.document_id, 0, type_=BigInteger).op("&")(mask) == 0)
-        .cte("sampled")
-    )
-    tag = func.unnest(sampled.c.tags).label("label")
-    each = select(tag).subquery("each_tag")
-    tags = (
-        select(each.c.label, func.count().label("count"))
-        .group_by(each.c.label)
-        .order_by(func.count().desc(), each.c.label)
-        .limit(_MAX_FACET_VALUES)
-        .subquery("top_tags")
-    )
-    families = (
-        select(sampled.c.family.label("label"), func.count().label("count"))
-        .group_by(sampled.c.family)
-        .subquery("families")
-    )
-    return [
-        _count("total", literal(""), total.c.count, literal(1, BigInteger)),
-        _count("type", families.c.label, families.c.count, mask + 1),
-        _count("tag", tags.c.label, tags.c.count, mask + 1),
-    ]
-
-
-def _count(
-    kind: str, label: ColumnElement[Any], count: ColumnElement[Any], share: ColumnElement[Any]
-) -> Select[Any]:
-    return select(
-        literal(kind).label("kind"),
-        cast(null(), BigInteger).label("document_id"),
-        cast(null(), DateTime(timezone=True)).label("created_at"),
-        cast(null(), Double).label("score"),
-        label.label("label"),
-        count.label("count"),
-        share.label("share"),
-    )
-
-
-def _as_hits(rows: Sequence[Row[Any]]) -> list[Hit]:
-    return [Hit(row.document_id, row.created_at, row.score) for row in rows]
 
 
 async def excerpts(

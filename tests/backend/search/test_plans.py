@@ -18,8 +18,8 @@ from backend.access.service import Keys
 from backend.core.actor import Actor
 from backend.core.db import Database, Tenant
 from backend.launch.postgres import DATABASE, EmbeddedPostgres
+from backend.search.queries import outcomes, upkeep, wording
 from backend.search.queries import searching as queries
-from backend.search.queries import upkeep, wording
 from backend.search.queries.searching import Criteria
 from backend.search.syntax import parse
 from tests.backend.search.conftest import Library, new_organisation
@@ -200,7 +200,7 @@ async def test_the_walk_follows_the_dates_and_sorts_nothing(
     async def walk(session: AsyncSession, criteria: Criteria) -> None:
         # The page after one that ended here, of matches too many to be collected.
         after = (datetime.now(UTC), 2**62)
-        total = queries.EXACT_COUNT + 1
+        total = outcomes.EXACT_COUNT + 1
         await queries.by_date(session, criteria, after=after, total=total, limit=20)
 
     plans = await explain(database, archive[who], "common", walk)

@@ -21,8 +21,8 @@ from backend.core.pagination import decode_cursor
 from backend.documents.models import Document
 from backend.search import relevance, routing
 from backend.search.models import SearchLexeme, search_champions
+from backend.search.queries import outcomes, upkeep
 from backend.search.queries import searching as queries
-from backend.search.queries import upkeep
 from backend.search.routing import Route
 from backend.search.schemas import SearchResult, Sort
 from tests.backend.search.conftest import Library, new_organisation
@@ -254,7 +254,7 @@ async def check_newest(
     newest = sorted(expected, reverse=True)
     for route in (Route.EXACT, Route.FOLDERS):
         with forced(route), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(queries, "EXACT_COUNT", few)
+            patch.setattr(outcomes, "EXACT_COUNT", few)
             patch.setattr(queries, "WALK", few)
             pages = await walk(library, str(wanted), actor, limit=2, sort=Sort.NEWEST)
         assert found(pages) == newest, (route, str(wanted))
@@ -399,7 +399,7 @@ async def test_totals_with_lists_are_counted_of_few_and_estimated_of_many(
     await gather(library)
     with forced(Route.CHAMPIONS):
         few = await library.search("words", limit=2)
-        monkeypatch.setattr(queries, "EXACT_COUNT", 10)
+        monkeypatch.setattr(outcomes, "EXACT_COUNT", 10)
         many = await library.search("words", limit=2)
     assert route_of(few) == route_of(many) == Route.CHAMPIONS
     assert (few.total, few.total_is_estimate, few.facets_are_estimates) == (400, False, False)

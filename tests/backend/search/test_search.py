@@ -15,6 +15,7 @@ from backend.core.pagination import InvalidCursorError, encode_cursor
 from backend.documents.models import Document
 from backend.search import service
 from backend.search.models import DocumentSearch
+from backend.search.queries import outcomes
 from backend.search.queries import searching as queries
 from backend.search.schemas import Sort
 from backend.search.syntax import Family
@@ -298,7 +299,7 @@ async def test_many_matches_are_estimated_and_walked(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With lower bounds, the ways that only thousands of matches take: sample, walk, and the fallback to sorting."""
-    monkeypatch.setattr(queries, "EXACT_COUNT", 20)
+    monkeypatch.setattr(outcomes, "EXACT_COUNT", 20)
     monkeypatch.setattr(queries, "WALK", 30)
     cabinet = await library.cabinet()
     made = [
