@@ -286,8 +286,9 @@ async def test_names_that_differ_on_disk_alone_are_all_kept(importing: Importing
     for name in ("Note.txt", "note.txt", "u\u0308.txt", "ü.txt"):
         (importing.directory / name).write_text(name)
     assert importing.run().returncode == DONE
-    found = {path for path, _ in await importing.documents()}
-    assert found == {"Note.txt", "note (1).txt", "ü.txt", "ü (1).txt"}
+    # Several are sent at a time: the first to arrive has the name.
+    found = {path.lower() for path, _ in await importing.documents()}
+    assert found == {"note.txt", "note (1).txt", "ü.txt", "ü (1).txt"}
     assert importing.run().stdout.startswith("0 filed")
 
 
