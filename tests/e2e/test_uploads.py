@@ -66,6 +66,7 @@ async def test_files_are_dropped_onto_the_list_and_onto_a_folder_in_it(
 ) -> None:
     made = service.login().post("/folders", json={"name": "Inner", "parent_id": cabinet.id}).json()
     await page.goto(cabinet.url)
+    await expect(page.get_by_test_id("files")).to_be_attached()
     inner = await row(page, "Inner").element_handle()
     await page.evaluate(DROP, [inner, ["inside.txt"]])
     await expect(upload(page, "inside.txt")).to_be_visible()
@@ -364,7 +365,7 @@ async def test_what_the_browser_can_open_again_goes_on_with_one_click(
     page: Page, service: Service, cabinet: Cabinet
 ) -> None:
     await page.goto(cabinet.url)
-    await expect(page.get_by_text("This folder is empty")).to_be_visible()
+    await expect(page.get_by_text("Drop files or whole folders here")).to_be_visible()
     await throttle(page, 2**20)
     await page.evaluate(DROP_WITH_HANDLE, ["dropped.bin", 12 * 2**20])
     await expect(upload(page, "dropped.bin")).to_contain_text(
