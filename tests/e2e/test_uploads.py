@@ -89,9 +89,16 @@ async def test_a_taken_name_can_become_a_version_or_be_kept_beside_or_skipped(
     await page.get_by_test_id("files").set_input_files(
         [tmp_path / n for n in ("a.txt", "b.txt", "c.txt")]
     )
+    skip = upload(page, "c.txt").get_by_role("button", name="Skip")
+    await skip.hover()
+    place = await skip.bounding_box()
     await upload(page, "a.txt").get_by_role("button", name="New version").click()
     await upload(page, "b.txt").get_by_role("button", name="Keep both").click()
-    await upload(page, "c.txt").get_by_role("button", name="Skip").click()
+    for name in ("a.txt", "b.txt"):
+        await expect(upload(page, name)).to_contain_text("Searchable")
+    # What becomes of the others does not move it away under the pointer.
+    assert await skip.bounding_box() == place
+    await skip.click()
     await expect(upload(page, "c.txt")).to_contain_text("Skipped")
     await expect(queue(page)).to_contain_text("2 uploads stored")
 

@@ -179,12 +179,12 @@ function PanelBody({ queue }: { queue: QueueSnapshot }) {
   );
 }
 
+/** Never empty, so that it never comes: the rows above would move away under somebody's pointer. */
 function PanelFoot({ queue }: { queue: QueueSnapshot }) {
   const { t } = useTranslation();
   const { groups } = queue;
   const running = groups.waiting + groups.active;
   const finished = groups.done + groups.dropped;
-  if (running + finished + queue.retryable === 0) return null;
   return (
     <footer className={classes.foot}>
       {queue.retryable > 0 && (
@@ -197,17 +197,15 @@ function PanelFoot({ queue }: { queue: QueueSnapshot }) {
           {t("uploads.cancelAll")}
         </Button>
       )}
-      {finished + queue.retryable > 0 && (
-        <Button
-          variant="subtle"
-          color="gray"
-          size="compact-xs"
-          ml="auto"
-          onClick={() => saveReport(t, uploads.entries())}
-        >
-          {t("uploads.report.save")}
-        </Button>
-      )}
+      <Button
+        variant="subtle"
+        color="gray"
+        size="compact-xs"
+        ml="auto"
+        onClick={() => saveReport(t, uploads.entries())}
+      >
+        {t("uploads.report.save")}
+      </Button>
       {finished > 0 && (
         <Button
           variant="subtle"
