@@ -15,7 +15,13 @@ from backend.uploads import queries
 from backend.uploads.errors import UploadUnfinishedError
 from backend.uploads.models import Upload, UploadKind, UploadStatus
 from backend.uploads.service.creating import NewUpload, create
-from backend.uploads.service.receiving import Place, Reached, record, record_refusal
+from backend.uploads.service.receiving import (
+    Place,
+    Reached,
+    find_received,
+    record,
+    record_refusal,
+)
 
 
 async def join(place: Place, new: NewUpload) -> Reached:
@@ -32,7 +38,8 @@ async def join(place: Place, new: NewUpload) -> Reached:
             shown = await holders.load_upload(session, actor, done.document_id)
             return Reached(done, done.received, shown)
         found = await queries.own_many(session, actor.user_id, new.parts)
-        parts = [_whole(found.get(part), part) for part in new.parts]
+    parts = [await _whole(place, found.get(part), part) for part in new.parts]
+    async with place.units.begin() as (session, actor):
         final = await create(session, actor, new, lifetime=place.lifetime)
     try:
         namespace = store_namespace(final.org_id)
@@ -51,10 +58,14 @@ async def join(place: Place, new: NewUpload) -> Reached:
     return reached
 
 
-def _whole(part: Upload | None, upload_id: str) -> Upload:
+async def _whole(place: Place, part: Upload | None, upload_id: str) -> Upload:
     if part is None or part.kind is not UploadKind.PARTIAL:
         raise NotFoundError(f"There is no partial upload {upload_id}, or it is not yours.")
-    if part.status is not UploadStatus.RECEIVING or part.received != part.length:
+    received = part.received
+    if received != part.length:
+        # Killed before it could note the last bytes; whoever asked was told that they are there.
+        received = await find_received(place.content, part)
+    if part.status is not UploadStatus.RECEIVING or received != part.length:
         raise UploadUnfinishedError(f"The partial upload {upload_id} lacks bytes.", part=upload_id)
     return part
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from httpx import Response
+from sqlalchemy import text
 
 from backend.content.resumable import Examination, Remembered
 from backend.core.db import Database, Tenant
@@ -393,8 +394,6 @@ async def test_expired_uploads_go(
     await tus.send(kept, 0, b"abc")
     org_id = tus.api.org_id
     async with database.transaction(Tenant(org_id)) as session:
-        from sqlalchemy import text
-
         await session.execute(
             text("UPDATE uploads SET expires_at = now() - interval '1 second' WHERE id = :id"),
             {"id": path.rpartition("/")[2]},
@@ -516,6 +515,21 @@ async def test_parts_become_one_document(tus: Tus, folder: int, settings: Settin
     again = await final(tus, parts, filename="a.bin", folder_id=folder)
     assert again.status_code == 201
     assert again.json()["id"] == answer.json()["id"]
+
+
+async def test_parts_whose_last_bytes_came_just_before_a_crash_are_joined(
+    tus: Tus, folder: int, database: Database
+) -> None:
+    contents = [os.urandom(2 * MIB), os.urandom(MIB)]
+    parts = [await part(tus, content) for content in contents]
+    # The bytes are durable, and a client is told so; that they are was not noted any more.
+    async with database.transaction(Tenant(tus.api.org_id)) as session:
+        await session.execute(text("UPDATE uploads SET received = received / 2"))
+    for path, content in zip(parts, contents, strict=True):
+        assert await tus.offset(path.removeprefix("/api/v1")) == len(content)
+    answer = await final(tus, parts, filename="a.bin", folder_id=folder)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["sha256"] == sha256(b"".join(contents))
 
 
 async def test_only_whole_parts_of_ones_own_are_joined(
