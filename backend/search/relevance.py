@@ -1,9 +1,7 @@
 """A search by relevance, on the route that suits it. The cursor of a page keeps the next ones on its route."""
 
-from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -61,46 +59,50 @@ async def page(
 
 
 async def choose_route(session: AsyncSession, criteria: Criteria, *, limit: int) -> Route:
-    """Return the route for a search that begins with a page of so many.
-
-    Lists of words are of use for a phrase that a sample shows to be common; there may be none of another in them.
-    """
-    route = await _chosen(session, criteria, partial(routing.choose, wanted=limit))
-    if route is not Route.CHAMPIONS or not Asked.of(criteria.words.tsquery).has_phrase:
-        return route
-    sample = await queries.sampled(session, criteria, queries.SPARSE)
-    return route if sample.total > COMMON else await choose_for_all(session, criteria)
+    """Return the route for a search that begins with a page of so many."""
+    asked = Asked.of(criteria.words.tsquery)
+    known = await _known(session, criteria, asked)
+    if known is None:
+        return Route.EXACT
+    return routing.choose(asked, known, criteria.candidates, wanted=limit)
 
 
 async def choose_for_all(session: AsyncSession, criteria: Criteria) -> Route:
     """Return the route to all matches: to count them, or to have them in another order."""
-    return await _chosen(session, criteria, routing.choose_for_all)
-
-
-async def _chosen(
-    session: AsyncSession,
-    criteria: Criteria,
-    choose: Callable[[Asked, Known, AbstractSet[int]], Route],
-) -> Route:
     asked = Asked.of(criteria.words.tsquery)
-    if not asked.is_anchored:
+    known = await _known(session, criteria, asked)
+    if known is None:
         return Route.EXACT
-    known = await wording.known(session, criteria.org_id, asked.lexemes)
-    return Route.EXACT if known is None else choose(asked, known, criteria.candidates)
+    return routing.choose_for_all(asked, known, criteria.candidates)
+
+
+async def _known(session: AsyncSession, criteria: Criteria, asked: Asked) -> Known | None:
+    """Return what is known of the words; None where there is no choice."""
+    if not asked.is_anchored:
+        return None
+    return await wording.known(session, criteria.org_id, asked.lexemes)
 
 
 async def from_champions(
     session: AsyncSession, criteria: Criteria, shown: Sequence[int], *, limit: int
 ) -> Outcome | None:
-    """Return a full page from the lists of champions, None where there is none; what few match is counted exactly."""
+    """Return a full page from the lists of champions, None where there is none; what few match is counted exactly.
+
+    Lists of words are of use for a phrase that a sample shows to be common; there may be none of another in them.
+    """
     if len(shown) + limit > MOST_SHOWN:
         return None
+    sample = None
+    if not shown and Asked.of(criteria.words.tsquery).has_phrase:
+        sample = await queries.sampled(session, criteria, queries.SPARSE)
+        if sample.total <= COMMON:
+            return None
     hits = await queries.by_champions(session, criteria, shown=shown, limit=limit + 1)
     if len(hits) <= limit:
         return None
     if shown:
         return Outcome(hits)
-    summary = await queries.estimate_all(session, criteria)
+    summary = await queries.estimate_all(session, criteria, sparse=sample)
     if summary.total <= outcomes.EXACT_COUNT:
         is_narrow = await choose_for_all(session, criteria) is Route.FOLDERS
         summary = await queries.count_all(session, criteria, by_folder=is_narrow)

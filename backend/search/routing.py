@@ -202,9 +202,7 @@ def _matches(node: Node, counts: Mapping[str, int], most: int) -> int:
 def choose(asked: Asked, known: Known, folders: AbstractSet[int], *, wanted: int) -> Route:
     """Return the route to the best matches, so many, for somebody who may find something in these folders."""
     route = choose_for_all(asked, known, folders)
-    matches = asked.matches(known.counts, at_most=known.documents)
-    is_listed = asked.is_of_words and asked.is_anchored and asked.lexemes & known.listed
-    if matches <= RARE or not is_listed:
+    if not (_are_many(asked, known) and asked.is_of_words and asked.lexemes & known.listed):
         return route
     # To find the lists short costs a tenth of what the folders cost.
     if route is Route.FOLDERS and _expected(asked, known, folders) < wanted:
@@ -214,13 +212,17 @@ def choose(asked: Asked, known: Known, folders: AbstractSet[int], *, wanted: int
 
 def choose_for_all(asked: Asked, known: Known, folders: AbstractSet[int]) -> Route:
     """Return the route to all matches for somebody who may find something in these folders."""
-    matches = asked.matches(known.counts, at_most=known.documents)
-    # Where nothing is asked for, no index is of use.
-    if matches <= RARE or not asked.is_anchored:
+    if not _are_many(asked, known):
         return Route.EXACT
+    matches = asked.matches(known.counts, at_most=known.documents)
     share = known.share(folders)
     cost = len(folders) * FOLDER + share * known.documents * VISIBLE
     return Route.FOLDERS if share <= NARROW and cost <= matches else Route.EXACT
+
+
+def _are_many(asked: Asked, known: Known) -> bool:
+    """Return whether there may be too many matches to rank them all; where no word is asked for, no index is of use."""
+    return asked.is_anchored and asked.matches(known.counts, at_most=known.documents) > RARE
 
 
 def _expected(asked: Asked, known: Known, folders: AbstractSet[int]) -> float:

@@ -278,11 +278,13 @@ async def count_all(
     return await outcomes.run(session, hits, None, is_first=True)
 
 
-async def estimate_all(session: AsyncSession, criteria: Criteria) -> Outcome:
-    """Return totals and facets from an unbiased sample: a sparse one, or where that has too few, a dense one."""
-    outcome = await sampled(session, criteria, SPARSE)
-    if outcome.total >= ENOUGH * SPARSE:
-        return outcome
+async def estimate_all(
+    session: AsyncSession, criteria: Criteria, *, sparse: Outcome | None = None
+) -> Outcome:
+    """Return totals and facets from an unbiased sample: the sparse one, or where that has too few, the dense one."""
+    sparse = sparse or await sampled(session, criteria, SPARSE)
+    if sparse.total >= ENOUGH * SPARSE:
+        return sparse
     return await sampled(session, criteria, DENSE)
 
 
