@@ -378,6 +378,23 @@ async def test_a_request_begun_just_before_its_upload_was_given_up_leaves_nothin
     assert drafts(settings, tus.api.org_id) == []
 
 
+async def test_what_was_received_is_kept_where_its_folder_goes_meanwhile(
+    tus: Tus, folder: int, settings: Settings, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await tus.begin(2 * MIB, filename="a.bin", folder_id=folder)
+    await tus.send(path, 0, os.urandom(MIB))
+    take_over = app.state.uploads.take_over
+
+    async def trashed_first(upload_id: str) -> None:
+        assert (await tus.api.delete(f"/folders/{folder}")).is_success
+        await take_over(upload_id)
+
+    monkeypatch.setattr(app.state.uploads, "take_over", trashed_first)
+    assert (await tus.send(path, MIB, os.urandom(MIB))).status_code == 404
+    assert await tus.offset(path) == 2 * MIB - 1
+    assert drafts(settings, tus.api.org_id) != []
+
+
 async def test_giving_up_a_complete_upload_keeps_the_document(tus: Tus, folder: int) -> None:
     path = await tus.begin(7, filename="a.txt", folder_id=folder)
     document = (await tus.send(path, 0, b"content")).json()
